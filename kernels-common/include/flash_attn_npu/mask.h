@@ -1,0 +1,77 @@
+// Which keys a query sees: the one definition, for causal, sliding window, attention_chunk and both backends.
+#pragma once
+
+#include "flash_attn_npu/platform.h"
+
+namespace flash_attn_npu {
+
+// Half-open range of keys [begin, end), counted from the first valid key of the sequence; empty when end <= begin.
+struct KeyRange {
+    int32_t begin;
+    int32_t end;
+
+    FA_HOST_DEVICE bool empty() const { return end <= begin; }
+    FA_HOST_DEVICE int32_t size() const { return empty() ? 0 : end - begin; }
+};
+
+FA_HOST_DEVICE KeyRange intersect(KeyRange a, KeyRange b) {
+    return KeyRange{max_of(a.begin, b.begin), min_of(a.end, b.end)};
+}
+
+enum class Coverage : int32_t { kNone, kPartial, kAll };
+
+// The options of one call. "Causal" is window_right == 0: the API layer has already folded `causal` in, together with
+// each API's own rules for what counts as an unlimited window.
+struct MaskOptions {
+    int32_t window_left = -1;     // keys visible to the left of the diagonal; -1: all
+    int32_t window_right = -1;    // keys visible to the right of the diagonal; -1: all
+    int32_t attention_chunk = 0;  // > 0: a query sees only keys of its own chunk
+};
+
+// The mask of one sequence. Query row i stands at key position i + seqlen_k - seqlen_q (bottom-right alignment), and
+// sees the keys of one interval. Both interval ends never decrease with i; the row-range answers rely on that.
+struct Mask {
+    MaskOptions options;
+    int32_t seqlen_q;
+    int32_t seqlen_k;
+
+    FA_HOST_DEVICE int32_t position(int32_t i) const { return i + seqlen_k - seqlen_q; }
+
+    FA_HOST_DEVICE KeyRange visible(int32_t i) const {
+        const int32_t p = position(i);
+        KeyRange keys{0, seqlen_k};
+        if (options.window_left >= 0) keys.begin = max_of(keys.begin, p - options.window_left);
+        // Compare before adding: a window as large as INT32_MAX must not overflow.
+        if (options.window_right >= 0 && options.window_right < seqlen_k - 1 - p) {
+            keys.end = p + options.window_right + 1;
+        }
+        if (options.attention_chunk > 0) {
+            const int32_t chunk = floor_div(p, options.attention_chunk);
+            // 64-bit: the chunk may be far larger than the sequence.
+            const int64_t chunk_begin = int64_t{chunk} * options.attention_chunk;
+            const int64_t chunk_end = chunk_begin + options.attention_chunk;
+            keys.begin = static_cast<int32_t>(max_of<int64_t>(keys.begin, chunk_begin));
+            keys.end = static_cast<int32_t>(min_of<int64_t>(keys.end, chunk_end));
+        }
+        return keys;
+    }
+
+    // Keys that at least one of the rows [i0, i1) sees (the hull of their intervals).
+    FA_HOST_DEVICE KeyRange visible_to_any(int32_t i0, int32_t i1) const {
+        return KeyRange{visible(i0).begin, visible(i1 - 1).end};
+    }
+
+    // Keys that all of the rows [i0, i1) see.
+    FA_HOST_DEVICE KeyRange visible_to_all(int32_t i0, int32_t i1) const {
+        return KeyRange{visible(i1 - 1).begin, visible(i0).end};
+    }
+
+    FA_HOST_DEVICE Coverage coverage(int32_t i0, int32_t i1, KeyRange keys) const {
+        const KeyRange any = visible_to_any(i0, i1);
+        if (intersect(any, keys).empty()) return Coverage::kNone;
+        const KeyRange all = visible_to_all(i0, i1);
+        return all.begin <= keys.begin && keys.end <= all.end ? Coverage::kAll : Coverage::kPartial;
+    }
+};
+
+}  // namespace flash_attn_npu
