@@ -20,8 +20,9 @@ class ExtensionBuildHook(BuildHookInterface):
         """Called by hatchling before it collects files; `version` is "standard" or "editable"."""
         root = Path(self.root)
         if self.target_name == "sdist":
-            # In the repository this is a symlink to the one LICENSE; the archive needs the file.
-            build_data["force_include"][str((root / "LICENSE").resolve())] = "LICENSE"
+            # In the repository LICENSE is a symlink to the one at the root; the archive needs the file.
+            included = build_data["force_include"].items()
+            build_data["force_include"] = {os.path.realpath(source): target for source, target in included}
             return
 
         sys.path.insert(0, str(root / "kernels-common" / "build"))
