@@ -1,0 +1,288 @@
+"""The one entry point for building, testing and measuring. `nox -l` lists the sessions.
+
+Arguments after `--` go to what the session runs:  nox -s test-v3 -- -k paged -x
+Outputs go to build/<session>/ and dist/. Environments are reused; `nox -r never` style options are nox's own (`nox -h`).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["lint", "test-build", "test-v2", "test-v3"]
+
+ROOT = Path(__file__).resolve().parent
+PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+VERSIONS = ("v2", "v3")
+
+# ISA levels that portable forces one by one; the sources know them by the same names.
+FORCED_ISAS = ("portable", "avx2", "avx512", "amx_emulated")
+ISA_CPU_FLAGS = {"portable": [], "avx2": ["avx2", "fma", "f16c"], "avx512": ["avx512f", "avx512bw", "avx512dq"]}
+ISA_CPU_FLAGS["amx_emulated"] = [*ISA_CPU_FLAGS["avx512"], "avx512_bf16"]
+
+CROSS_COMPILER = "aarch64-linux-gnu-g++"
+CROSS_EMULATOR = "qemu-aarch64"
+CROSS_PACKAGES = ("g++-aarch64-linux-gnu", "qemu-user")
+
+# These sessions need both wheels and the same requirements, and torch takes a gigabyte per environment.
+BOTH_WHEELS = str(ROOT / ".nox" / "both-wheels")
+
+
+def requirements(*groups: str) -> list[str]:
+    """The requirements of dependency groups in pyproject.toml."""
+    return list(dict.fromkeys(nox.project.dependency_groups(PROJECT, *groups)))
+
+
+def package_dir(version: str) -> str:
+    return f"packages/flash-attn-npu-{version}"
+
+
+def module_name(version: str) -> str:
+    return f"flash_attn_npu_{version}"
+
+
+def output_dir(session: nox.Session) -> Path:
+    """build/<session>/, where a session leaves its results."""
+    directory = ROOT / "build" / session.name
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def build_wheel(session: nox.Session, version: str, kind: str = "release", test_isas: bool = False) -> Path:
+    """Builds one wheel from the package directory (incrementally) and returns its path."""
+    directory = ROOT / "build" / "wheels" / f"{version}-{kind}{'-test-isas' if test_isas else ''}"
+    shutil.rmtree(directory, ignore_errors=True)
+    environ = {"FLASH_ATTN_NPU_BUILD_TYPE": kind, "FLASH_ATTN_NPU_TEST_ISAS": "1" if test_isas else "0"}
+    session.run("python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", directory, package_dir(version), env=environ)
+    (wheel,) = directory.glob("*.whl")
+    return wheel
+
+
+def install_release_wheels(session: nox.Session, *versions: str) -> None:
+    """Installs freshly built wheels. Their version is the one already installed, hence the force."""
+    wheels = [build_wheel(session, version) for version in versions]
+    session.install("-q", "--no-deps", "--force-reinstall", *map(str, wheels))
+
+
+def unpack_wheel(session: nox.Session, wheel: Path, directory: Path) -> dict[str, str]:
+    """Installs a wheel of a special kind beside the environment; returns the variables that put it first on the path."""
+    shutil.rmtree(directory, ignore_errors=True)
+    session.run("python", "-m", "pip", "install", "-q", "--no-deps", "--target", directory, wheel)
+    return {"PYTHONPATH": str(directory)}
+
+
+def run_tests(session: nox.Session, *arguments: str, env: dict[str, str] | None = None) -> None:
+    session.run("python", "-m", "pytest", "-n", "auto", *arguments, env=env)
+
+
+def run_script(session: nox.Session, script: str, *arguments: str) -> None:
+    """Runs a program of tests/ in the environment with both wheels; it writes to build/<session>/."""
+    session.install("-q", *requirements("test", "plot"))
+    install_release_wheels(session, *VERSIONS)
+    output_dir(session)
+    session.run("python", script, *arguments, *session.posargs)
+
+
+@nox.session(name="test-v2")
+def test_v2(session: nox.Session) -> None:
+    """Tests of flash-attn-npu-v2, with only its own wheel installed. -- PYTEST_ARGS"""
+    test_package(session, "v2")
+
+
+@nox.session(name="test-v3")
+def test_v3(session: nox.Session) -> None:
+    """Tests of flash-attn-npu-v3, with only its own wheel installed. -- PYTEST_ARGS"""
+    test_package(session, "v3")
+
+
+def test_package(session: nox.Session, version: str) -> None:
+    session.install("-q", *requirements("test"))
+    install_release_wheels(session, version)
+    run_tests(session, f"tests/{version}", *session.posargs)
+
+
+@nox.session(name="test-build")
+def test_build(session: nox.Session) -> None:
+    """Tests of the build machinery: toolchain checks, source list, build.ninja, sdist contents. -- PYTEST_ARGS"""
+    session.install("-q", "pytest", "pytest-xdist", "hatchling>=1.27", "ninja>=1.11", "build")
+    run_tests(session, "tests/build", *session.posargs)
+
+
+@nox.session(venv_location=BOTH_WHEELS)
+def compare(session: nox.Session) -> None:
+    """Same inputs through v2 and v3: a table of error vs float64 and of time, and a plot in build/compare/."""
+    run_script(session, "tests/compare/run.py")
+
+
+@nox.session(venv_location=BOTH_WHEELS)
+def bench(session: nox.Session) -> None:
+    """Times against PyTorch's attention and the machine's limits: a table, bench.json and a plot in build/bench/."""
+    run_script(session, "tests/bench/run.py")
+
+
+@nox.session(venv_location=BOTH_WHEELS)
+def demo(session: nox.Session) -> None:
+    """A server's continuous-batching decode loop on a paged KV cache, checked step by step against the reference."""
+    run_script(session, "tests/demo/run.py")
+
+
+@nox.session(venv_location=BOTH_WHEELS)
+def fuzz(session: nox.Session) -> None:
+    """Random calls over the whole argument space of both APIs. -- NUMBER_OF_CALLS; prints seed and failing call."""
+    run_script(session, "tests/common/fuzz.py")
+
+
+@nox.session(venv_location=BOTH_WHEELS)
+def sanitize(session: nox.Session) -> None:
+    """A test subset under AddressSanitizer and UBSan. -- [v2|v3 ...] (default: both)"""
+    session.install("-q", *requirements("test", "plot"))
+    libraries = [compiler_file(session, name) for name in ("libasan.so", "libubsan.so", "libstdc++.so")]
+    for version in chosen_versions(session):
+        reports = output_dir(session) / f"reports-{version}"
+        shutil.rmtree(reports, ignore_errors=True)
+        reports.mkdir()
+        wheel = build_wheel(session, version, kind="sanitize", test_isas=True)
+        env = unpack_wheel(session, wheel, output_dir(session) / f"site-{version}")
+        check_import(session, version, {**env, **sanitizer_env(libraries, reports)})
+        try:
+            run_tests(
+                session, "-m", "sanitize", f"tests/{version}", env={**env, **sanitizer_env(libraries, reports)}
+            )
+        finally:
+            for report in sorted(reports.iterdir()):
+                session.log(f"--- {report.relative_to(ROOT)}\n{report.read_text(errors='replace')}")
+        if any(reports.iterdir()):
+            session.error("The sanitizers reported the errors above.")
+
+
+def sanitizer_env(libraries: list[str], reports: Path) -> dict[str, str]:
+    # libstdc++ is preloaded too: python does not link it, and ASan looks up __cxa_throw once, at start.
+    # Reports go to files: what a crashing xdist worker writes to stderr is lost.
+    return {
+        "LD_PRELOAD": " ".join(libraries),
+        "ASAN_OPTIONS": f"detect_leaks=0:log_path={reports}/asan",
+        "UBSAN_OPTIONS": f"print_stacktrace=1:log_path={reports}/ubsan",
+    }
+
+
+def compiler_file(session: nox.Session, name: str) -> str:
+    """Path of a library of the compiler that builds the extension."""
+    compiler = os.environ.get("CXX", "g++")
+    path = subprocess.run([*compiler.split(), f"-print-file-name={name}"], text=True, capture_output=True).stdout.strip()
+    if not os.path.isabs(path):
+        session.error(f"{compiler} has no {name}: install the sanitizer runtimes (libasan, libubsan).")
+    return path
+
+
+@nox.session(venv_location=BOTH_WHEELS)
+def portable(session: nox.Session) -> None:
+    """A test subset on each ISA level the CPU can run, by force; and the backend for aarch64 under qemu-user."""
+    session.install("-q", *requirements("test", "plot"))
+    run_smoke_test(session, "native", {})
+    run_aarch64_smoke_test(session)
+    for version in chosen_versions(session):
+        wheel = build_wheel(session, version, test_isas=True)
+        env = unpack_wheel(session, wheel, output_dir(session) / f"site-{version}")
+        check_import(session, version, env)
+        for isa in FORCED_ISAS:
+            missing = [flag for flag in ISA_CPU_FLAGS[isa] if flag not in cpu_flags()]
+            if missing:
+                session.warn(f"NOT RUN: {isa} on {version}: this CPU has no {', '.join(missing)}")
+                continue
+            session.log(f"{version}, ISA level {isa}")
+            run_tests(session, "-m", "portable", f"tests/{version}", env={**env, "FLASH_ATTN_NPU_CPU_ISA": isa})
+
+
+def run_aarch64_smoke_test(session: nox.Session) -> None:
+    if not all(shutil.which(program) for program in (CROSS_COMPILER, CROSS_EMULATOR)):
+        if os.geteuid() == 0 and shutil.which("apt-get"):
+            session.run("apt-get", "update", "-qq", external=True)
+            session.run("apt-get", "install", "-y", "-qq", *CROSS_PACKAGES, external=True, silent=True)
+        else:
+            session.warn(f"NOT RUN: aarch64 under qemu-user. It needs: apt-get install {' '.join(CROSS_PACKAGES)}")
+            return
+    run_smoke_test(session, "aarch64", {"CXX": CROSS_COMPILER}, CROSS_EMULATOR)
+
+
+def run_smoke_test(session: nox.Session, name: str, env: dict[str, str], *emulator: str) -> None:
+    """Compiles the stand-alone smoke test of the cpu backend and runs it."""
+    session.install("-q", "ninja>=1.11")
+    directory = f"build/{session.name}/smoke-test-{name}"
+    session.run("python", "kernels-common/build/program.py", directory, env=env)
+    session.run(*emulator, f"{directory}/smoke_test", external=True)
+
+
+def chosen_versions(session: nox.Session) -> tuple[str, ...]:
+    unknown = [argument for argument in session.posargs if argument not in VERSIONS]
+    if unknown:
+        session.error(f"Arguments of this session are {' and '.join(VERSIONS)}, not {' '.join(unknown)}")
+    return tuple(session.posargs) or VERSIONS
+
+
+def check_import(session: nox.Session, version: str, env: dict[str, str]) -> None:
+    """Fails unless the tests to come will import the special build and not the release wheel."""
+    code = (
+        f"import {module_name(version)} as module, os; path = os.path.realpath(module.__file__);"
+        f"expected = os.path.realpath({env['PYTHONPATH']!r});"
+        "assert path.startswith(expected), f'{path} was imported, and not the build in {expected}'"
+    )
+    session.run("python", "-c", code, env=env, silent=True)
+
+
+def cpu_flags() -> set[str]:
+    """Instruction sets of this CPU by the kernel's names; empty where /proc/cpuinfo has none (aarch64)."""
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("flags"):
+            return set(line.split(":", 1)[1].split())
+    return set()
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """ruff check, ruff format, clang-format and mypy. -- --fix repairs what can be repaired."""
+    session.install("-q", *requirements("lint"))
+    fix = "--fix" in session.posargs
+    session.run("ruff", "check", *(["--fix"] if fix else []), ".")
+    session.run("ruff", "format", *([] if fix else ["--check"]), ".")
+    session.run("clang-format", *(["-i"] if fix else ["--dry-run", "--Werror"]), *cpp_files())
+    session.run("mypy", "noxfile.py")
+    session.run("mypy", "kernels-common/build", env={"MYPYPATH": "kernels-common/build"})
+    session.run("mypy", "ci", env={"MYPYPATH": "ci"})
+    # The shared Python is checked twice, as each package sees it through its _common symlink.
+    for version in VERSIONS:
+        source_dir = f"{package_dir(version)}/src"
+        session.run("mypy", f"{source_dir}/{module_name(version)}", env={"MYPYPATH": source_dir})
+
+
+def cpp_files() -> list[str]:
+    """C++ files in the work tree that git tracks or would track; symlinks into kernels-common count once."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.cpp", "*.h", "*.hpp", "*.inc"]
+    listing = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=True).stdout
+    return sorted(path for path in set(listing.splitlines()) if (ROOT / path).is_file())
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """sdists and manylinux wheels of both packages into dist/, checked with twine. -- [v2|v3 ...]"""
+    session.install("-q", *requirements("distribute"))
+    session.run("python", "ci/distributions.py", "--out", "dist", *chosen_versions(session))
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Checks and builds a release of one package. -- v2|v3 [--upload] [--repository-url URL]; see docs/releasing.md."""
+    session.install("-q", *requirements("distribute"))
+    session.run("python", "ci/release.py", *session.posargs)
+
+
+@nox.session(name="test-release")
+def test_release(session: nox.Session) -> None:
+    """Tests of the release session: every refusal, and an upload to a package server on this machine. -- PYTEST_ARGS"""
+    session.install("-q", *requirements("release-test"))
+    session.run("python", "-m", "pytest", "tests/release", *session.posargs)
