@@ -1,7 +1,7 @@
 """The one entry point for building, testing and measuring. `nox -l` lists the sessions.
 
 Arguments after `--` go to what the session runs:  nox -s test-v3 -- -k paged -x
-Outputs go to build/<session>/ and dist/. Environments are reused; `nox -r never` style options are nox's own (`nox -h`).
+Outputs go to build/<session>/ and dist/. Environments are kept in .nox/ and reused: delete it to start afresh.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import nox
@@ -30,8 +31,9 @@ CROSS_COMPILER = "aarch64-linux-gnu-g++"
 CROSS_EMULATOR = "qemu-aarch64"
 CROSS_PACKAGES = ("g++-aarch64-linux-gnu", "qemu-user")
 
-# These sessions need both wheels and the same requirements, and torch takes a gigabyte per environment.
-BOTH_WHEELS = str(ROOT / ".nox" / "both-wheels")
+# The environment of every session that needs both wheels: with torch an environment takes a gigabyte and half a minute,
+# so these sessions have no environment of their own (venv_backend="none").
+BOTH_WHEELS = ROOT / ".nox" / "both-wheels"
 
 
 def requirements(*groups: str) -> list[str]:
@@ -54,12 +56,26 @@ def output_dir(session: nox.Session) -> Path:
     return directory
 
 
+def python(session: nox.Session, *arguments: str | Path, env: dict[str, str] | None = None, silent: bool = False) -> None:
+    """Runs the session's own python, or that of the shared environment in a session that has none."""
+    program = "python"
+    if session.venv_backend == "none":
+        program = str(BOTH_WHEELS / "bin" / "python")
+        if not Path(program).exists():
+            session.run(sys.executable, "-m", "venv", "--clear", BOTH_WHEELS, external=True)
+    session.run(program, *arguments, env=env, silent=silent, external=True)
+
+
+def install(session: nox.Session, *arguments: str | Path) -> None:
+    python(session, "-m", "pip", "install", "-q", *arguments)
+
+
 def build_wheel(session: nox.Session, version: str, kind: str = "release", test_isas: bool = False) -> Path:
     """Builds one wheel from the package directory (incrementally) and returns its path."""
     directory = ROOT / "build" / "wheels" / f"{version}-{kind}{'-test-isas' if test_isas else ''}"
     shutil.rmtree(directory, ignore_errors=True)
     environ = {"FLASH_ATTN_NPU_BUILD_TYPE": kind, "FLASH_ATTN_NPU_TEST_ISAS": "1" if test_isas else "0"}
-    session.run("python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", directory, package_dir(version), env=environ)
+    python(session, "-m", "pip", "wheel", "-q", "--no-deps", "-w", directory, package_dir(version), env=environ)
     (wheel,) = directory.glob("*.whl")
     return wheel
 
@@ -67,26 +83,26 @@ def build_wheel(session: nox.Session, version: str, kind: str = "release", test_
 def install_release_wheels(session: nox.Session, *versions: str) -> None:
     """Installs freshly built wheels. Their version is the one already installed, hence the force."""
     wheels = [build_wheel(session, version) for version in versions]
-    session.install("-q", "--no-deps", "--force-reinstall", *map(str, wheels))
+    install(session, "--no-deps", "--force-reinstall", *wheels)
 
 
 def unpack_wheel(session: nox.Session, wheel: Path, directory: Path) -> dict[str, str]:
     """Installs a wheel of a special kind beside the environment; returns the variables that put it first on the path."""
     shutil.rmtree(directory, ignore_errors=True)
-    session.run("python", "-m", "pip", "install", "-q", "--no-deps", "--target", directory, wheel)
+    python(session, "-m", "pip", "install", "-q", "--no-deps", "--target", directory, wheel)
     return {"PYTHONPATH": str(directory)}
 
 
 def run_tests(session: nox.Session, *arguments: str, env: dict[str, str] | None = None) -> None:
-    session.run("python", "-m", "pytest", "-n", "auto", *arguments, env=env)
+    python(session, "-m", "pytest", "-n", "auto", *arguments, env=env)
 
 
 def run_script(session: nox.Session, script: str, *arguments: str) -> None:
     """Runs a program of tests/ in the environment with both wheels; it writes to build/<session>/."""
-    session.install("-q", *requirements("test", "plot"))
+    install(session, *requirements("test", "plot"))
     install_release_wheels(session, *VERSIONS)
     output_dir(session)
-    session.run("python", script, *arguments, *session.posargs)
+    python(session, script, *arguments, *session.posargs)
 
 
 @nox.session(name="test-v2")
@@ -102,7 +118,7 @@ def test_v3(session: nox.Session) -> None:
 
 
 def test_package(session: nox.Session, version: str) -> None:
-    session.install("-q", *requirements("test"))
+    install(session, *requirements("test"))
     install_release_wheels(session, version)
     run_tests(session, f"tests/{version}", *session.posargs)
 
@@ -110,38 +126,38 @@ def test_package(session: nox.Session, version: str) -> None:
 @nox.session(name="test-build")
 def test_build(session: nox.Session) -> None:
     """Tests of the build machinery: toolchain checks, source list, build.ninja, sdist contents. -- PYTEST_ARGS"""
-    session.install("-q", "pytest", "pytest-xdist", "hatchling>=1.27", "ninja>=1.11", "build")
+    install(session, "pytest", "pytest-xdist", "hatchling>=1.27", "ninja>=1.11", "build")
     run_tests(session, "tests/build", *session.posargs)
 
 
-@nox.session(venv_location=BOTH_WHEELS)
+@nox.session(venv_backend="none")
 def compare(session: nox.Session) -> None:
     """Same inputs through v2 and v3: a table of error vs float64 and of time, and a plot in build/compare/."""
     run_script(session, "tests/compare/run.py")
 
 
-@nox.session(venv_location=BOTH_WHEELS)
+@nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
     """Times against PyTorch's attention and the machine's limits: a table, bench.json and a plot in build/bench/."""
     run_script(session, "tests/bench/run.py")
 
 
-@nox.session(venv_location=BOTH_WHEELS)
+@nox.session(venv_backend="none")
 def demo(session: nox.Session) -> None:
     """A server's continuous-batching decode loop on a paged KV cache, checked step by step against the reference."""
     run_script(session, "tests/demo/run.py")
 
 
-@nox.session(venv_location=BOTH_WHEELS)
+@nox.session(venv_backend="none")
 def fuzz(session: nox.Session) -> None:
     """Random calls over the whole argument space of both APIs. -- NUMBER_OF_CALLS; prints seed and failing call."""
     run_script(session, "tests/common/fuzz.py")
 
 
-@nox.session(venv_location=BOTH_WHEELS)
+@nox.session(venv_backend="none")
 def sanitize(session: nox.Session) -> None:
     """A test subset under AddressSanitizer and UBSan. -- [v2|v3 ...] (default: both)"""
-    session.install("-q", *requirements("test", "plot"))
+    install(session, *requirements("test", "plot"))
     libraries = [compiler_file(session, name) for name in ("libasan.so", "libubsan.so", "libstdc++.so")]
     for version in chosen_versions(session):
         reports = output_dir(session) / f"reports-{version}"
@@ -180,10 +196,10 @@ def compiler_file(session: nox.Session, name: str) -> str:
     return path
 
 
-@nox.session(venv_location=BOTH_WHEELS)
+@nox.session(venv_backend="none")
 def portable(session: nox.Session) -> None:
     """A test subset on each ISA level the CPU can run, by force; and the backend for aarch64 under qemu-user."""
-    session.install("-q", *requirements("test", "plot"))
+    install(session, *requirements("test", "plot"))
     run_smoke_test(session, "native", {})
     run_aarch64_smoke_test(session)
     for version in chosen_versions(session):
@@ -212,9 +228,9 @@ def run_aarch64_smoke_test(session: nox.Session) -> None:
 
 def run_smoke_test(session: nox.Session, name: str, env: dict[str, str], *emulator: str) -> None:
     """Compiles the stand-alone smoke test of the cpu backend and runs it."""
-    session.install("-q", "ninja>=1.11")
+    install(session, "ninja>=1.11")
     directory = f"build/{session.name}/smoke-test-{name}"
-    session.run("python", "kernels-common/build/program.py", directory, env=env)
+    python(session, "kernels-common/build/program.py", directory, env=env)
     session.run(*emulator, f"{directory}/smoke_test", external=True)
 
 
@@ -232,7 +248,7 @@ def check_import(session: nox.Session, version: str, env: dict[str, str]) -> Non
         f"expected = os.path.realpath({env['PYTHONPATH']!r});"
         "assert path.startswith(expected), f'{path} was imported, and not the build in {expected}'"
     )
-    session.run("python", "-c", code, env=env, silent=True)
+    python(session, "-c", code, env=env, silent=True)
 
 
 def cpu_flags() -> set[str]:
@@ -246,7 +262,7 @@ def cpu_flags() -> set[str]:
 @nox.session
 def lint(session: nox.Session) -> None:
     """ruff check, ruff format, clang-format and mypy. -- --fix repairs what can be repaired."""
-    session.install("-q", *requirements("lint"))
+    install(session, *requirements("lint"))
     fix = "--fix" in session.posargs
     session.run("ruff", "check", *(["--fix"] if fix else []), ".")
     session.run("ruff", "format", *([] if fix else ["--check"]), ".")
@@ -270,19 +286,19 @@ def cpp_files() -> list[str]:
 @nox.session
 def build(session: nox.Session) -> None:
     """sdists and manylinux wheels of both packages into dist/, checked with twine. -- [v2|v3 ...]"""
-    session.install("-q", *requirements("distribute"))
-    session.run("python", "ci/distributions.py", "--out", "dist", *chosen_versions(session))
+    install(session, *requirements("distribute"))
+    python(session, "ci/distributions.py", "--out", "dist", *chosen_versions(session))
 
 
 @nox.session
 def release(session: nox.Session) -> None:
     """Checks and builds a release of one package. -- v2|v3 [--upload] [--repository-url URL]; see docs/releasing.md."""
-    session.install("-q", *requirements("distribute"))
-    session.run("python", "ci/release.py", *session.posargs)
+    install(session, *requirements("distribute"))
+    python(session, "ci/release.py", *session.posargs)
 
 
 @nox.session(name="test-release")
 def test_release(session: nox.Session) -> None:
     """Tests of the release session: every refusal, and an upload to a package server on this machine. -- PYTEST_ARGS"""
-    session.install("-q", *requirements("release-test"))
-    session.run("python", "-m", "pytest", "tests/release", *session.posargs)
+    install(session, *requirements("release-test"))
+    python(session, "-m", "pytest", "tests/release", *session.posargs)
