@@ -45,8 +45,8 @@ struct IsaKernels {
     Kernel (*tile_kernel)(const Problem&);
     // Few packed rows (decode): K and V rows stream once, features in SIMD lanes.
     Kernel (*row_kernel)(const Problem&);
-    // Writes new keys [t_begin, t_end) of all kv heads of sequence n into the cache, K rotated.
-    void (*append)(const Problem&, int32_t n, int32_t t_begin, int32_t t_end);
+    // Writes the new keys and values of kv heads [kv_head_begin, kv_head_end) of all sequences into the cache, K rotated.
+    void (*append)(const Problem&, int32_t kv_head_begin, int32_t kv_head_end);
     // Merges the partial results of packed rows [row_begin, row_end) of one kv head into out and softmax_lse.
     void (*combine)(const Problem&, const Plan&, const Partials&, int32_t n, int32_t kv_head, int32_t row_begin,
                     int32_t row_end);

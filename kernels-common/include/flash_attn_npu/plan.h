@@ -69,12 +69,13 @@ FA_HOST_DEVICE int32_t automatic_splits(int64_t tiles_without_split, int32_t max
     return max_of(1, min_of(min_of(by_tiles, by_keys), policy.max_splits));
 }
 
-FA_HOST_DEVICE Plan make_plan(const Problem& p, TileShape tile, SplitPolicy policy) {
+// `kv_heads_per_tile`: kv heads a kernel works on in one go (the cpu's decode kernel reads whole cache rows).
+FA_HOST_DEVICE Plan make_plan(const Problem& p, TileShape tile, SplitPolicy policy, int32_t kv_heads_per_tile = 1) {
     Plan plan;
     plan.tile = tile;
     plan.group = p.heads_per_kv_head();
     plan.row_tiles = static_cast<int32_t>(ceil_div<int64_t>(int64_t{p.max_seqlen_q} * plan.group, tile.rows));
-    const int64_t tiles = int64_t{p.batch} * p.num_heads_kv * plan.row_tiles;
+    const int64_t tiles = int64_t{p.batch} * ceil_div(p.num_heads_kv, kv_heads_per_tile) * plan.row_tiles;
     // The longest range one row tile can see bounds what splitting can win.
     int32_t keys = p.max_seqlen_k;
     if (p.mask.window_left >= 0 && p.mask.window_right >= 0) {

@@ -1,0 +1,67 @@
+// flash_attn_npu_v3._C: what the FlashAttention-3 API instantiates.
+#include "binding/kvcache_call.h"
+#include "cpu/backend.h"
+
+namespace {
+
+using namespace flash_attn_npu;
+using namespace flash_attn_npu::binding;
+
+// (q, k_cache, v_cache, k, v, qv, rotary_cos, rotary_sin, cache_seqlens, cache_batch_idx, cache_leftpad, page_table,
+//  cu_seqlens_q, cu_seqlens_k_new, max_seqlen_q, rotary_seqlens, q_descale, k_descale, v_descale, softmax_scale, causal,
+//  window_left, window_right, attention_chunk, softcap, rotary_interleaved, scheduler_metadata, num_splits,
+//  return_softmax_lse)
+PyObject* flash_attn_with_kvcache(PyObject*, PyObject* args) {
+    return guarded([&] {
+        ArgumentReader in(args, 29);
+        api::KvCacheArguments a;
+        a.version = api::Version::kV3;
+        a.q = in.input("q");
+        a.k_cache = in.in_place("k_cache");
+        a.v_cache = in.in_place("v_cache");
+        a.k = in.input("k");
+        a.v = in.input("v");
+        a.qv = in.input("qv");
+        a.rotary_cos = in.input("rotary_cos");
+        a.rotary_sin = in.input("rotary_sin");
+        in.cache_seqlens(a);
+        a.cache_batch_idx = in.in_place("cache_batch_idx");
+        a.cache_leftpad = in.in_place("cache_leftpad");
+        a.page_table = in.in_place("page_table");
+        a.cu_seqlens_q = in.in_place("cu_seqlens_q");
+        a.cu_seqlens_k_new = in.in_place("cu_seqlens_k_new");
+        a.max_seqlen_q = in.optional_integer("max_seqlen_q");
+        a.rotary_seqlens = in.in_place("rotary_seqlens");
+        a.q_descale = in.in_place("q_descale");
+        a.k_descale = in.in_place("k_descale");
+        a.v_descale = in.in_place("v_descale");
+        a.softmax_scale = in.optional_number("softmax_scale");
+        a.causal = in.flag("causal");
+        a.window_left = in.integer("window_size");
+        a.window_right = in.integer("window_size");
+        a.attention_chunk = in.integer("attention_chunk");
+        a.softcap = in.number("softcap");
+        a.rotary_interleaved = in.flag("rotary_interleaved");
+        a.scheduler_metadata = in.in_place("scheduler_metadata");
+        a.num_splits = in.integer("num_splits");
+        const bool lse = in.flag("return_softmax_lse");
+        return run_kvcache(a, PyTuple_GetItem(args, 0), lse ? Results::kOutLsePartials : Results::kOut);
+    });
+}
+
+PyObject* describe_cpu(PyObject*, PyObject*) { return PyUnicode_FromString(cpu::backend().describe()); }
+
+PyMethodDef methods[] = {
+    {"flash_attn_with_kvcache", flash_attn_with_kvcache, METH_VARARGS, "Positional form; see flash_attn_interface."},
+    {"describe_cpu", describe_cpu, METH_NOARGS, "The SIMD level the cpu backend uses."},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+PyModuleDef module = {PyModuleDef_HEAD_INIT, "_C", nullptr, -1, methods, nullptr, nullptr, nullptr, nullptr};
+
+}  // namespace
+
+PyMODINIT_FUNC PyInit__C() {
+    // Now, under the import lock: a first call from two threads would wait for each other and for the GIL.
+    return guarded([] { return Torch::get(), PyModule_Create(&module); });
+}
