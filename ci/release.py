@@ -1,0 +1,120 @@
+"""Checks, builds and tests a release of one package, and uploads it when told to. docs/releasing.md tells the order.
+
+    python ci/release.py v3 [--upload] [--repository-url URL]
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+from distributions import ROOT, VERSIONS, StepFailed, build_distributions, package_dir, run
+from packaging.version import InvalidVersion, Version
+
+
+def read_version(version: str) -> str:
+    """`__version__` of the package, read without importing it."""
+    path = package_dir(version) / "src" / f"flash_attn_npu_{version}" / "_version.py"
+    match = re.search(r'^__version__ = "([^"]+)"$', path.read_text(), flags=re.MULTILINE)
+    if match is None:
+        raise StepFailed(f'{path} has no line __version__ = "..."')
+    return match.group(1)
+
+
+def changelog_problem(version: str, number: str) -> str | None:
+    """The newest section of the package's changelog must be that of `number`, and say something."""
+    path = package_dir(version) / "CHANGELOG.md"
+    sections = re.findall(r"^## +(\S+)[^\n]*\n(.*?)(?=^## |\Z)", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+    name = path.relative_to(ROOT)
+    if not sections:
+        return f"{name} has no section (## {number})"
+    newest, text = sections[0]
+    if newest != number:
+        return f"{name}: the newest section is {newest}, but the version is {number}"
+    return None if text.strip() else f"{name}: the section {number} is empty"
+
+
+def tag_problem(tag: str) -> str | None:
+    """The tag must exist and stand on the commit that is checked out."""
+    tagged, head = git("rev-list", "-n", "1", tag, "--"), git("rev-parse", "HEAD")
+    if not tagged:
+        return f"there is no git tag {tag}:  git tag -a {tag} -m {tag}"
+    return None if tagged == head else f"the tag {tag} is on {tagged[:12]}, but {head[:12]} is checked out"
+
+
+def git(*arguments: str) -> str:
+    """Output of a git command; empty when it fails."""
+    return subprocess.run(["git", *arguments], cwd=ROOT, text=True, capture_output=True).stdout.strip()
+
+
+def problems(version: str, number: str) -> list[str]:
+    """Everything that speaks against this release, in one list, so that one run shows all of it."""
+    found = []
+    try:
+        if str(Version(number)) != number:
+            found.append(f"the version {number} is not in normal form: write {Version(number)}")
+    except InvalidVersion:
+        found.append(f"the version {number} is not a version by PEP 440")
+    found += [problem for problem in (changelog_problem(version, number),) if problem]
+    found += [problem for problem in (tag_problem(f"flash-attn-npu-{version}-v{number}"),) if problem]
+    changes = git("status", "--porcelain")
+    if changes:
+        found.append(f"the work tree is not clean:\n      {changes.replace(chr(10), chr(10) + '      ')}")
+    return found
+
+
+def install_test(version: str, number: str, wheel: Path, install_first: list[str]) -> None:
+    """Installs the built wheel into a fresh environment and makes one attention call there."""
+    with tempfile.TemporaryDirectory(prefix="flash-attn-npu-install-test-") as directory:
+        venv.create(directory, with_pip=True)
+        python = Path(directory, "bin", "python")
+        run(python, "-m", "pip", "install", "-q", *install_first, wheel)
+        run(python, ROOT / "ci" / "install_check.py", version, number)
+
+
+def upload(files: list[Path], repository_url: str | None) -> None:
+    """Uploads with twine, which takes credentials from its own sources (~/.pypirc, keyring, TWINE_* variables)."""
+    where = ["--repository-url", repository_url] if repository_url else []
+    run(sys.executable, "-m", "twine", "upload", "--non-interactive", *where, *files)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("package", choices=VERSIONS)
+    parser.add_argument("--upload", action="store_true", help="upload the files after every check has passed")
+    parser.add_argument("--repository-url", help="upload there and not to twine's default repository")
+    parser.add_argument(
+        "--install-first",
+        action="append",
+        default=[],
+        metavar="REQUIREMENT",
+        help="requirement that the install test installs along, e.g. a pinned torch (repeatable)",
+    )
+    arguments = parser.parse_args()
+    version = arguments.package
+    try:
+        number = read_version(version)
+        found = problems(version, number)
+        if found:
+            lines = "\n".join(f"  - {problem}" for problem in found)
+            sys.exit(f"flash-attn-npu-{version} {number} is not released:\n{lines}")
+        files = build_distributions(version, ROOT / "build" / "release" / f"flash-attn-npu-{version}-{number}")
+        install_test(version, number, files[-1], arguments.install_first)
+        if arguments.upload:
+            upload(files, arguments.repository_url)
+            print(f"Uploaded flash-attn-npu-{version} {number}.")
+        else:
+            print(f"flash-attn-npu-{version} {number} is ready and not uploaded (that takes --upload):")
+            for file in files:
+                print(f"  {file}")
+    except StepFailed as failure:
+        sys.exit(f"flash-attn-npu-{version} is not released: {failure}")
+
+
+if __name__ == "__main__":
+    main()
