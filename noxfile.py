@@ -127,7 +127,7 @@ def test_package(session: nox.Session, version: str) -> None:
 def test_build(session: nox.Session) -> None:
     """Tests of the build machinery: toolchain checks, source list, build.ninja, sdist contents. -- PYTEST_ARGS"""
     install(session, "pytest", "pytest-xdist", "hatchling>=1.27", "ninja>=1.11", "build")
-    run_tests(session, "tests/build", *session.posargs)
+    run_tests(session, "--confcutdir=tests/build", "tests/build", *session.posargs)
 
 
 @nox.session(venv_backend="none")
@@ -212,7 +212,7 @@ def portable(session: nox.Session) -> None:
                 session.warn(f"NOT RUN: {isa} on {version}: this CPU has no {', '.join(missing)}")
                 continue
             session.log(f"{version}, ISA level {isa}")
-            run_tests(session, "-m", "portable", f"tests/{version}", env={**env, "FLASH_ATTN_NPU_CPU_ISA": isa})
+            run_tests(session, "-m", "isa", f"tests/{version}", env={**env, "FLASH_ATTN_NPU_CPU_ISA": isa})
 
 
 def run_aarch64_smoke_test(session: nox.Session) -> None:
@@ -302,4 +302,4 @@ def release(session: nox.Session) -> None:
 def test_release(session: nox.Session) -> None:
     """Tests of the release session: every refusal, and an upload to a package server on this machine. -- PYTEST_ARGS"""
     install(session, *requirements("release-test"))
-    python(session, "-m", "pytest", "tests/release", *session.posargs)
+    python(session, "-m", "pytest", "--confcutdir=tests/release", "tests/release", *session.posargs)

@@ -1,0 +1,95 @@
+"""The extension module: environment variables, link flags, and what the packages' sdists carry."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+from extension import Options, extension_target
+from toolchain import Toolchain, ToolchainError
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = {version: ROOT / "packages" / f"flash-attn-npu-{version}" for version in ("v2", "v3")}
+GCC = Toolchain(("g++",), "g++", (12, 2, 0), "x86_64")
+
+
+def test_options_defaults() -> None:
+    assert Options.from_environ({}) == Options("release", False, None)
+    assert Options.from_environ({"FLASH_ATTN_NPU_BUILD_TYPE": "", "FLASH_ATTN_NPU_TEST_ISAS": ""}) == Options()
+
+
+def test_options_are_read() -> None:
+    environ = {"FLASH_ATTN_NPU_BUILD_TYPE": "sanitize", "FLASH_ATTN_NPU_TEST_ISAS": "1", "MAX_JOBS": "3"}
+    assert Options.from_environ(environ) == Options("sanitize", True, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FLASH_ATTN_NPU_BUILD_TYPE", "fast"),
+        ("FLASH_ATTN_NPU_TEST_ISAS", "yes"),
+        ("MAX_JOBS", "0"),
+        ("MAX_JOBS", "many"),
+    ],
+)
+def test_bad_values_are_named(name: str, value: str) -> None:
+    with pytest.raises(ToolchainError, match=f"{name}={value!r}"):
+        Options.from_environ({name: value})
+
+
+def test_release_and_sanitize_link_differently() -> None:
+    def link_flags(kind: str) -> tuple[str, ...]:
+        return tuple(extension_target(PACKAGES["v3"], GCC, Options(kind), "build/x", "/include").link_flags)
+
+    assert "-Wl,--version-script=build/x/exports.map" in link_flags("release")
+    assert "-static-libstdc++" in link_flags("release")
+    assert "-static-libgcc" not in link_flags("release")
+    assert "-fsanitize=address,undefined" in link_flags("sanitize")
+    assert "-static-libstdc++" not in link_flags("sanitize")
+
+
+def test_package_without_sources(tmp_path: Path) -> None:
+    with pytest.raises(ToolchainError, match=r"has no csrc/\*\.cpp"):
+        extension_target(tmp_path, GCC, Options(), "build/x", "/include")
+
+
+@pytest.fixture(scope="module", params=PACKAGES)
+def sdist(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, tarfile.TarFile]:
+    """One package's version and its sdist, open."""
+    directory = tmp_path_factory.mktemp(f"sdist-{request.param}")
+    command = [sys.executable, "-m", "build", "--sdist", "--no-isolation", "-o", directory, PACKAGES[request.param]]
+    subprocess.run(command, check=True, capture_output=True, text=True)
+    (path,) = directory.glob("*.tar.gz")
+    return request.param, tarfile.open(path)
+
+
+def sdist_files(archive: tarfile.TarFile) -> set[str]:
+    return {member.name.split("/", 1)[1] for member in archive.getmembers()}
+
+
+def test_sdist_holds_files_and_no_links(sdist: tuple[str, tarfile.TarFile]) -> None:
+    _, archive = sdist
+    assert [member.name for member in archive.getmembers() if not member.isfile()] == []
+
+
+def test_sdist_holds_every_source(sdist: tuple[str, tarfile.TarFile]) -> None:
+    version, archive = sdist
+    target = extension_target(PACKAGES[version], GCC, Options(test_isas=True), "build/x", "/include")
+    assert {source.path for source in target.sources} - sdist_files(archive) == set()
+
+
+def test_sdist_holds_only_what_the_wheel_needs(sdist: tuple[str, tarfile.TarFile]) -> None:
+    version, archive = sdist
+    allowed = (
+        "csrc/",
+        f"src/flash_attn_npu_{version}/",
+        *(f"kernels-common/{part}/" for part in ("include", "api", "binding", "cpu", "build")),
+    )
+    top = {"hatch_build.py", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "PKG-INFO", ".gitignore"}
+    files = sdist_files(archive)
+    assert {file for file in files if not file.startswith(allowed)} <= top
+    assert f"src/flash_attn_npu_{version}/_common/__init__.py" in files
+    assert not [file for file in files if file.endswith((".so", ".pyc", ".o"))]
