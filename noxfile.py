@@ -16,7 +16,7 @@ import nox
 
 nox.needs_version = ">=2024.10.9"
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["lint", "test-build", "test-v2", "test-v3"]
+nox.options.sessions = ["lint", "test-build", "test-common", "test-v2", "test-v3"]
 
 ROOT = Path(__file__).resolve().parent
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
@@ -97,12 +97,17 @@ def run_tests(session: nox.Session, *arguments: str, env: dict[str, str] | None 
     python(session, "-m", "pytest", "-n", "auto", *arguments, env=env)
 
 
-def run_script(session: nox.Session, script: str, *arguments: str) -> None:
-    """Runs a program of tests/ in the environment with both wheels; it writes to build/<session>/."""
+def install_for_scripts(session: nox.Session) -> None:
+    """Brings the environment with both wheels up to date, for the programs in tests/."""
     install(session, *requirements("test", "plot"))
     install_release_wheels(session, *VERSIONS)
+
+
+def run_script(session: nox.Session, script: str) -> None:
+    """Runs a program of tests/, which writes to build/<session>/."""
+    install_for_scripts(session)
     output_dir(session)
-    python(session, script, *arguments, *session.posargs)
+    python(session, script, *session.posargs)
 
 
 @nox.session(name="test-v2")
@@ -121,6 +126,13 @@ def test_package(session: nox.Session, version: str) -> None:
     install(session, *requirements("test"))
     install_release_wheels(session, version)
     run_tests(session, f"tests/{version}", *session.posargs)
+
+
+@nox.session(name="test-common", venv_backend="none")
+def test_common(session: nox.Session) -> None:
+    """Tests of what needs no wheel: the float64 reference, the test harness, the SIMD layer. -- PYTEST_ARGS"""
+    install(session, *requirements("test", "plot"))
+    run_tests(session, "tests/common", "tests/cpu", *session.posargs)
 
 
 @nox.session(name="test-build")
@@ -150,8 +162,10 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def fuzz(session: nox.Session) -> None:
-    """Random calls over the whole argument space of both APIs. -- NUMBER_OF_CALLS; prints seed and failing call."""
-    run_script(session, "tests/common/fuzz.py")
+    """Random calls over the whole argument space of each API. -- NUMBER_OF_CALLS; prints seed and failing call."""
+    install_for_scripts(session)
+    for version in VERSIONS:
+        python(session, "tests/common/fuzz.py", "--api", version, *session.posargs)
 
 
 @nox.session(venv_backend="none")
