@@ -76,6 +76,21 @@ FA_HOST_DEVICE uint16_t fp16_from_float(float x) {
     return static_cast<uint16_t>(sign | result);
 }
 
+FA_HOST_DEVICE uint8_t fp8_e4m3_from_float(float x) {
+    const uint32_t bits = bit_cast<uint32_t>(x);
+    const uint32_t sign = (bits >> 24) & 0x80u;
+    const uint32_t magnitude = bits & 0x7fffffffu;
+    uint32_t result;
+    if (magnitude >= 0x43f00000u) {  // 480 and more, infinities, NaN: e4m3fn has only NaN for them, as torch casts
+        result = 0x7fu;
+    } else if (magnitude < 0x3c800000u) {  // subnormal result: beside 2^14 the last bit of a float is 2^-9
+        result = bit_cast<uint32_t>(bit_cast<float>(magnitude) + 16384.0f) - 0x46800000u;
+    } else {
+        result = (magnitude - (120u << 23) + 0x7ffffu + ((magnitude >> 20) & 1u)) >> 20;
+    }
+    return static_cast<uint8_t>(sign | result);
+}
+
 template <DType kType>
 FA_HOST_DEVICE float to_float(Storage<kType> x) {
     static_assert(kType <= DType::kFloat8E4M3, "a floating type");
@@ -88,8 +103,9 @@ FA_HOST_DEVICE float to_float(Storage<kType> x) {
 // Rounds to nearest even.
 template <DType kType>
 FA_HOST_DEVICE Storage<kType> from_float(float x) {
-    static_assert(kType <= DType::kFloat32, "fp8 is an input type only");
+    static_assert(kType <= DType::kFloat8E4M3, "a floating type");
     if constexpr (kType == DType::kFloat16) return fp16_from_float(x);
+    if constexpr (kType == DType::kFloat8E4M3) return fp8_e4m3_from_float(x);
     if constexpr (kType == DType::kBFloat16) return bf16_from_float(x);
     if constexpr (kType == DType::kFloat32) return x;
 }
