@@ -225,6 +225,17 @@ void check_lanes(const Vectors& v) {
     }
 }
 
+void check_transpose() {
+    S::F rows[kWidth];
+    for (int i = 0; i < kWidth; ++i) rows[i] = S::add(S::set1(100.0f * i), S::to_f32(S::iota_i()));
+    S::transpose(rows);
+    for (int i = 0; i < kWidth; ++i) {
+        float row[kWidth];
+        S::store(row, rows[i]);
+        for (int j = 0; j < kWidth; ++j) expect_same("transpose", i, row[j], 100.0 * j + i);
+    }
+}
+
 void check_max_keeps_nan() {
     float r[kWidth];
     S::store(r, S::max(S::set1(1.0f), S::set1(kNan)));
@@ -249,6 +260,7 @@ int main() {
     check_exp2<5>(4e-7);
     check_tanh();
     check_max_keeps_nan();
+    check_transpose();
     std::mt19937 random(20240607);
     for (int round = 0; round < 2000; ++round) {
         Vectors v;

@@ -11,6 +11,7 @@ namespace {
 
 struct SimdAvx2 {
     static constexpr int kWidth = 8;
+    static constexpr int kRegisters = 16;
     using F = __m256;
     using I = __m256i;
     using M = __m256;  // all ones or all zeros
@@ -67,6 +68,24 @@ struct SimdAvx2 {
         const F abcd = _mm256_add_ps(_mm256_shuffle_ps(ab, cd, _MM_SHUFFLE(1, 0, 1, 0)),
                                      _mm256_shuffle_ps(ab, cd, _MM_SHUFFLE(3, 2, 3, 2)));
         _mm_storeu_ps(sums, _mm_add_ps(_mm256_castps256_ps128(abcd), _mm256_extractf128_ps(abcd, 1)));
+    }
+
+    FA_HOST_DEVICE static void transpose(F (&rows)[kWidth]) {
+        F fours[kWidth];  // fours[4 q + c]: half L holds column 4 L + c of rows 4 q ... 4 q + 3
+        for (int q = 0; q < kWidth; q += 4) {
+            const __m256d ab_low = _mm256_castps_pd(_mm256_unpacklo_ps(rows[q], rows[q + 1]));
+            const __m256d ab_high = _mm256_castps_pd(_mm256_unpackhi_ps(rows[q], rows[q + 1]));
+            const __m256d cd_low = _mm256_castps_pd(_mm256_unpacklo_ps(rows[q + 2], rows[q + 3]));
+            const __m256d cd_high = _mm256_castps_pd(_mm256_unpackhi_ps(rows[q + 2], rows[q + 3]));
+            fours[q] = _mm256_castpd_ps(_mm256_unpacklo_pd(ab_low, cd_low));
+            fours[q + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(ab_low, cd_low));
+            fours[q + 2] = _mm256_castpd_ps(_mm256_unpacklo_pd(ab_high, cd_high));
+            fours[q + 3] = _mm256_castpd_ps(_mm256_unpackhi_pd(ab_high, cd_high));
+        }
+        for (int c = 0; c < 4; ++c) {
+            rows[c] = _mm256_permute2f128_ps(fours[c], fours[4 + c], 0x20);
+            rows[4 + c] = _mm256_permute2f128_ps(fours[c], fours[4 + c], 0x31);
+        }
     }
 
     template <int kDegree>

@@ -16,6 +16,7 @@ namespace {
 
 struct SimdAvx512 {
     static constexpr int kWidth = 16;
+    static constexpr int kRegisters = 32;
     using F = __m512;
     using I = __m512i;
     using M = __mmask16;
@@ -63,6 +64,34 @@ struct SimdAvx512 {
                                      _mm512_shuffle_ps(ab, cd, _MM_SHUFFLE(3, 2, 3, 2)));
         const __m256 halves = _mm256_add_ps(_mm512_castps512_ps256(abcd), _mm512_extractf32x8_ps(abcd, 1));
         _mm_storeu_ps(sums, _mm_add_ps(_mm256_castps256_ps128(halves), _mm256_extractf128_ps(halves, 1)));
+    }
+
+    FA_HOST_DEVICE static void transpose(F (&rows)[kWidth]) {
+        F fours[kWidth];  // fours[4 q + c]: quarter L holds column 4 L + c of rows 4 q ... 4 q + 3
+#pragma GCC unroll 4
+        for (int q = 0; q < kWidth; q += 4) {
+            const __m512d ab_low = _mm512_castps_pd(_mm512_unpacklo_ps(rows[q], rows[q + 1]));
+            const __m512d ab_high = _mm512_castps_pd(_mm512_unpackhi_ps(rows[q], rows[q + 1]));
+            const __m512d cd_low = _mm512_castps_pd(_mm512_unpacklo_ps(rows[q + 2], rows[q + 3]));
+            const __m512d cd_high = _mm512_castps_pd(_mm512_unpackhi_ps(rows[q + 2], rows[q + 3]));
+            fours[q] = _mm512_castpd_ps(_mm512_unpacklo_pd(ab_low, cd_low));
+            fours[q + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(ab_low, cd_low));
+            fours[q + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(ab_high, cd_high));
+            fours[q + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(ab_high, cd_high));
+        }
+        // Of two vectors of quarters: the even quarters of both, or the odd ones.
+        constexpr int kEven = 0x88, kOdd = 0xdd;
+#pragma GCC unroll 4
+        for (int c = 0; c < 4; ++c) {
+            const F low_even = _mm512_shuffle_f32x4(fours[c], fours[4 + c], kEven);
+            const F low_odd = _mm512_shuffle_f32x4(fours[c], fours[4 + c], kOdd);
+            const F high_even = _mm512_shuffle_f32x4(fours[8 + c], fours[12 + c], kEven);
+            const F high_odd = _mm512_shuffle_f32x4(fours[8 + c], fours[12 + c], kOdd);
+            rows[c] = _mm512_shuffle_f32x4(low_even, high_even, kEven);
+            rows[4 + c] = _mm512_shuffle_f32x4(low_odd, high_odd, kEven);
+            rows[8 + c] = _mm512_shuffle_f32x4(low_even, high_even, kOdd);
+            rows[12 + c] = _mm512_shuffle_f32x4(low_odd, high_odd, kOdd);
+        }
     }
 
     // vreduce leaves t - floor(t), vscalef multiplies by 2^floor(t): right for -inf and tiny results without a clamp.

@@ -6,6 +6,7 @@
 //   exp2<degree>   2^t for t < 127, 0 for t = -inf (below 2^-126 possibly 0), NaN for NaN; error: simd_math.h
 //   *_n            touch the first n < kWidth elements only; lanes beyond are 0
 //   load_as_f32, store_as: conversions, exact or rounded to nearest even
+//   transpose      rows[i][j] <-> rows[j][i] of a kWidth x kWidth block
 #pragma once
 
 #include <cstring>
@@ -18,6 +19,11 @@ namespace {
 
 struct SimdPortable {
     static constexpr int kWidth = 4;
+#if defined(__x86_64__) || defined(__i386__)
+    static constexpr int kRegisters = 16;
+#else
+    static constexpr int kRegisters = 32;
+#endif
     typedef float F __attribute__((vector_size(16)));
     typedef int32_t I __attribute__((vector_size(16)));
     using M = I;  // all ones or all zeros
@@ -80,6 +86,11 @@ struct SimdPortable {
         const F ab02 = F{a[0], b[0], a[1], b[1]} + F{a[2], b[2], a[3], b[3]};
         const F cd02 = F{c[0], d[0], c[1], d[1]} + F{c[2], d[2], c[3], d[3]};
         store(sums, F{ab02[0], ab02[1], cd02[0], cd02[1]} + F{ab02[2], ab02[3], cd02[2], cd02[3]});
+    }
+
+    FA_HOST_DEVICE static void transpose(F (&rows)[kWidth]) {
+        const F a = rows[0], b = rows[1], c = rows[2], d = rows[3];
+        for (int i = 0; i < kWidth; ++i) rows[i] = F{a[i], b[i], c[i], d[i]};
     }
 
     template <int kDegree>
