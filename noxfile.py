@@ -308,8 +308,7 @@ def build(session: nox.Session) -> None:
 def release(session: nox.Session) -> None:
     """Checks and builds a release of one package. -- v2|v3 [--upload] [--repository-url URL]; see docs/releasing.md."""
     install(session, *requirements("distribute"))
-    install_first = [f"--install-first={requirement}" for requirement in requirements("torch")]
-    python(session, "ci/release.py", *install_first, *session.posargs)
+    python(session, "ci/release.py", *session.posargs)
 
 
 @nox.session(name="test-release")

@@ -13,8 +13,14 @@ import tempfile
 import venv
 from pathlib import Path
 
+import dependency_groups
 from distributions import ROOT, VERSIONS, StepFailed, build_distributions, package_dir, run
 from packaging.version import InvalidVersion, Version
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 
 def read_version(version: str) -> str:
@@ -68,12 +74,19 @@ def problems(version: str, number: str) -> list[str]:
     return found
 
 
-def install_test(version: str, number: str, wheel: Path, install_first: list[str]) -> None:
+def torch_requirements() -> list[str]:
+    """The torch that this repository is tested with."""
+    with open(ROOT / "pyproject.toml", "rb") as file:
+        groups = tomllib.load(file)["dependency-groups"]
+    return list(dependency_groups.resolve(groups, "torch"))
+
+
+def install_test(version: str, number: str, wheel: Path) -> None:
     """Installs the built wheel into a fresh environment and makes one attention call there."""
     with tempfile.TemporaryDirectory(prefix="flash-attn-npu-install-test-") as directory:
         venv.create(directory, with_pip=True)
         python = Path(directory, "bin", "python")
-        run(python, "-m", "pip", "install", "-q", *install_first, wheel)
+        run(python, "-m", "pip", "install", "-q", *torch_requirements(), wheel)
         run(python, ROOT / "ci" / "install_check.py", version, number)
 
 
@@ -88,13 +101,6 @@ def main() -> None:
     parser.add_argument("package", choices=VERSIONS)
     parser.add_argument("--upload", action="store_true", help="upload the files after every check has passed")
     parser.add_argument("--repository-url", help="upload there and not to twine's default repository")
-    parser.add_argument(
-        "--install-first",
-        action="append",
-        default=[],
-        metavar="REQUIREMENT",
-        help="requirement that the install test installs along, e.g. a pinned torch (repeatable)",
-    )
     arguments = parser.parse_args()
     version = arguments.package
     try:
@@ -104,7 +110,7 @@ def main() -> None:
             lines = "\n".join(f"  - {problem}" for problem in found)
             sys.exit(f"flash-attn-npu-{version} {number} is not released:\n{lines}")
         files = build_distributions(version, ROOT / "build" / "release" / f"flash-attn-npu-{version}-{number}")
-        install_test(version, number, files[-1], arguments.install_first)
+        install_test(version, number, files[-1])
         if arguments.upload:
             upload(files, arguments.repository_url)
             print(f"Uploaded flash-attn-npu-{version} {number}.")
