@@ -3,6 +3,7 @@
 
 #include "api/error.h"
 #include "api/kvcache.h"
+#include "api/scheduler_metadata.h"
 
 namespace flash_attn_npu::api {
 
@@ -115,6 +116,7 @@ void check_descale(const TensorArgument& t, const PerHead& descale, const Proble
 }  // namespace
 
 void check_contents(const KvCacheArguments& a, const Problem& p) {
+    if (a.scheduler_metadata) check_scheduler_metadata(a.scheduler_metadata, p);
     check_queries(a, p);
     if (p.cu_seqlens_k_new) check_offsets(a.cu_seqlens_k_new, p.batch, a.k.size(0), "k", false);
     check_cache_rows(a, p);

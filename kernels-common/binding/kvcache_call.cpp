@@ -79,28 +79,22 @@ void set_python_error_from_current_exception() {
 
 PyObject* run_kvcache(const api::KvCacheArguments& arguments, PyObject* q, Results results) {
     Problem problem = api::problem_from_arguments(arguments);
+    if (results == Results::kOutLsePartials && problem.num_splits < 2) {
+        throw ArgumentError(ErrorKind::kValue, "num_splits", std::to_string(problem.num_splits), "at least 2");
+    }
     api::check_contents(arguments, problem);
 
     Object out = new_empty(q, api::out_shape(problem), problem.out_dtype);
-    if (results == Results::kOut) {
-        api::set_outputs(problem, data_ptr(out.get()), nullptr);
-        compute(problem, cpu::backend());
-        return out.release();
-    }
     Object lse = new_empty(q, api::softmax_lse_shape(problem), DType::kFloat32);
     api::set_outputs(problem, data_ptr(out.get()), static_cast<float*>(data_ptr(lse.get())));
     if (results == Results::kOutLse) {
         compute(problem, cpu::backend());
         return PyTuple_Pack(2, out.get(), lse.get());
     }
-    // The partial results are the caller's when it asked for a number of splits; an automatic split keeps its own.
-    const bool partials = problem.num_splits > 1;
-    Object out_accum = new_empty(q, partials ? api::out_accum_shape(problem) : std::vector<int64_t>{0}, DType::kFloat32);
-    Object lse_accum = new_empty(q, partials ? api::lse_accum_shape(problem) : std::vector<int64_t>{0}, DType::kFloat32);
-    if (partials) {
-        problem.out_accum = static_cast<float*>(data_ptr(out_accum.get()));
-        problem.lse_accum = static_cast<float*>(data_ptr(lse_accum.get()));
-    }
+    Object out_accum = new_empty(q, api::out_accum_shape(problem), DType::kFloat32);
+    Object lse_accum = new_empty(q, api::lse_accum_shape(problem), DType::kFloat32);
+    problem.out_accum = static_cast<float*>(data_ptr(out_accum.get()));
+    problem.lse_accum = static_cast<float*>(data_ptr(lse_accum.get()));
     compute(problem, cpu::backend());
     return PyTuple_Pack(4, out.get(), lse.get(), out_accum.get(), lse_accum.get());
 }

@@ -37,9 +37,8 @@ template <class Body>
 PyObject* guarded(Body body);
 
 enum class Results {
-    kOut,             // out
     kOutLse,          // (out, softmax_lse)
-    kOutLsePartials,  // (out, softmax_lse, out_accum, softmax_lse_accum): FlashAttention-3
+    kOutLsePartials,  // (out, softmax_lse, out_accum, softmax_lse_accum); needs num_splits > 1
 };
 
 // Validates, allocates like `q`, computes with the GIL released.

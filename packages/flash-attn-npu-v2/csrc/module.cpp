@@ -8,11 +8,10 @@ using namespace flash_attn_npu;
 using namespace flash_attn_npu::binding;
 
 // (q, k_cache, v_cache, k, v, rotary_cos, rotary_sin, cache_seqlens, cache_batch_idx, cache_leftpad, block_table,
-//  softmax_scale, causal, window_left, window_right, softcap, rotary_interleaved, alibi_slopes, num_splits,
-//  return_softmax_lse)
+//  softmax_scale, causal, window_left, window_right, softcap, rotary_interleaved, alibi_slopes, num_splits) -> (out, softmax_lse)
 PyObject* flash_attn_with_kvcache(PyObject*, PyObject* args) {
     return guarded([&] {
-        ArgumentReader in(args, 20);
+        ArgumentReader in(args, 19);
         api::KvCacheArguments a;
         a.version = api::Version::kV2;
         a.q = in.input("q");
@@ -34,8 +33,7 @@ PyObject* flash_attn_with_kvcache(PyObject*, PyObject* args) {
         a.rotary_interleaved = in.flag("rotary_interleaved");
         a.alibi_slopes = in.input("alibi_slopes");
         a.num_splits = in.integer("num_splits");
-        const bool lse = in.flag("return_softmax_lse");
-        return run_kvcache(a, PyTuple_GetItem(args, 0), lse ? Results::kOutLse : Results::kOut);
+        return run_kvcache(a, PyTuple_GetItem(args, 0), Results::kOutLse);
     });
 }
 

@@ -1,4 +1,5 @@
 // flash_attn_npu_v3._C: what the FlashAttention-3 API instantiates.
+#include "api/scheduler_metadata.h"
 #include "binding/kvcache_call.h"
 #include "cpu/backend.h"
 
@@ -9,8 +10,8 @@ using namespace flash_attn_npu::binding;
 
 // (q, k_cache, v_cache, k, v, qv, rotary_cos, rotary_sin, cache_seqlens, cache_batch_idx, cache_leftpad, page_table,
 //  cu_seqlens_q, cu_seqlens_k_new, max_seqlen_q, rotary_seqlens, q_descale, k_descale, v_descale, softmax_scale, causal,
-//  window_left, window_right, attention_chunk, softcap, rotary_interleaved, scheduler_metadata, num_splits,
-//  return_softmax_lse)
+//  window_left, window_right, attention_chunk, softcap, rotary_interleaved, scheduler_metadata, num_splits, partials)
+// -> (out, softmax_lse), with partials also (out_accum, softmax_lse_accum)
 PyObject* flash_attn_with_kvcache(PyObject*, PyObject* args) {
     return guarded([&] {
         ArgumentReader in(args, 29);
@@ -44,8 +45,22 @@ PyObject* flash_attn_with_kvcache(PyObject*, PyObject* args) {
         a.rotary_interleaved = in.flag("rotary_interleaved");
         a.scheduler_metadata = in.in_place("scheduler_metadata");
         a.num_splits = in.integer("num_splits");
-        const bool lse = in.flag("return_softmax_lse");
-        return run_kvcache(a, PyTuple_GetItem(args, 0), lse ? Results::kOutLsePartials : Results::kOut);
+        const bool partials = in.flag("partials");
+        return run_kvcache(a, PyTuple_GetItem(args, 0), partials ? Results::kOutLsePartials : Results::kOutLse);
+    });
+}
+
+// (batch_size, num_heads_q, num_heads_kv, cache_seqlens) -> the ints of the metadata tensor
+PyObject* scheduler_metadata(PyObject*, PyObject* args) {
+    return guarded([&] {
+        ArgumentReader in(args, 4);
+        const int64_t batch = in.integer("batch_size");
+        const int64_t num_heads_q = in.integer("num_heads_q");
+        const int64_t num_heads_kv = in.integer("num_heads_kv");
+        const api::SchedulerMetadata metadata{batch, num_heads_q, num_heads_kv};
+        api::check_scheduler_metadata_arguments(metadata, in.in_place("cache_seqlens"));
+        const auto values = metadata.encode();
+        return Py_BuildValue("iiii", values[0], values[1], values[2], values[3]);
     });
 }
 
@@ -53,6 +68,7 @@ PyObject* describe_cpu(PyObject*, PyObject*) { return PyUnicode_FromString(cpu::
 
 PyMethodDef methods[] = {
     {"flash_attn_with_kvcache", flash_attn_with_kvcache, METH_VARARGS, "Positional form; see flash_attn_interface."},
+    {"scheduler_metadata", scheduler_metadata, METH_VARARGS, "Positional form; see flash_attn_interface."},
     {"describe_cpu", describe_cpu, METH_NOARGS, "The SIMD level the cpu backend uses."},
     {nullptr, nullptr, 0, nullptr},
 };

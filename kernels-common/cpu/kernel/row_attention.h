@@ -1,0 +1,304 @@
+// Attention for few query rows (decode): K and V stream from memory once, each row is used by every query head of its
+// group, features lie in SIMD lanes.
+//
+//   for each chunk of kChunkKeys keys, for each kv head of the item:
+//     dot products of the group's rows with the chunk's K rows
+//     online softmax over the chunk
+//     O = O * correction + P V
+//
+// In a (batch, seqlen, heads, dim) cache the heads of one key are neighbours, so an item takes all kv heads and consumes
+// whole cache rows, while the next chunk's rows are prefetched evenly over the loop over heads.
+#pragma once
+
+#include "cpu/kernel/logits.h"
+#include "cpu/kernel/output.h"
+
+namespace flash_attn_npu::cpu {
+namespace {
+
+template <class S>
+struct RowAttention {
+    using F = typename S::F;
+
+    static constexpr int32_t kChunkKeys = 32;
+    static constexpr int32_t kKeyVectors = kChunkKeys / S::kWidth;
+    static constexpr int32_t kMaxRows = 16;
+    static constexpr int32_t kKeyBlock = 4;                           // keys per pass of the dot products
+    static constexpr int32_t kRowBlock = S::kWidth == 16 ? 4 : 2;     // rows per pass: what the registers hold
+    static constexpr int32_t kColumnBlock = S::kWidth == 16 ? 4 : 2;  // vectors of V columns per pass
+
+    static int32_t padded(int32_t features) { return round_up(features, S::kWidth); }
+
+    // The state of one packed row of one kv head.
+    struct Row {
+        float* q;        // query_features, zero-padded
+        float* o;        // head_dim_v, padded
+        float m;         // running maximum, log2 units
+        float l;         // running sum of p
+        float slope;     // ALiBi
+        int32_t position;
+        KeyRange keys;   // that the row sees
+    };
+
+    static size_t row_floats(const Problem& p) { return padded(query_features(p)) + padded(p.head_dim_v); }
+
+    static size_t scratch_bytes(const Problem& p, const Plan&, int32_t) {
+        return size_t{1} * p.num_heads_kv * kMaxRows * (row_floats(p) * sizeof(float) + sizeof(Row));
+    }
+
+    static Kernel kernel(const Problem&) { return Kernel{TileShape{kMaxRows, kChunkKeys}, scratch_bytes, attend}; }
+
+    static void attend(const Problem& p, const Plan& plan, const Partials& partials, const WorkItem& item,
+                       void* scratch) {
+        with_dtype(p.dtype, [&](auto tag) {
+            RowAttention(p, plan, item, scratch).template run<decltype(tag)::kDType>(partials);
+        });
+    }
+
+private:
+    RowAttention(const Problem& p, const Plan& plan, const WorkItem& item, void* scratch)
+        : p_(p),
+          plan_(plan),
+          item_(item),
+          s_(p.sequence(item.n)),
+          view_(p.kv_view(item.n)),
+          mask_(p.mask_of(s_)),
+          rows_(item.row_end - item.row_begin),
+          heads_(item.kv_head_end - item.kv_head_begin),
+          states_(static_cast<Row*>(scratch)) {
+        float* memory = reinterpret_cast<float*>(states_ + size_t{1} * heads_ * rows_);
+        const int32_t features = query_features(p);
+        for (int32_t h = 0; h < heads_; ++h) {
+            for (int32_t r = 0; r < rows_; ++r) {
+                const PackedRow packed = plan.packed_row(item.kv_head_begin + h, item.row_begin + r);
+                Row& row = state(h, r);
+                row.q = memory;
+                row.o = memory + padded(features);
+                memory += row_floats(p);
+                for (int32_t i = features; i < padded(features); ++i) row.q[i] = 0.0f;
+                load_query_row<S>(p, s_, packed, row.q);
+                for (int32_t i = 0; i < padded(p.head_dim_v); ++i) row.o[i] = 0.0f;
+                row.m = -INFINITY;
+                row.l = 0.0f;
+                row.slope = p.score.alibi_slopes.at(s_.n, packed.head_q, 0.0f);
+                row.position = mask_.position(packed.i);
+                row.keys = mask_.visible(packed.i);
+            }
+        }
+    }
+
+    Row& state(int32_t head, int32_t r) { return states_[head * rows_ + r]; }
+
+    template <DType kType>
+    void run(const Partials& partials) {
+        const int32_t i_begin = plan_.packed_row(0, item_.row_begin).i;
+        const int32_t i_end = plan_.packed_row(0, item_.row_end - 1).i + 1;
+        const KeyRange keys = plan_.split_range(mask_.visible_to_any(i_begin, i_end), item_.split);
+        if (!keys.empty()) {
+            // Chunks lie on absolute multiples of kChunkKeys, so that a split does not move the others' boundaries.
+            locate(next_, keys.begin, min_of(round_up(keys.begin + 1, kChunkKeys), keys.end));
+            while (next_.count > 0) {
+                chunk_ = next_;
+                const int32_t begin = chunk_.begin + chunk_.count;
+                locate(next_, begin, min_of(begin + kChunkKeys, keys.end));
+                for (int32_t h = 0; h < heads_; ++h) {
+                    prefetch_next<kType>(h);
+                    attend_head<kType>(h);
+                }
+            }
+        }
+        for (int32_t h = 0; h < heads_; ++h) {
+            for (int32_t r = 0; r < rows_; ++r) {
+                const Row& row = state(h, r);
+                write_row<S>(p_, plan_, partials, s_, item_.kv_head_begin + h, item_.split, item_.row_begin + r, row.o,
+                             row.m, row.l);
+            }
+        }
+    }
+
+    // Where the keys of a chunk lie: element offsets of their rows of head 0.
+    struct Chunk {
+        int32_t begin = 0;
+        int32_t count = 0;
+        int64_t k[kChunkKeys];
+        int64_t v[kChunkKeys];
+    };
+
+    void locate(Chunk& chunk, int32_t begin, int32_t end) const {
+        chunk.begin = begin;
+        chunk.count = max_of(0, end - begin);
+        for (int32_t j = begin; j < end;) {
+            const KvRun run = view_.run(j, end);
+            for (int32_t i = 0; i < run.length; ++i, ++j) {
+                chunk.k[j - begin] = p_.k_cache.offset(run.block, run.row + i, 0);
+                chunk.v[j - begin] = p_.v_cache.offset(run.block, run.row + i, 0);
+            }
+        }
+    }
+
+    // The share of the next chunk's rows that falls to head h, each row complete over the item's heads.
+    template <DType kType>
+    void prefetch_next(int32_t h) const {
+        const int32_t first = next_.count * h / heads_;
+        const int32_t last = next_.count * (h + 1) / heads_;
+        for (int32_t j = first; j < last; ++j) {
+            prefetch_row<kType>(p_.k_cache, next_.k[j], p_.head_dim);
+            prefetch_row<kType>(p_.v_cache, next_.v[j], p_.head_dim_v);
+        }
+    }
+
+    template <DType kType>
+    void prefetch_row(const KvTensor& t, int64_t offset, int32_t features) const {
+        constexpr int32_t kLine = 64;
+        const bool one_piece = t.stride_head == features;
+        const int32_t pieces = one_piece ? 1 : heads_;
+        const int64_t bytes = (one_piece ? int64_t{heads_} * features : features) * sizeof(Storage<kType>);
+        for (int32_t piece = 0; piece < pieces; ++piece) {
+            const int64_t start = offset + (item_.kv_head_begin + piece) * t.stride_head;
+            const char* address = reinterpret_cast<const char*>(element<kType>(t.data, start));
+            for (int64_t line = 0; line < bytes; line += kLine) S::prefetch_l2(address + line);
+        }
+    }
+
+    template <DType kType>
+    void attend_head(int32_t h) {
+        const int32_t kv_head = item_.kv_head_begin + h;
+        const Logits<S> logits(p_.score, s_.n, kv_head);
+        const Storage<kType>* k = element<kType>(p_.k_cache.data, kv_head * p_.k_cache.stride_head);
+        const Storage<kType>* v = element<kType>(p_.v_cache.data, kv_head * p_.v_cache.stride_head);
+        int32_t r = 0;
+        for (; r + kRowBlock <= rows_; r += kRowBlock) attend_block<kType, kRowBlock>(&state(h, r), k, v, logits);
+        for (; r < rows_; ++r) attend_block<kType, 1>(&state(h, r), k, v, logits);
+    }
+
+    // kRows rows of one kv head against the chunk.
+    template <DType kType, int32_t kRows>
+    void attend_block(Row* rows, const Storage<kType>* k, const Storage<kType>* v, const Logits<S>& logits) const {
+        alignas(64) float p[kRows][kChunkKeys];
+        float correction[kRows];
+        for (int32_t j = 0; j < chunk_.count; j += kKeyBlock) dot_products<kType, kRows>(rows, k, v, j, p);
+        for (int32_t r = 0; r < kRows; ++r) correction[r] = softmax(rows[r], p[r], logits);
+        const int32_t dv = p_.head_dim_v;
+        int32_t column = 0;
+        for (; column + kColumnBlock * S::kWidth <= dv; column += kColumnBlock * S::kWidth) {
+            accumulate<kType, kRows, kColumnBlock>(rows, v + column, column, S::kWidth, p, correction);
+        }
+        for (; column < dv; column += S::kWidth) {
+            accumulate<kType, kRows, 1>(rows, v + column, column, min_of(S::kWidth, dv - column), p, correction);
+        }
+    }
+
+    // p[r][j .. j + kKeyBlock) = q_r . k_j (+ qv_r . v_j). Keys beyond the chunk repeat its last one; softmax drops them.
+    template <DType kType, int32_t kRows>
+    void dot_products(const Row* rows, const Storage<kType>* k, const Storage<kType>* v, int32_t j,
+                      float (*p)[kChunkKeys]) const {
+        F sum[kRows][kKeyBlock];
+        for (int32_t r = 0; r < kRows; ++r) {
+            for (int32_t b = 0; b < kKeyBlock; ++b) sum[r][b] = S::zero();
+        }
+        const Storage<kType>* row[kKeyBlock];
+        for (int32_t b = 0; b < kKeyBlock; ++b) row[b] = k + chunk_.k[min_of(j + b, chunk_.count - 1)];
+        multiply_add<kType, kRows>(rows, 0, row, p_.head_dim, sum);
+        if (p_.qv.data) {
+            for (int32_t b = 0; b < kKeyBlock; ++b) row[b] = v + chunk_.v[min_of(j + b, chunk_.count - 1)];
+            multiply_add<kType, kRows>(rows, p_.head_dim, row, p_.head_dim_v, sum);
+        }
+        for (int32_t r = 0; r < kRows; ++r) S::reduce_add4(sum[r][0], sum[r][1], sum[r][2], sum[r][3], p[r] + j);
+    }
+
+    template <DType kType, int32_t kRows>
+    FA_HOST_DEVICE static void multiply_add(const Row* rows, int32_t first_feature, const Storage<kType>* const* keys,
+                                            int32_t features, F (*sum)[kKeyBlock]) {
+        int32_t i = 0;
+        for (; i + S::kWidth <= features; i += S::kWidth) {
+            F key[kKeyBlock];
+            for (int32_t b = 0; b < kKeyBlock; ++b) key[b] = S::template load_as_f32<kType>(keys[b] + i);
+            for (int32_t r = 0; r < kRows; ++r) {
+                const F q = S::load(rows[r].q + first_feature + i);
+                for (int32_t b = 0; b < kKeyBlock; ++b) sum[r][b] = S::fma(q, key[b], sum[r][b]);
+            }
+        }
+        if (i == features) return;
+        const int32_t rest = features - i;
+        F key[kKeyBlock];
+        for (int32_t b = 0; b < kKeyBlock; ++b) key[b] = S::template load_as_f32_n<kType>(keys[b] + i, rest);
+        for (int32_t r = 0; r < kRows; ++r) {
+            const F q = S::load_n(rows[r].q + first_feature + i, rest);
+            for (int32_t b = 0; b < kKeyBlock; ++b) sum[r][b] = S::fma(q, key[b], sum[r][b]);
+        }
+    }
+
+    // Turns dot products into probabilities relative to the row's new maximum; returns what the old sums shrink by.
+    float softmax(Row& row, float* p, const Logits<S>& logits) const {
+        const F slope = S::set1(row.slope);
+        F t[kKeyVectors];
+        F max = S::set1(-INFINITY);
+        for (int32_t i = 0; i < kKeyVectors; ++i) {
+            const int32_t offset = i * S::kWidth;
+            const auto j = S::add_i(S::set1_i(chunk_.begin + offset), S::iota_i());
+            const F distance = S::sub(S::set1(static_cast<float>(row.position)), S::to_f32(j));
+            const F logit = logits(S::load(p + offset), slope, distance);
+            const auto seen = S::both(S::ge(j, S::set1_i(row.keys.begin)), S::lt(j, S::set1_i(chunk_end(row))));
+            t[i] = S::select(seen, logit, S::set1(-INFINITY));
+            max = S::max(max, t[i]);
+        }
+        const float m = max_of(row.m, S::reduce_max(max));
+        // While nothing was seen, -inf - -inf must not become NaN.
+        const F reference = S::set1(m == -INFINITY ? 0.0f : m);
+        F sum = S::zero();
+        for (int32_t i = 0; i < kKeyVectors; ++i) {
+            const F e = S::template exp2<5>(S::sub(t[i], reference));
+            S::store(p + i * S::kWidth, e);
+            sum = S::add(sum, e);
+        }
+        const float correction = row.m == m ? 1.0f : ::exp2f(row.m - m);
+        row.m = m;
+        row.l = row.l * correction + S::reduce_add(sum);
+        return correction;
+    }
+
+    int32_t chunk_end(const Row& row) const { return min_of(row.keys.end, chunk_.begin + chunk_.count); }
+
+    // O[r][column .. ) = O * correction + P V for kVectors vectors of columns, the last of them `lanes` wide.
+    template <DType kType, int32_t kRows, int32_t kVectors>
+    void accumulate(Row* rows, const Storage<kType>* v, int32_t column, int32_t lanes, const float (*p)[kChunkKeys],
+                    const float* correction) const {
+        F o[kRows][kVectors];
+        for (int32_t r = 0; r < kRows; ++r) {
+            for (int32_t c = 0; c < kVectors; ++c) {
+                o[r][c] = S::mul(S::load(rows[r].o + column + c * S::kWidth), S::set1(correction[r]));
+            }
+        }
+        for (int32_t j = 0; j < chunk_.count; ++j) {
+            const Storage<kType>* row = v + chunk_.v[j];
+            F value[kVectors];
+            if (lanes == S::kWidth) {
+                for (int32_t c = 0; c < kVectors; ++c) value[c] = S::template load_as_f32<kType>(row + c * S::kWidth);
+            } else {
+                value[0] = S::template load_as_f32_n<kType>(row, lanes);
+            }
+            for (int32_t r = 0; r < kRows; ++r) {
+                const F weight = S::set1(p[r][j]);
+                for (int32_t c = 0; c < kVectors; ++c) o[r][c] = S::fma(weight, value[c], o[r][c]);
+            }
+        }
+        for (int32_t r = 0; r < kRows; ++r) {
+            for (int32_t c = 0; c < kVectors; ++c) S::store(rows[r].o + column + c * S::kWidth, o[r][c]);
+        }
+    }
+
+    const Problem& p_;
+    const Plan& plan_;
+    const WorkItem& item_;
+    const Sequence s_;
+    const KvView view_;
+    const Mask mask_;
+    const int32_t rows_;
+    const int32_t heads_;
+    Row* const states_;
+    Chunk chunk_;
+    Chunk next_;
+};
+
+}  // namespace
+}  // namespace flash_attn_npu::cpu

@@ -1,0 +1,102 @@
+"""Operators registered with torch: schema, cpu implementation, shapes for tracing, errors for other devices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+# Dispatch keys of the devices users have; every one without a backend answers with an error that says so.
+_DEVICES_WITHOUT_BACKEND = {
+    "PrivateUse1": "the Ascend device library (_ascend910b.so) is not part of this release",
+    "CUDA": "use flash-attn for that device",
+    "XPU": "no backend exists for that device",
+    "MPS": "no backend exists for that device",
+}
+
+# torch drops the registrations of a Library object that dies.
+_libraries: dict[str, torch.library.Library] = {}
+
+
+class Operator:
+    """A torch operator of ours, callable with positional arguments only."""
+
+    def __init__(self, namespace: str, name: str, schema: str, cpu: Callable[..., Any], meta: Callable[..., Any]):
+        """Register ``namespace::name``.
+
+        Args:
+            namespace: Operator namespace, one per wheel.
+            name: Operator name, with its overload name behind a dot if it has one.
+            schema: Arguments and results in torch's schema language, mutated tensors marked.
+            cpu: Implementation for cpu tensors.
+            meta: Computes shapes and dtypes of the results, for fake and meta tensors.
+        """
+        if namespace not in _libraries:
+            _libraries[namespace] = torch.library.Library(namespace, "DEF")
+        library = _libraries[namespace]
+        library.define(name + schema, tags=(torch.Tag.pt2_compliant_tag,))
+        packet, _, overload = name.partition(".")
+        self.overload = getattr(getattr(getattr(torch.ops, namespace), packet), overload or "default")
+        arguments = self.overload._schema.arguments
+        self._names = [argument.name for argument in arguments]
+        self._types = [str(argument.type) for argument in arguments]
+        self._defaults = tuple(argument.default_value for argument in arguments)
+        library.impl(name, self._with_all_arguments(cpu), "CPU")
+        library.impl(name, self._on_meta(self._with_all_arguments(meta)), "Meta")
+        for key, reason in _DEVICES_WITHOUT_BACKEND.items():
+            library.impl(name, self._refusal(reason), key)
+
+    def __call__(self, *args: Any) -> Any:
+        """Call the operator; an argument of a wrong Python type raises TypeError that names it."""
+        try:
+            return self.overload(*args)
+        except RuntimeError:
+            # Only now: checking a dozen types before every call would cost more than small calls do.
+            self._check_types(args)
+            raise
+
+    def _with_all_arguments(self, implementation: Callable[..., Any]) -> Callable[..., Any]:
+        # The dispatcher drops trailing arguments that equal their defaults.
+        defaults = self._defaults
+
+        def call(*args: Any) -> Any:
+            return implementation(*args, *defaults[len(args) :])
+
+        return call
+
+    def _check_types(self, args: tuple[Any, ...]) -> None:
+        accepted: dict[str, tuple[type, ...]] = {
+            "Tensor": (torch.Tensor,),
+            "int": (int, torch.SymInt),
+            "SymInt": (int, torch.SymInt),
+            "float": (float, int, torch.SymFloat),
+            "bool": (bool,),
+        }
+        for name, type_name, value in zip(self._names, self._types, args):
+            wanted = type_name[len("Optional[") : -1] if type_name.startswith("Optional[") else type_name
+            if value is None and wanted != type_name:
+                continue
+            if not isinstance(value, accepted[wanted]):
+                described = "a torch.Tensor" if wanted == "Tensor" else f"a {wanted.lower().replace('symint', 'int')}"
+                raise TypeError(f"{name}: got {type(value).__name__}, expected {described}")
+
+    def _check_devices(self, args: tuple[Any, ...]) -> None:
+        device = args[0].device
+        for name, value in zip(self._names, args):
+            if isinstance(value, torch.Tensor) and value.device != device:
+                raise ValueError(f"{name}: got a tensor on {value.device}, expected {device} (the device of q)")
+
+    def _on_meta(self, meta: Callable[..., Any]) -> Callable[..., Any]:
+        def shapes(*args: Any) -> Any:
+            self._check_devices(args)
+            return meta(*args)
+
+        return shapes
+
+    def _refusal(self, reason: str) -> Callable[..., Any]:
+        def refuse(*args: Any) -> Any:
+            self._check_devices(args)
+            raise NotImplementedError(f"q: got a tensor on {args[0].device}, expected one on cpu: {reason}")
+
+        return refuse

@@ -1,0 +1,270 @@
+"""Public functions, with the signatures of Dao-AILab's FlashAttention-3 ``flash_attn_interface``."""
+
+from __future__ import annotations
+
+from typing import Optional, Union
+
+import torch
+
+from . import _C
+from ._common.arguments import optional_int, split_cache_seqlens, window_sides
+from ._common.operators import Operator
+
+__all__ = ["flash_attn_with_kvcache", "get_scheduler_metadata"]
+
+_ARGUMENTS = (
+    "(Tensor q, Tensor(a!) k_cache, Tensor(b!) v_cache, Tensor? k=None, Tensor? v=None, Tensor? qv=None, "
+    "Tensor? rotary_cos=None, Tensor? rotary_sin=None, Tensor? cache_seqlens=None, SymInt? cache_seqlens_int=None, "
+    "Tensor? cache_batch_idx=None, Tensor? cache_leftpad=None, Tensor? page_table=None, Tensor? cu_seqlens_q=None, "
+    "Tensor? cu_seqlens_k_new=None, SymInt? max_seqlen_q=None, Tensor? rotary_seqlens=None, Tensor? q_descale=None, "
+    "Tensor? k_descale=None, Tensor? v_descale=None, float? softmax_scale=None, bool causal=False, "
+    "SymInt window_left=-1, SymInt window_right=-1, SymInt attention_chunk=0, float softcap=0.0, "
+    "bool rotary_interleaved=True, Tensor? scheduler_metadata=None, int num_splits=0)"
+)
+
+
+def _run(partials, q, k_cache, v_cache, k, v, qv, rotary_cos, rotary_sin, cache_seqlens, cache_seqlens_int, *rest):
+    seqlens = cache_seqlens if cache_seqlens is not None else cache_seqlens_int
+    return _C.flash_attn_with_kvcache(
+        q, k_cache, v_cache, k, v, qv, rotary_cos, rotary_sin, seqlens, *rest, partials
+    )
+
+
+def _cpu(*args):
+    return _run(False, *args)
+
+
+def _cpu_partials(*args):
+    return _run(True, *args)
+
+
+def _meta(q, k_cache, v_cache, *_):
+    out_dtype = torch.bfloat16 if q.dtype == torch.float8_e4m3fn else q.dtype
+    out = q.new_empty((*q.shape[:-1], v_cache.shape[-1]), dtype=out_dtype)
+    lse_shape = (q.shape[1], q.shape[0]) if q.dim() == 3 else (q.shape[0], q.shape[2], q.shape[1])
+    return out, q.new_empty(lse_shape, dtype=torch.float32)
+
+
+def _meta_partials(*args):
+    out, softmax_lse = _meta(*args)
+    num_splits = args[-1]
+    out_accum = softmax_lse.new_empty((num_splits, *softmax_lse.shape, out.shape[-1]))
+    return out, softmax_lse, out_accum, softmax_lse.new_empty((num_splits, *softmax_lse.shape))
+
+
+_flash_attn_with_kvcache = Operator(
+    "flash_attn_npu_v3",
+    "flash_attn_with_kvcache",
+    _ARGUMENTS + " -> (Tensor, Tensor)",
+    cpu=_cpu,
+    meta=_meta,
+)
+
+# As above, and also returns the results of the single splits; needs num_splits > 1.
+_flash_attn_with_kvcache_partials = Operator(
+    "flash_attn_npu_v3",
+    "flash_attn_with_kvcache.partials",
+    _ARGUMENTS + " -> (Tensor, Tensor, Tensor, Tensor)",
+    cpu=_cpu_partials,
+    meta=_meta_partials,
+)
+
+
+def flash_attn_with_kvcache(
+    q,
+    k_cache,
+    v_cache,
+    k=None,
+    v=None,
+    qv=None,
+    rotary_cos=None,
+    rotary_sin=None,
+    cache_seqlens: Optional[Union[int, torch.Tensor]] = None,
+    cache_batch_idx: Optional[torch.Tensor] = None,
+    cache_leftpad: Optional[torch.Tensor] = None,
+    page_table: Optional[torch.Tensor] = None,
+    cu_seqlens_q: Optional[torch.Tensor] = None,
+    cu_seqlens_k_new: Optional[torch.Tensor] = None,
+    max_seqlen_q: Optional[int] = None,
+    rotary_seqlens: Optional[torch.Tensor] = None,
+    q_descale: Optional[torch.Tensor] = None,
+    k_descale: Optional[torch.Tensor] = None,
+    v_descale: Optional[torch.Tensor] = None,
+    softmax_scale=None,
+    causal=False,
+    window_size=(-1, -1),
+    attention_chunk=0,
+    softcap=0.0,
+    rotary_interleaved=True,
+    scheduler_metadata=None,
+    num_splits=0,
+    pack_gqa=None,
+    sm_margin=0,
+    return_softmax_lse=False,
+):
+    """Attend to a KV cache, after appending new keys and values to it in place if ``k`` and ``v`` are given.
+
+    Row ``i`` of a sequence with ``seqlen_q`` queries and ``seqlen_k`` keys stands at key position
+    ``i + seqlen_k - seqlen_q`` (bottom-right alignment). Query head ``h`` reads kv head ``h // (nheads // nheads_k)``.
+    A row that sees no key gives out 0 and LSE -inf (+inf if the whole call has no keys). There is no gradient.
+
+    Args:
+        q: (batch_size, seqlen_q, nheads, headdim), or with ``cu_seqlens_q`` (total_q, nheads, headdim). float16,
+            bfloat16, float8_e4m3fn or (an extension of ours, cpu only) float32; headdim 1 to 256, fastest for
+            multiples of 8.
+        k_cache: (batch_size_cache, seqlen_cache, nheads_k, headdim), or with ``page_table``
+            (num_pages, page_size, nheads_k, headdim) with any page_size. dtype of ``q``, last dimension contiguous,
+            any other strides. nheads_k divides nheads.
+        v_cache: As ``k_cache``, with its own last dimension headdim_v, 1 to 512.
+        k: New keys, (batch_size, seqlen_new, nheads_k, headdim), or with ``cu_seqlens_k_new``
+            (total_k_new, nheads_k, headdim). Written to rows ``cache_seqlens[b] + t`` of the cache and attended to.
+            Needs ``v`` and ``cache_seqlens``, which is not advanced.
+        v: As ``k``, with headdim_v.
+        qv: As ``q``, with headdim_v: adds ``qv @ v.T`` to the scores (MLA in its absorbed form). Not with float8.
+        rotary_cos: (seqlen_ro, rotary_dim / 2), dtype of ``q``: rotates ``k`` at positions ``start + t`` and ``q`` at
+            ``start + i`` (causal, windowed or chunked) or ``start`` (otherwise), where start is
+            ``rotary_seqlens[b]`` or else ``cache_seqlens[b]``. rotary_dim is a multiple of 16, at most headdim. Only
+            with ``k``.
+        rotary_sin: As ``rotary_cos``.
+        cache_seqlens: Rows of the cache that are filled, left padding included: an int, an int32 tensor
+            (batch_size,), or None for all.
+        cache_batch_idx: (batch_size,) int32: the cache row, or with ``page_table`` the row of that table, of each
+            sequence.
+        cache_leftpad: (batch_size,) int32: rows to skip at the start of each sequence.
+        page_table: (batch_size, max_pages_per_sequence) int32: the pages of each sequence, in order.
+        cu_seqlens_q: (batch_size + 1,) int32: where each sequence's rows of ``q`` begin. If the last offset lies
+            beyond ``q``, offsets count from the first one (callers slice ``q`` and keep the offsets).
+        cu_seqlens_k_new: (batch_size + 1,) int32: the same for ``k`` and ``v``. Ignored without ``k``.
+        max_seqlen_q: An upper bound of the lengths in ``cu_seqlens_q``; needed with it. May be far too large.
+        rotary_seqlens: (batch_size,) int32: see ``rotary_cos``.
+        q_descale: (batch_size, nheads_k) float32: factor on ``q``; as the other descales only used with float8.
+        k_descale: (batch_size, nheads_k) float32: factor on ``k``.
+        v_descale: (batch_size, nheads_k) float32: factor on ``v``.
+        softmax_scale: Factor on the scores; default ``headdim ** -0.5``, with ``qv`` ``(headdim + headdim_v) ** -0.5``.
+        causal: Row ``i`` sees no key beyond its own position.
+        window_size: (left, right): row ``i`` sees keys from ``left`` before to ``right`` behind its position; -1 is
+            unlimited.
+        attention_chunk: If positive, row ``i`` sees only keys of its own chunk, chunks being that many positions.
+        softcap: If positive, scores become ``softcap * tanh(score / softcap)``.
+        rotary_interleaved: Rotate features (0, 1), (2, 3), ...; else (0, rotary_dim / 2), (1, rotary_dim / 2 + 1), ...
+        scheduler_metadata: What ``get_scheduler_metadata`` returned for a call like this one. A hint: checked, never
+            needed.
+        num_splits: Parts the keys are cut into for parallelism; 0 chooses, at most 256. Changes results only by
+            rounding.
+        pack_gqa: A hint of the CUDA kernels; accepted. This library always packs the heads of a group.
+        sm_margin: A hint of the CUDA kernels; accepted.
+        return_softmax_lse: Also return the log-sum-exp of the scores and the results of the single splits.
+
+    Returns:
+        out, (batch_size, seqlen_q, nheads, headdim_v) or (total_q, nheads, headdim_v), dtype of ``q`` (bfloat16 for
+        float8). With ``return_softmax_lse`` (out, softmax_lse, out_accum, softmax_lse_accum): softmax_lse float32,
+        natural logarithm, (batch_size, nheads, seqlen_q) or (nheads, total_q); out_accum and softmax_lse_accum
+        float32 with a leading dimension num_splits if that was more than 1, else empty.
+
+    Raises:
+        TypeError: A wrong Python type or dtype.
+        ValueError: A shape, stride or value that is not allowed, or contents out of range: lengths beyond the
+            cache, pages or batch indices that do not exist. Nothing has been written then.
+        NotImplementedError: Tensors on a device without a backend.
+    """
+    window_left, window_right = window_sides(window_size)
+    seqlens, seqlens_int = split_cache_seqlens(cache_seqlens)
+    args = (
+        q,
+        k_cache,
+        v_cache,
+        k,
+        v,
+        qv,
+        rotary_cos,
+        rotary_sin,
+        seqlens,
+        seqlens_int,
+        cache_batch_idx,
+        cache_leftpad,
+        page_table,
+        cu_seqlens_q,
+        cu_seqlens_k_new,
+        optional_int("max_seqlen_q", max_seqlen_q),
+        rotary_seqlens,
+        q_descale,
+        k_descale,
+        v_descale,
+        softmax_scale,
+        causal,
+        window_left,
+        window_right,
+        attention_chunk,
+        softcap,
+        rotary_interleaved,
+        scheduler_metadata,
+        num_splits,
+    )
+    if not return_softmax_lse:
+        return _flash_attn_with_kvcache(*args)[0]
+    if isinstance(num_splits, int) and num_splits > 1:
+        return _flash_attn_with_kvcache_partials(*args)
+    out, softmax_lse = _flash_attn_with_kvcache(*args)
+    return out, softmax_lse, softmax_lse.new_empty(0), softmax_lse.new_empty(0)
+
+
+def get_scheduler_metadata(
+    batch_size,
+    max_seqlen_q,
+    max_seqlen_k,
+    num_heads_q,
+    num_heads_kv,
+    headdim,
+    cache_seqlens: torch.Tensor,
+    qkv_dtype=torch.bfloat16,
+    headdim_v=None,
+    cu_seqlens_q: Optional[torch.Tensor] = None,
+    cu_seqlens_k_new: Optional[torch.Tensor] = None,
+    cache_leftpad: Optional[torch.Tensor] = None,
+    page_size: Optional[int] = None,
+    max_seqlen_k_new=0,
+    causal=False,
+    window_size=(-1, -1),
+    attention_chunk=0,
+    has_softcap=False,
+    num_splits=0,
+    pack_gqa=None,
+    sm_margin=0,
+):
+    """Prepare what ``flash_attn_with_kvcache`` takes as ``scheduler_metadata``.
+
+    The tensor is opaque, depends on the arguments only, may be used for any number of calls with the same arguments,
+    and never changes a result. The cpu backend plans within microseconds and needs none.
+
+    Args:
+        batch_size: Sequences of the call.
+        max_seqlen_q: As in the call.
+        max_seqlen_k: Capacity of the cache for one sequence.
+        num_heads_q: Query heads, a multiple of ``num_heads_kv``.
+        num_heads_kv: Heads of the cache.
+        headdim: Features of q and k.
+        cache_seqlens: (batch_size,) int32.
+        qkv_dtype: dtype of q, k and v.
+        headdim_v: Features of v; default ``headdim``.
+        cu_seqlens_q: As in the call.
+        cu_seqlens_k_new: As in the call.
+        cache_leftpad: As in the call.
+        page_size: Rows of a page, or None.
+        max_seqlen_k_new: Upper bound of the new keys per sequence.
+        causal: As in the call.
+        window_size: As in the call.
+        attention_chunk: As in the call.
+        has_softcap: Whether the call has a softcap.
+        num_splits: As in the call.
+        pack_gqa: As in the call.
+        sm_margin: As in the call.
+
+    Returns:
+        A one-dimensional int32 tensor on the device of ``cache_seqlens``.
+
+    Raises:
+        TypeError: A wrong Python type or dtype.
+        ValueError: Sizes that do not fit together.
+    """
+    values = _C.scheduler_metadata(batch_size, num_heads_q, num_heads_kv, cache_seqlens)
+    return torch.tensor(values, dtype=torch.int32, device=cache_seqlens.device)
