@@ -56,7 +56,9 @@ def output_dir(session: nox.Session) -> Path:
     return directory
 
 
-def python(session: nox.Session, *arguments: str | Path, env: dict[str, str] | None = None, silent: bool = False) -> None:
+def python(
+    session: nox.Session, *arguments: str | Path, env: dict[str, str] | None = None, silent: bool = False
+) -> None:
     """Runs the session's own python, or that of the shared environment in a session that has none."""
     program = "python"
     if session.venv_backend == "none":
@@ -181,9 +183,7 @@ def sanitize(session: nox.Session) -> None:
         env = unpack_wheel(session, wheel, output_dir(session) / f"site-{version}")
         check_import(session, version, {**env, **sanitizer_env(libraries, reports)})
         try:
-            run_tests(
-                session, "-m", "sanitize", f"tests/{version}", env={**env, **sanitizer_env(libraries, reports)}
-            )
+            run_tests(session, "-m", "sanitize", f"tests/{version}", env={**env, **sanitizer_env(libraries, reports)})
         finally:
             for report in sorted(reports.iterdir()):
                 session.log(f"--- {report.relative_to(ROOT)}\n{report.read_text(errors='replace')}")
@@ -204,7 +204,9 @@ def sanitizer_env(libraries: list[str], reports: Path) -> dict[str, str]:
 def compiler_file(session: nox.Session, name: str) -> str:
     """Path of a library of the compiler that builds the extension."""
     compiler = os.environ.get("CXX", "g++")
-    path = subprocess.run([*compiler.split(), f"-print-file-name={name}"], text=True, capture_output=True).stdout.strip()
+    path = subprocess.run(
+        [*compiler.split(), f"-print-file-name={name}"], text=True, capture_output=True
+    ).stdout.strip()
     if not os.path.isabs(path):
         session.error(f"{compiler} has no {name}: install the sanitizer runtimes (libasan, libubsan).")
     return path

@@ -1,6 +1,6 @@
 """Builds the files that users install: per package one sdist and one manylinux wheel made from that sdist.
 
-    python ci/distributions.py --out dist v2 v3
+python ci/distributions.py --out dist v2 v3
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Checks, builds and tests a release of one package, and uploads it when told to. docs/releasing.md tells the order.
 
-    python ci/release.py v3 [--upload] [--repository-url URL]
+python ci/release.py v3 [--upload] [--repository-url URL]
 """
 
 from __future__ import annotations

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import os
 import sysconfig
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Mapping, Optional
+from typing import Optional
 
 import sources
 from ninja_writer import Target, build, locked, write_if_changed

@@ -12,10 +12,11 @@ import os
 import shlex
 import shutil
 import subprocess
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, Optional, Sequence
+from typing import Optional
 
 from sources import Source
 from toolchain import Toolchain, ToolchainError

@@ -15,9 +15,10 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Mapping, Optional, Sequence
+from typing import Optional
 
 # The oldest versions that have what the sources use: _Float16 in C++ on x86 and the AVX512-BF16 and AMX intrinsics.
 # Older ones fail with pages of errors about intrinsics, so they are refused up front.
@@ -42,7 +43,9 @@ Install one of these, or name a compiler with CXX=/path/to/g++:
                                 and then: source /opt/openEuler/gcc-toolset-12/enable
 macOS and Windows are not supported: build in a Linux container or WSL 2."""
 
-NEEDED = f"flash-attn-npu needs a C++17 compiler: g++ {OLDEST['g++']} or newer, or clang++ {OLDEST['clang++']} or newer."
+NEEDED = (
+    f"flash-attn-npu needs a C++17 compiler: g++ {OLDEST['g++']} or newer, or clang++ {OLDEST['clang++']} or newer."
+)
 
 # A compiler can be new enough and still call an assembler (binutils) that has never heard of AMX.
 X86_PROBE = 'void probe() { asm volatile("tdpbf16ps %tmm0, %tmm1, %tmm2"); }\n'

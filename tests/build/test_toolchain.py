@@ -12,7 +12,9 @@ import pytest
 import toolchain
 from toolchain import Toolchain, ToolchainError, find_toolchain, python_include_dir
 
-GCC_MACROS = "#define __GNUC__ {0}\n#define __GNUC_MINOR__ {1}\n#define __GNUC_PATCHLEVEL__ {2}\n#define __aarch64__ 1\n"
+GCC_MACROS = (
+    "#define __GNUC__ {0}\n#define __GNUC_MINOR__ {1}\n#define __GNUC_PATCHLEVEL__ {2}\n#define __aarch64__ 1\n"
+)
 CLANG_MACROS = GCC_MACROS.format(4, 2, 1) + (
     "#define __clang_major__ {0}\n#define __clang_minor__ {1}\n#define __clang_patchlevel__ {2}\n"
 )
