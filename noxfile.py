@@ -89,7 +89,7 @@ def install_release_wheels(session: nox.Session, *versions: str) -> None:
 
 
 def unpack_wheel(session: nox.Session, wheel: Path, directory: Path) -> dict[str, str]:
-    """Installs a wheel of a special kind beside the environment; returns the variables that put it first on the path."""
+    """Installs a wheel of a special kind beside the environment; returns the variables that put it first."""
     shutil.rmtree(directory, ignore_errors=True)
     python(session, "-m", "pip", "install", "-q", "--no-deps", "--target", directory, wheel)
     return {"PYTHONPATH": str(directory)}

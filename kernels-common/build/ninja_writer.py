@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from sources import Source
 from toolchain import Toolchain, ToolchainError
@@ -43,10 +43,11 @@ class Target:
 
 def ninja_text(toolchain: Toolchain, target: Target, build_dir: str) -> str:
     """The text of build.ninja. `build_dir` is relative to the root directory that ninja runs in."""
-    from ninja import Writer
+    import ninja
 
     text = io.StringIO()
-    out = Writer(text, width=120)
+    writer: Any = ninja.Writer  # its type stub contradicts its own documentation
+    out = writer(text, width=120)
     out.comment("Written by kernels-common/build/ninja_writer.py. Do not edit: the next build overwrites it.")
     out.variable("ninja_required_version", "1.5")
     out.variable("builddir", build_dir)
