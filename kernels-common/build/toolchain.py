@@ -118,8 +118,8 @@ def python_include_dir(toolchain: Toolchain) -> str:
     if toolchain.machine != platform.machine():
         raise ToolchainError(
             f"The compiler {shlex.join(toolchain.command)} makes code for {toolchain.machine}, but this is a Python "
-            f"for {platform.machine()}: a wheel is built on the machine type it is for. Only the stand-alone programs can "
-            "be cross-compiled (kernels-common/build/program.py)."
+            f"for {platform.machine()}: a wheel is built on the machine type it is for. Only the stand-alone program "
+            "can be cross-compiled (kernels-common/build/program.py)."
         )
     include_dir = sysconfig.get_path("include")
     if not Path(include_dir, "Python.h").is_file():
