@@ -10,6 +10,7 @@ Environment:
 from __future__ import annotations
 
 import os
+import subprocess
 import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -100,7 +101,24 @@ def build_extension(package_dir: Path, environ: Optional[Mapping[str, str]] = No
     target = extension_target(package_dir, toolchain, options, build_dir, python_include_dir(toolchain))
     with locked(package_dir / build_dir):
         write_if_changed(package_dir / build_dir / EXPORTS_FILE, EXPORTS)
-        return build(toolchain, target, package_dir, build_dir, options.jobs)
+        module = build(toolchain, target, package_dir, build_dir, options.jobs)
+    missing = missing_symbols(module)
+    if missing:
+        raise ToolchainError(
+            f"{module} is incomplete: no source that kernels-common/build/sources.py lists defines\n  "
+            + "\n  ".join(missing)
+        )
+    return module
+
+
+def missing_symbols(module: Path) -> list[str]:
+    """Our own symbols that nothing in the module defines.
+
+    The linker lets them pass, as it must for those of Python, and the import would be the first to fail.
+    """
+    listing = subprocess.run(["nm", "-D", "-C", "--undefined-only", module], text=True, capture_output=True, check=True)
+    names = (line.split(maxsplit=1)[1] for line in listing.stdout.splitlines() if line.strip())
+    return [name for name in names if "flash_attn_npu::" in name]
 
 
 def extension_target(

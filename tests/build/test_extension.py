@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tarfile
 from pathlib import Path
 
 import pytest
-from extension import Options, extension_target
+from extension import Options, build_extension, extension_target
 from toolchain import Toolchain, ToolchainError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,6 +55,46 @@ def test_release_and_sanitize_link_differently() -> None:
 def test_package_without_sources(tmp_path: Path) -> None:
     with pytest.raises(ToolchainError, match=r"has no csrc/\*\.cpp"):
         extension_target(tmp_path, GCC, Options(), "build/x", "/include")
+
+
+MODULE = """\
+#include <Python.h>
+namespace flash_attn_npu { int defined(); }
+static PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_C", nullptr, -1, nullptr, nullptr, nullptr, nullptr, nullptr};
+PyMODINIT_FUNC PyInit__C() {
+    return flash_attn_npu::defined() ? PyModule_Create(&definition) : nullptr;
+}
+"""
+
+
+def write_package(path: Path, definition: str) -> Path:
+    """A package with one binding source, and one backend source that holds `definition`."""
+    for directory in ("csrc", "kernels-common/cpu"):
+        (path / directory).mkdir(parents=True)
+    (path / "csrc" / "module.cpp").write_text(MODULE)
+    (path / "kernels-common" / "cpu" / "defined.cpp").write_text(definition)
+    return path
+
+
+def test_module_builds_imports_and_exports_nothing_else(tmp_path: Path) -> None:
+    definition = "namespace flash_attn_npu { int defined() { return 1; } }"
+    module = build_extension(write_package(tmp_path, definition))
+    subprocess.run([sys.executable, "-c", "import _C"], cwd=module.parent, check=True)
+    listing = subprocess.run(["nm", "-D", "--defined-only", module], text=True, capture_output=True, check=True)
+    assert [line.split()[-1] for line in listing.stdout.splitlines()] == ["PyInit__C"]
+
+
+def test_missing_symbol_fails_the_build(tmp_path: Path) -> None:
+    with pytest.raises(ToolchainError, match=r"flash_attn_npu::defined\(\)"):
+        build_extension(write_package(tmp_path, "namespace flash_attn_npu { int other() { return 1; } }"))
+
+
+def test_kinds_have_directories_of_their_own(tmp_path: Path) -> None:
+    package = write_package(tmp_path, "namespace flash_attn_npu { int defined() { return 1; } }")
+    kinds = [{}, {"FLASH_ATTN_NPU_TEST_ISAS": "1"}, {"FLASH_ATTN_NPU_BUILD_TYPE": "debug"}]
+    modules = [build_extension(package, {**os.environ, **kind}) for kind in kinds]
+    assert len({module.parent for module in modules}) == len(kinds)
+    assert all(module.is_file() for module in modules)
 
 
 @pytest.fixture(scope="module", params=PACKAGES)
