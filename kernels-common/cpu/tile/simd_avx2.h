@@ -1,10 +1,9 @@
 // SIMD with AVX2, FMA and F16C: eight floats. Interface: simd_portable.h.
 #pragma once
 
-#include <immintrin.h>
-
 #include "cpu/tile/numeric.h"
 #include "cpu/tile/simd_math.h"
+#include "cpu/tile/x86_intrinsics.h"
 
 namespace flash_attn_npu::cpu {
 namespace {

@@ -1,15 +1,9 @@
 // SIMD with AVX-512 F, BW, DQ, VL: sixteen floats. Interface: simd_portable.h.
 #pragma once
 
-// GCC 12's own headers read an undefined register on purpose and then warn about it.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#include <immintrin.h>
-#pragma GCC diagnostic pop
-
 #include "cpu/tile/numeric.h"
 #include "cpu/tile/simd_math.h"
+#include "cpu/tile/x86_intrinsics.h"
 
 namespace flash_attn_npu::cpu {
 namespace {
