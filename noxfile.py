@@ -294,7 +294,7 @@ def lint(session: nox.Session) -> None:
 
 def cpp_files() -> list[str]:
     """C++ files in the work tree that git tracks or would track; symlinks into kernels-common count once."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.cpp", "*.h", "*.hpp", "*.inc"]
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.cpp", "*.h", "*.cc"]
     listing = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=True).stdout
     return sorted(path for path in set(listing.splitlines()) if (ROOT / path).is_file())
 
