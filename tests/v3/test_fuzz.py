@@ -1,0 +1,17 @@
+"""A few hundred random calls of flash_attn_npu_v3; `nox -s fuzz -- 10000` runs more of the same."""
+
+import pytest
+
+from tests.common.fuzz import fuzz
+from tests.common.seed import SEED
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_fuzz(part: int) -> None:
+    fuzz("v3", 150, SEED + part)
+
+
+@pytest.mark.portable
+@pytest.mark.sanitize
+def test_fuzz_a_little() -> None:
+    fuzz("v3", 60, SEED + 100)
