@@ -137,6 +137,13 @@ def test_common(session: nox.Session) -> None:
     run_tests(session, "tests/common", "tests/cpu", *session.posargs)
 
 
+@nox.session(name="test-twin", venv_backend="none")
+def test_twin(session: nox.Session) -> None:
+    """Tests of the twin, Ascend C on a host CPU, and of the Ascend kernels on it. -- PYTEST_ARGS"""
+    install(session, *requirements("test", "plot"), "ninja>=1.11")
+    run_tests(session, "tests/twin", *session.posargs)
+
+
 @nox.session(name="test-build")
 def test_build(session: nox.Session) -> None:
     """Tests of the build machinery: toolchain checks, source list, build.ninja, sdist contents. -- PYTEST_ARGS"""
