@@ -11,9 +11,10 @@ The rules:
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -82,7 +83,7 @@ def describe(built: Built) -> str:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """For the reference: its many small operations only wait for each other when several test workers share a machine."""
+    """For the reference: several threads for many small operations only wait for each other on a busy machine."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -164,7 +165,8 @@ def compare_lse(lse: Tensor, exact: Result, stored: Result, case: Case) -> None:
     worst = int(error.argmax())
     assert error[worst] <= allowed, (
         f"softmax_lse: error {float(error[worst]):.3e} > allowed {allowed:.3e} (rounding of rotated q and k: "
-        f"{rounding:.3e}, largest logit {exact.max_logit:.3g}); {int((error > allowed).sum())} of {truth.numel()} wrong; "
+        f"{rounding:.3e}, largest logit {exact.max_logit:.3g}); "
+        f"{int((error > allowed).sum())} of {truth.numel()} wrong; "
         f"got {float(ours[worst])}, expected {float(truth[worst])}"
     )
 

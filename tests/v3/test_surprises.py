@@ -1,4 +1,4 @@
-"""What surprises readers of FlashAttention-3: each with a test of its own, stated without the reference where possible."""
+"""What surprises readers of FlashAttention-3, each with a test of its own, without the reference where possible."""
 
 from __future__ import annotations
 

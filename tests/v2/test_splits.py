@@ -1,0 +1,14 @@
+"""num_splits changes nothing but rounding in flash_attn_npu_v2."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from tests.common.splits import CASES, splits_agree
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_splits_agree(name: str) -> None:
+    splits_agree(dataclasses.replace(CASES[name], api="v2"))
