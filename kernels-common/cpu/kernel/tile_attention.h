@@ -112,7 +112,7 @@ private:
             tiles = layout.array<RowTile>(row_tiles);
             k = layout.array<typename Engine::Key>(Engine::key_size(features));
             v = layout.array<typename Engine::Value>(Engine::value_size(problem.head_dim_v));
-            p = layout.array<typename Engine::Probability>(Engine::kChunkKeys * kRows);
+            p = layout.array<typename Engine::Probability>(Engine::probability_size());
             s = layout.array<float>(kStepKeys * kRows);
             rows = layout.array<float>(size_t{kRows} * row_stride);
             for (int32_t t = 0; t < row_tiles; ++t) {
@@ -133,9 +133,6 @@ private:
           sequence_(p.sequence(item.n)),
           mask_(p.mask_of(sequence_)),
           logits_(p.score, item.n, item.kv_head_begin),
-          // With a negative scale the largest dot product does not give the largest logit.
-          plain_(logits_.plain() && logits_.scale_log2 > 0.0f),
-          score_to_log2_(plain_ ? logits_.scale_log2 : 1.0f),
           features_(query_features(p)),
           row_tiles_(ceil_div(item.row_end - item.row_begin, kRows)),
           w_(p, row_tiles_, scratch) {}
@@ -215,7 +212,7 @@ private:
             const int32_t step_end = min_of(end, (step / kStepKeys + 1) * kStepKeys);
             Engine::template scores<kN>(tile.q, w_.k, features_, step, step_end, w_.s);
             const int32_t keys = step_end - step;
-            if (!plain_) logits<kN>(tile, chunk + step, keys);
+            if (!logits_.plain) logits<kN>(tile, chunk + step, keys);
             const KeyRange absolute{chunk + step, chunk + step_end};
             if (mask_.coverage(tile.i_begin, tile.i_end, absolute) != Coverage::kAll) mask<kN>(tile, absolute.begin, keys);
             F max[kN];
@@ -271,7 +268,7 @@ private:
         }
         bool exceeds = false;
         for (int n = 0; n < kN; ++n) {
-            max[n] = S::mul(max[n], S::set1(score_to_log2_));
+            max[n] = S::mul(max[n], S::set1(logits_.to_log2));
             const F limit = S::add(S::load(tile.m + n * kWidth), S::set1(kRescaleAbove));
             exceeds |= S::any(S::lt(limit, max[n]));
         }
@@ -300,7 +297,7 @@ private:
 
     template <int kN>
     void probabilities(RowTile& tile, int32_t step, int32_t keys) {
-        const F scale = S::set1(score_to_log2_);
+        const F scale = S::set1(logits_.to_log2);
         F minus_m[kN], even_sum[kN], odd_sum[kN];
         for (int n = 0; n < kN; ++n) {
             minus_m[n] = S::sub(S::zero(), reference(S::load(tile.m + n * kWidth)));
@@ -343,8 +340,6 @@ private:
     const Sequence sequence_;
     const Mask mask_;
     const Logits<S> logits_;
-    const bool plain_;           // the logit is score_to_log2_ times the dot product; else logits() has to run
-    const float score_to_log2_;  // what is left to multiply S^T with
     const int32_t features_;
     const int32_t row_tiles_;
     const Workspace w_;

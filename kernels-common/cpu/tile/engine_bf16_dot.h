@@ -40,6 +40,7 @@ struct EngineBf16Dot {
     static size_t query_size(int32_t features) { return size_t{kRows} * key_stride(features); }
     static size_t key_size(int32_t features) { return size_t{kChunkKeys} * key_stride(features); }
     static size_t value_size(int32_t features) { return size_t{kChunkKeys} / 2 * round_up(features, kPanel); }
+    static size_t probability_size() { return size_t{kChunkKeys} / 2 * kRows; }
 
     // rows: [vectors * kWidth][stride], zero beyond `features`. q: [pair of features][kRows].
     static void pack_queries(Query* q, const float* rows, int32_t stride, int32_t vectors, int32_t features) {
@@ -69,10 +70,10 @@ struct EngineBf16Dot {
     static void pack_values(Value* v, const KeyRows<kChunkKeys>& rows, int32_t begin, int32_t end, int32_t head_dim_v) {
         for (int32_t key = begin; key < end; key += 2) {
             for (int32_t f = 0; f < head_dim_v; f += kWidth) {
-                const __m512i even = _mm512_cvtepu16_epi32(load_as_bf16<kType>(rows.v[key], f, head_dim_v));
-                const __m512i odd = _mm512_cvtepu16_epi32(load_as_bf16<kType>(rows.v[key + 1], f, head_dim_v));
+                const __m256i even = load_as_bf16<kType>(rows.v[key], f, head_dim_v);
+                const __m256i odd = load_as_bf16<kType>(rows.v[key + 1], f, head_dim_v);
                 Value* dst = v + f / kPanel * (kPanel * kChunkKeys / 2) + key / 2 * kPanel;
-                _mm512_storeu_si512(dst, _mm512_or_si512(even, _mm512_slli_epi32(odd, 16)));
+                _mm512_storeu_si512(dst, interleave(even, odd));
             }
         }
     }

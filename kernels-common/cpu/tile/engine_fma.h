@@ -39,6 +39,7 @@ struct EngineFma {
     static size_t query_size(int32_t features) { return size_t{kRows} * key_stride(features); }
     static size_t key_size(int32_t features) { return size_t{kChunkKeys} * key_stride(features); }
     static size_t value_size(int32_t features) { return size_t{kChunkKeys} * round_up(features, kPanel); }
+    static size_t probability_size() { return size_t{kChunkKeys} * kRows; }
 
     // rows: [vectors * kWidth][stride], zero beyond `features`.
     static void pack_queries(Query* q, const float* rows, int32_t stride, int32_t vectors, int32_t features) {
