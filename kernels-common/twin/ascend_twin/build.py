@@ -1,0 +1,182 @@
+"""Compile the twin's runtime and Ascend C sources; results are cached by content.
+
+A source is compiled twice, as bisheng does: once as the cube program, once as the vector program. The two objects are
+made self-contained (one relocatable each, hidden symbols local) and linked into one shared library:
+the host code of the source is the cube object's, `extern "C"` kernels appear as NAME__aic and NAME__aiv.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import preprocess
+
+HERE = Path(__file__).resolve().parent.parent
+INCLUDE = HERE / "include"
+RUNTIME = HERE / "runtime"
+
+PASS_MACROS = {
+    "cube": ["-D__DAV_C220_CUBE__=1", "-D__DAV_CUBE__=1"],
+    "vec": ["-D__DAV_C220_VEC__=1", "-D__DAV_VEC__=1"],
+}
+COMMON_MACROS = ["-D__NPU_ARCH__=2201", "-D__CCE_AICORE__=220", "-D__DAV_C220__=1", "-D__CCE__=1", "-DASCEND_TWIN=1"]
+
+
+class BuildError(RuntimeError):
+    """The host compiler refused a source; the text is its diagnostics."""
+
+
+@dataclass
+class Library:
+    """A built shared library and the kernels it offers by name."""
+
+    path: Path
+    kernels: dict[str, int]  # name -> KERNEL_TASK_TYPE number, -1: not declared
+
+
+def compiler() -> str:
+    return os.environ.get("CXX", "g++")
+
+
+def cache_dir() -> Path:
+    root = os.environ.get("FLASH_ATTN_NPU_TWIN_CACHE")
+    path = Path(root) if root else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "flash-attn-npu-twin"
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _run(command: Sequence[str | Path]) -> str:
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
+    if done.returncode:
+        raise BuildError(f"{' '.join(str(c) for c in command)}\n{done.stderr}{done.stdout}")
+    return done.stdout
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    h = hashlib.sha256()
+    for part in parts:
+        h.update(hashlib.sha256(part).digest())
+    return h.hexdigest()[:24]
+
+
+@contextmanager
+def _locked(key: str):
+    """One process builds, the others wait for its result."""
+    with open(cache_dir() / f"{key}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def runtime_library() -> Path:
+    """The model of the machine as a shared library."""
+    sources = sorted(RUNTIME.glob("*.cc"))
+    inputs = sources + sorted(RUNTIME.glob("*.h")) + sorted(RUNTIME.glob("*.def")) + [INCLUDE / "twin" / "abi.h"]
+    flags = ["-std=c++17", "-O3", "-march=native", "-fPIC", "-ffp-contract=off", "-fno-gnu-unique", f"-I{INCLUDE}", f"-I{RUNTIME}"]
+    key = "runtime-" + _digest([p.read_bytes() for p in inputs] + [" ".join([compiler(), *flags]).encode()])
+    target = cache_dir() / f"libascend_twin-{key}.so"
+    if target.exists():
+        return target
+    with _locked(key):
+        if target.exists():
+            return target
+        with tempfile.TemporaryDirectory() as tmp:
+
+            def one(source: Path) -> Path:
+                out = Path(tmp) / (source.stem + ".o")
+                _run([compiler(), *flags, "-c", source, "-o", out])
+                return out
+
+            with ThreadPoolExecutor(max_workers=2) as pool:
+                objects = list(pool.map(one, sources))
+            made = Path(tmp) / "lib.so"
+            _run([compiler(), "-shared", "-o", made, *objects, "-lpthread"])
+            _install(made, target)
+    return target
+
+
+def _install(made: Path, target: Path) -> None:
+    """Put a file in the cache in one step (the temporary directory may be another file system)."""
+    near = target.with_suffix(f".{os.getpid()}.tmp")
+    near.write_bytes(made.read_bytes())
+    os.replace(near, target)
+
+
+def _build_pass(name: str, source: Path, flags: Sequence[str], tmp: Path) -> tuple[Path, preprocess.Kernels, bool]:
+    macros = [*COMMON_MACROS, *PASS_MACROS[name]]
+    include = [f"-I{INCLUDE}"]
+    text = _run([compiler(), "-std=c++17", "-E", "-x", "c++", *macros, *include, *flags, source])
+    code, kernels = preprocess.transform(text)
+    ii, obj, one = tmp / f"{name}.ii", tmp / f"{name}.o", tmp / f"{name}.one.o"
+    ii.write_text(code)
+    options = [f for f in flags if not f.startswith(("-I", "-D", "-include"))]
+    _run([compiler(), "-std=c++17", "-O2", "-fPIC", "-g1", "-w", "-fvisibility=hidden", "-fno-gnu-unique", "-fpreprocessed",
+          "-x", "c++-cpp-output", *options, "-c", ii, "-o", obj])
+    _run(["ld", "-r", "--force-group-allocation", obj, "-o", one])
+    suffix = "__aic" if name == "cube" else "__aiv"
+    defined = {line.split()[-1] for line in _run(["nm", "-g", "--defined-only", one]).splitlines() if line.strip()}
+    rename = [f"--redefine-sym={k}={k}{suffix}" for k in kernels.names if k in defined]
+    keep = [f"--keep-global-symbol={k}{suffix}" for k in kernels.names if k in defined]
+    if name == "vec":
+        # Host code is taken from the cube object; of this one only the kernels are seen.
+        _run(["objcopy", *rename, one])
+        _run(["objcopy", *(keep or ["--keep-global-symbol=twin_no_kernel"]), one])
+    else:
+        _run(["objcopy", *rename, "--localize-hidden", one])
+    return one, kernels, preprocess.uses_cube(text, str(INCLUDE))
+
+
+def build_kernel(source: str | Path, flags: Sequence[str] = ()) -> Library:
+    """Build one Ascend C source.
+
+    source: file, or source text.
+    flags: extra compiler flags (-I..., -D...).
+    Raises BuildError with the compiler's diagnostics.
+    """
+    runtime = runtime_library()
+    with tempfile.TemporaryDirectory() as tmp_name:
+        tmp = Path(tmp_name)
+        if isinstance(source, str) and "\n" in source:
+            path = tmp / "kernel.cpp"
+            path.write_text(source)
+            digest_text = source.encode()
+            text_source = True
+        else:
+            path = Path(source)
+            digest_text = path.read_bytes()
+            text_source = False
+        headers = sorted(INCLUDE.rglob("*.h"))
+        # Headers of the kernel itself are found by the preprocessor's own dependency list.
+        listed = _run([compiler(), "-std=c++17", "-MM", "-x", "c++", *COMMON_MACROS, *PASS_MACROS["cube"], f"-I{INCLUDE}", *flags, path])
+        listed += _run([compiler(), "-std=c++17", "-MM", "-x", "c++", *COMMON_MACROS, *PASS_MACROS["vec"], f"-I{INCLUDE}", *flags, path])
+        own = sorted({w for w in listed.replace("\\\n", " ").split() if not w.endswith(":")} - {str(path)})
+        parts = [digest_text] + [h.read_bytes() for h in headers] + [Path(o).read_bytes() for o in own if Path(o).is_file()]
+        parts += [Path(__file__).read_bytes(), Path(preprocess.__file__).read_bytes(), str(runtime).encode()]
+        parts.append(" ".join([compiler(), *flags, "" if text_source else str(path)]).encode())
+        key = _digest(parts)
+        target = cache_dir() / f"kernel-{key}.so"
+        meta = cache_dir() / f"kernel-{key}.json"
+        if not (target.exists() and meta.exists()):
+            with _locked(key):
+                if not (target.exists() and meta.exists()):
+                    with ThreadPoolExecutor(max_workers=2) as pool:
+                        passes = list(pool.map(lambda p: _build_pass(p, path, [*flags, f'-DTWIN_BUILD_ID="{key}"'], tmp), ("cube", "vec")))
+                    made = tmp / "kernel.so"
+                    _run([compiler(), "-shared", "-Wl,-Bsymbolic", "-o", made, *[p[0] for p in passes], runtime,
+                          f"-Wl,-rpath,{runtime.parent}"])
+                    names = sorted(set(passes[0][1].names) | set(passes[1][1].names))
+                    declared = {**passes[1][1].kinds, **passes[0][1].kinds}
+                    cube = passes[0][2] or passes[1][2]
+                    kinds = {n: declared.get(n, -1 if cube else 0) for n in names}
+                    _install(made, target)
+                    meta.write_text(json.dumps(kinds))
+        return Library(target, json.loads(meta.read_text()))

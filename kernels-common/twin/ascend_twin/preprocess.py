@@ -1,0 +1,124 @@
+"""Turn preprocessed Ascend C into C++: launches, function-space attributes, kernel qualifiers.
+
+Lines stay where they are, so that findings name the kernel's own source lines.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+MIX_KIND = {("1", "2"): 5, ("1", "1"): 4, ("1", "0"): 3, ("0", "1"): 2}
+
+
+@dataclass
+class Kernels:
+    """Names of the extern "C" or plain kernels of a source, and the kinds they are declared with."""
+
+    names: list[str] = field(default_factory=list)
+    kinds: dict[str, int] = field(default_factory=dict)
+
+
+def _keep_lines(text: str) -> str:
+    return "\n" * text.count("\n")
+
+
+def _balanced(text: str, start: int, opening: str, closing: str) -> int:
+    """Index just after the bracket that closes the one at `start`."""
+    depth = 0
+    for i in range(start, len(text)):
+        if text[i] == opening:
+            depth += 1
+        elif text[i] == closing:
+            depth -= 1
+            if depth == 0:
+                return i + 1
+    raise ValueError(f"unbalanced {opening}")
+
+
+def _kernel_start(text: str, end: int) -> int:
+    """Index where the name of the launched kernel that ends at `end` begins."""
+    i = end
+    while i > 0 and text[i - 1].isspace():
+        i -= 1
+    if i > 0 and text[i - 1] == ">":
+        depth = 0
+        while i > 0:
+            i -= 1
+            if text[i] == ">" and text[i - 1] != "-":
+                depth += 1
+            elif text[i] == "<":
+                depth -= 1
+                if depth == 0:
+                    break
+    while i > 0:
+        previous = text[i - 1]
+        if previous.isalnum() or previous in "_:":
+            i -= 1
+        else:
+            break
+    return i
+
+
+def rewrite_launches(text: str) -> str:
+    """`kernel<T><<<blocks, ctrl, stream>>>(args)` -> a call of twin::launch around the kernel."""
+    out: list[str] = []
+    at = 0
+    while True:
+        hit = text.find("<<<", at)
+        if hit < 0:
+            out.append(text[at:])
+            return "".join(out)
+        close = text.find(">>>", hit)
+        after = close + 3
+        while close >= 0 and after < len(text) and text[after].isspace():
+            after += 1
+        if close < 0 or after >= len(text) or text[after] != "(":
+            out.append(text[at : hit + 3])
+            at = hit + 3
+            continue
+        start = _kernel_start(text, hit)
+        kernel, config = text[start:hit].strip(), text[hit + 3 : close]
+        name = re.sub(r"\s+", " ", re.sub(r"^# .*$", "", kernel, flags=re.M)).replace('"', "'")
+        out.append(text[at:start])
+        out.append(
+            f'::twin::launch([](auto... twin_a) {{ {kernel}(twin_a...); }}, "{name}", {config})'
+            + _keep_lines(text[close + 3 : after])
+        )
+        at = after
+
+
+def transform(text: str) -> tuple[str, Kernels]:
+    """C++ text and the kernels declared in it."""
+    kernels = Kernels()
+    text = re.sub(r"\[\s*(?:host|aicore)(?:\s*,\s*(?:host|aicore))?\s*\]", lambda m: _keep_lines(m.group()), text)
+    text = re.sub(r"__attribute__\(\(\s*(?:cce_kernel|aicore)\s*\)\)", lambda m: _keep_lines(m.group()), text)
+
+    qualified = re.compile(r"((?:__twin_(?:global|kind_\d|mix_\d_\d)__\s*)+)((?:\[\[[^\]]*\]\]\s*|inline\s+)*void\s+(\w+)\s*\()")
+
+    def declare(match: re.Match[str]) -> str:
+        qualifiers, name = match.group(1), match.group(3)
+        if "__twin_global__" in qualifiers and name not in kernels.names:
+            kernels.names.append(name)
+        for kind in re.findall(r"__twin_kind_(\d)__", qualifiers):
+            kernels.kinds[name] = int(kind)
+        for mix in re.findall(r"__twin_mix_(\d)_(\d)__", qualifiers):
+            kernels.kinds[name] = MIX_KIND[mix]
+        return '__attribute__((visibility("default"))) ' + _keep_lines(qualifiers) + match.group(2)
+
+    text = qualified.sub(declare, text)
+    text = re.sub(r"__twin_(?:global|kind_\d|mix_\d_\d)__", "", text)
+    return rewrite_launches(text), kernels
+
+
+def uses_cube(text: str, foreign: str) -> bool:
+    """Whether lines that do not come from headers below `foreign` mention the cube side (bisheng infers kinds likewise)."""
+    own: list[str] = []
+    mine = True
+    for line in text.splitlines():
+        marker = re.match(r'# \d+ "([^"]*)"', line)
+        if marker:
+            mine = not marker.group(1).startswith((foreign, "/usr/", "<"))
+        elif mine:
+            own.append(line)
+    return bool(re.search(r"\b(Mmad|LoadData|Fixpipe|CrossCoreSetFlag|CrossCoreWaitFlag|g_coreType|AIC|L0C)\b", "\n".join(own)))

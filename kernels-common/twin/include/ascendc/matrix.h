@@ -1,0 +1,244 @@
+// The cube side: LoadData, InitConstValue, Mmad, Fixpipe.
+#pragma once
+#include "ascendc/data_copy.h"
+
+namespace AscendC {
+
+template <typename T>
+twin::Load2dArgs TwinLoad2d(const LocalTensor<T>& dst, const twin::Ref& src, const LoadData2DParams& p) {
+    twin::Load2dArgs a;
+    a.type = TwinType<T>;
+    a.dst = dst.Twin();
+    a.src = src;
+    a.start = p.startIndex;
+    a.repeat = p.repeatTimes;
+    a.src_stride = p.srcStride;
+    a.dst_gap = p.dstGap;
+    a.transpose = p.ifTranspose;
+    a.decrease = p.addrMode != 0;
+    return a;
+}
+template <typename T>
+void LoadData(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LoadData2DParams& p,
+              const twin::At& at = twin::At::here()) {
+    twin::load_2d(TwinLoad2d(dst, src.Twin(), p), at.as("LoadData"));
+}
+template <typename T>
+void LoadData(const LocalTensor<T>& dst, const GlobalTensor<T>& src, const LoadData2DParams& p,
+              const twin::At& at = twin::At::here()) {
+    twin::load_2d(TwinLoad2d(dst, src.Twin(), p), at.as("LoadData"));
+}
+template <typename T>
+void LoadDataWithTranspose(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LoadData2dTransposeParams& p,
+                           const twin::At& at = twin::At::here()) {
+    twin::load_transpose({TwinType<T>, dst.Twin(), src.Twin(), p.startIndex, p.repeatTimes, p.srcStride, p.dstGap, p.dstFracGap, 0,
+                          p.addrMode != 0},
+                         at.as("LoadDataWithTranspose"));
+}
+template <typename T>
+void LoadDataWithTranspose(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LoadData2dTransposeParamsV2& p,
+                           const twin::At& at = twin::At::here()) {
+    twin::load_transpose({TwinType<T>, dst.Twin(), src.Twin(), p.startIndex, p.repeatTimes, p.srcStride, p.dstGap, p.dstFracGap,
+                          p.srcFracGap, p.addrMode != 0},
+                         at.as("LoadDataWithTranspose"));
+}
+
+inline void SetFmatrix(uint16_t l1H, uint16_t l1W, const uint8_t padList[4], const FmatrixMode& mode,
+                       const twin::At& at = twin::At::here()) {
+    twin::set_f_matrix(l1H, l1W, padList, mode == FmatrixMode::FMATRIX_RIGHT);
+    twin::scalar_note(at.as("SetFmatrix"));
+}
+template <typename T>
+void SetLoadDataPaddingValue(const T value, const twin::At& at = twin::At::here()) {
+    twin::set_pad_value(TwinBits(value));
+    twin::scalar_note(at.as("SetLoadDataPaddingValue"));
+}
+inline void SetLoadDataBoundary(uint32_t, const twin::At& at = twin::At::here()) {
+    twin::scalar_note(at.as("SetLoadDataBoundary"));
+}
+
+template <typename T, const IsResetLoad3dConfig& config = IS_RESER_LOAD3D_DEFAULT_CONFIG>
+void LoadData(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LoadData3DParamsV2<T>& p,
+              const twin::At& at = twin::At::here()) {
+    if (config.isSetFMatrix) twin::set_f_matrix(p.l1H, p.l1W, p.padList, p.fMatrixCtrl);
+    if (config.isSetPadding) twin::set_pad_value(TwinBits(p.padValue));
+    twin::Load3dArgs a;
+    a.type = TwinType<T>;
+    a.dst = dst.Twin();
+    a.src = src.Twin();
+    for (int i = 0; i < 4; ++i) a.pad[i] = p.padList[i];
+    a.l1_h = p.l1H;
+    a.l1_w = p.l1W;
+    a.channels = p.channelSize;
+    a.k_extension = p.kExtension;
+    a.m_extension = p.mExtension;
+    a.k_start = p.kStartPt;
+    a.m_start = p.mStartPt;
+    a.stride_w = p.strideW;
+    a.stride_h = p.strideH;
+    a.filter_w = p.filterW;
+    a.filter_h = p.filterH;
+    a.dilation_w = p.dilationFilterW;
+    a.dilation_h = p.dilationFilterH;
+    a.transpose = p.enTranspose;
+    a.f_matrix_right = p.fMatrixCtrl;
+    a.pad_value = TwinBits(p.padValue);
+    twin::load_3d(a, at.as("LoadData3Dv2"));
+}
+
+template <typename T, typename U = T>
+void InitConstValue(const LocalTensor<T>& dst, const InitConstValueParams<U>& p, const twin::At& at = twin::At::here()) {
+    static_assert(sizeof(T) == sizeof(U) && sizeof(T) >= 2, "InitConstValue: 2- and 4-byte types");
+    twin::fill({TwinType<U>, dst.Twin(), p.repeatTimes, p.blockNum, p.dstGap, TwinBits(p.initValue)}, at.as("InitConstValue"));
+}
+template <typename T, typename U = T>
+void Fill(const LocalTensor<T>& dst, const InitConstValueParams<U>& p, const twin::At& at = twin::At::here()) {
+    InitConstValue<T, U>(dst, p, at);
+}
+
+enum class HF32Mode { ENABLE, DISABLE };
+enum class HF32TransMode { NEAREST_ZERO, NEAREST_EVEN };
+inline void SetHF32Mode(bool on, const twin::At& at = twin::At::here()) {
+    twin::set_hf32(on);
+    twin::scalar_note(at.as("SetHF32Mode"));
+}
+inline void SetHF32Mode(HF32Mode mode, const twin::At& at = twin::At::here()) { SetHF32Mode(mode == HF32Mode::ENABLE, at); }
+inline void SetHF32TransMode(bool, const twin::At& at = twin::At::here()) { twin::scalar_note(at.as("SetHF32TransMode")); }
+inline void SetHF32TransMode(HF32TransMode, const twin::At& at = twin::At::here()) { SetHF32TransMode(false, at); }
+inline void SetMMRowMajor(const twin::At& at = twin::At::here()) { twin::scalar_note(at.as("SetMMRowMajor")); }
+inline void SetMMColumnMajor(const twin::At& at = twin::At::here()) { twin::scalar_note(at.as("SetMMColumnMajor")); }
+inline void SetMMLayoutTransform(bool, const twin::At& at = twin::At::here()) { twin::scalar_note(at.as("SetMMLayoutTransform")); }
+
+template <typename C, typename A, typename B>
+constexpr bool TwinMmadTypes() {
+    if (std::is_same<C, float>::value)
+        return std::is_same<A, B>::value && IsOneOf<A, half, bfloat16_t, float>;
+    if (std::is_same<C, int32_t>::value) return std::is_same<A, B>::value && IsOneOf<A, int8_t, int4b_t>;
+    return false;
+}
+template <typename T, typename U, typename S>
+twin::MmadArgs TwinMmad(const LocalTensor<T>& dst, const LocalTensor<U>& a, const LocalTensor<S>& b, const MmadParams& p) {
+    static_assert(TwinMmadTypes<T, U, S>(), "Mmad: (float; half, bf16 or float pairs) or (int32; int8 or int4 pairs)");
+    twin::MmadArgs m;
+    m.c_type = TwinType<T>;
+    m.a_type = TwinType<U>;
+    m.b_type = TwinType<S>;
+    m.c = dst.Twin();
+    m.a = a.Twin();
+    m.b = b.Twin();
+    m.m = p.m;
+    m.n = p.n;
+    m.k = p.k;
+    m.unit_flag = p.unitFlag;
+    m.k_align = p.kDirectionAlign;
+    m.from_bias = p.cmatrixSource;
+    m.init = p.cmatrixInitVal;
+    return m;
+}
+template <typename T, typename U, typename S>
+void Mmad(const LocalTensor<T>& dst, const LocalTensor<U>& fm, const LocalTensor<S>& filter, const MmadParams& p,
+          const twin::At& at = twin::At::here()) {
+    twin::mmad(TwinMmad(dst, fm, filter, p), at.as("Mmad"));
+}
+template <typename T, typename U, typename S, typename V>
+void Mmad(const LocalTensor<T>& dst, const LocalTensor<U>& fm, const LocalTensor<S>& filter, const LocalTensor<V>& bias,
+          const MmadParams& p, const twin::At& at = twin::At::here()) {
+    twin::MmadArgs m = TwinMmad(dst, fm, filter, p);
+    m.bias = bias.Twin();
+    m.bias_type = TwinType<V>;
+    m.from_bias = true;
+    twin::mmad(m, at.as("Mmad"));
+}
+
+constexpr twin::Quant TwinQuant(QuantMode_t mode) {
+    switch (mode) {
+        case F322F16: return twin::Quant::kF32ToF16;
+        case F322BF16: return twin::Quant::kF32ToBf16;
+        case REQ8: return twin::Quant::kReq8;
+        case VREQ8: return twin::Quant::kVreq8;
+        case DEQF16: return twin::Quant::kDeqF16;
+        case VDEQF16: return twin::Quant::kVdeqF16;
+        case QF322B8_PRE: return twin::Quant::kF32ToB8;
+        case VQF322B8_PRE: return twin::Quant::kVF32ToB8;
+        default: return twin::Quant::kNone;
+    }
+}
+template <typename Dst, typename T, typename U>
+void TwinFixpipe(const Dst& dst, const LocalTensor<U>& src, const twin::Ref* scale, CO2Layout format, const FixpipeParamsV220& p,
+                 const twin::At& at) {
+    static_assert(IsOneOf<U, float, int32_t>, "Fixpipe: the source is float or int32");
+    twin::FixpipeArgs a;
+    a.src_type = TwinType<U>;
+    a.dst_type = TwinType<T>;
+    a.dst = dst.Twin();
+    a.src = src.Twin();
+    if (scale) {
+        a.scale = *scale;
+        a.has_scale = true;
+    }
+    a.row_major = format == CO2Layout::ROW_MAJOR;
+    a.n = p.nSize;
+    a.m = p.mSize;
+    a.src_stride = p.srcStride;
+    a.dst_stride = p.dstStride;
+    a.nd_num = p.ndNum;
+    a.src_nd_stride = p.srcNdStride;
+    a.dst_nd_stride = p.dstNdStride;
+    a.quant = TwinQuant(p.quantPre);
+    a.deq_scalar = p.deqScalar;
+    a.relu = p.reluEn;
+    a.channel_split = p.isChannelSplit;
+    a.unit_flag = p.unitFlag;
+    twin::fixpipe(a, at.as("Fixpipe"));
+}
+#define TWIN_FIXPIPE(DST)                                                                                               \
+    template <typename T, typename U, const FixpipeConfig& config = CFG_ROW_MAJOR>                                      \
+    void Fixpipe(const DST<T>& dst, const LocalTensor<U>& src, const FixpipeParamsV220& p,                               \
+                 const twin::At& at = twin::At::here()) {                                                               \
+        TwinFixpipe<DST<T>, T, U>(dst, src, nullptr, config.format, p, at);                                             \
+    }                                                                                                                   \
+    template <typename T, typename U, const FixpipeConfig& config = CFG_ROW_MAJOR>                                      \
+    void Fixpipe(const DST<T>& dst, const LocalTensor<U>& src, const LocalTensor<uint64_t>& scale,                       \
+                 const FixpipeParamsV220& p, const twin::At& at = twin::At::here()) {                                   \
+        const twin::Ref ref = scale.Twin();                                                                             \
+        TwinFixpipe<DST<T>, T, U>(dst, src, &ref, config.format, p, at);                                                \
+    }
+TWIN_FIXPIPE(GlobalTensor)
+TWIN_FIXPIPE(LocalTensor)
+#undef TWIN_FIXPIPE
+
+inline void SetFixpipeNz2ndFlag(uint16_t nd_num, uint16_t src_nd_stride, uint16_t dst_nd_stride,
+                                const twin::At& at = twin::At::here()) {
+    twin::set_nd_state(nd_num, src_nd_stride, dst_nd_stride);
+    twin::scalar_note(at.as("SetFixpipeNz2ndFlag"));
+}
+inline void SetFixpipePreQuantFlag(uint64_t bits, const twin::At& at = twin::At::here()) {
+    twin::set_prequant(bits);
+    twin::scalar_note(at.as("SetFixpipePreQuantFlag"));
+}
+template <typename Dst, typename T, typename U>
+void TwinCopyOut(const Dst& dst, const LocalTensor<U>& src, const DataCopyCO12DstParams& p, const twin::At& at) {
+    FixpipeParamsV220 f(p.nSize, p.mSize, p.srcStride, p.dstStride, p.reluPre != 0);
+    uint32_t nd = 1, src_nd = 0, dst_nd = 0;
+    if (p.nz2ndEn) twin::get_nd_state(&nd, &src_nd, &dst_nd);
+    f.ndNum = static_cast<uint16_t>(nd);
+    f.srcNdStride = static_cast<uint16_t>(src_nd);
+    f.dstNdStride = static_cast<uint16_t>(dst_nd);
+    f.quantPre = p.quantPre;
+    f.deqScalar = twin::get_prequant();
+    f.unitFlag = p.unitFlag;
+    f.isChannelSplit = p.channelSplit;
+    TwinFixpipe<Dst, T, U>(dst, src, nullptr, p.nz2ndEn ? CO2Layout::ROW_MAJOR : CO2Layout::NZ, f, at);
+}
+template <typename T, typename U>
+void DataCopy(const GlobalTensor<T>& dst, const LocalTensor<U>& src, const DataCopyCO12DstParams& p,
+              const twin::At& at = twin::At::here()) {
+    TwinCopyOut<GlobalTensor<T>, T, U>(dst, src, p, at);
+}
+template <typename T, typename U>
+void DataCopy(const LocalTensor<T>& dst, const LocalTensor<U>& src, const DataCopyCO12DstParams& p,
+              const twin::At& at = twin::At::here()) {
+    TwinCopyOut<LocalTensor<T>, T, U>(dst, src, p, at);
+}
+
+}  // namespace AscendC

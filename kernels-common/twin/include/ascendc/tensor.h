@@ -1,0 +1,146 @@
+// GlobalTensor and LocalTensor: typed views, no data of their own.
+#pragma once
+#include "ascendc/params.h"
+
+#ifndef K_MAX_SHAPE_DIM
+#define K_MAX_SHAPE_DIM 8
+#endif
+
+namespace AscendC {
+
+enum class DataFormat : uint8_t { ND = 0, NZ, NCHW, NC1HWC0, NHWC, NCDHW, NDC1HWC0, FRACTAL_Z_3D };
+
+struct ShapeInfo {
+    ShapeInfo() {}
+    ShapeInfo(uint8_t dims, const uint32_t shape_[], DataFormat format = DataFormat::ND)
+        : shapeDim(dims), originalShapeDim(dims), dataFormat(format) {
+        for (int i = 0; i < dims && i < K_MAX_SHAPE_DIM; ++i) shape[i] = originalShape[i] = shape_[i];
+    }
+    uint8_t shapeDim = 0;
+    uint8_t originalShapeDim = 0;
+    uint32_t shape[K_MAX_SHAPE_DIM > 0 ? K_MAX_SHAPE_DIM : 1] = {};
+    uint32_t originalShape[K_MAX_SHAPE_DIM > 0 ? K_MAX_SHAPE_DIM : 1] = {};
+    DataFormat dataFormat = DataFormat::ND;
+};
+
+template <typename T>
+class LocalTensor {
+  public:
+    using PrimType = T;
+    LocalTensor() = default;
+    /// `bytes_at`: byte offset in the memory of `position`; `elements`: size.
+    LocalTensor(TPosition position, uint32_t bytes_at, uint32_t elements)
+        : position_(position), address_(bytes_at), size_(elements) {}
+
+    LocalTensor operator[](const uint32_t offset) const {
+        LocalTensor other = *this;
+        other.address_ += static_cast<uint32_t>(TwinBytes<T>(offset));
+        other.size_ = size_ > offset ? size_ - offset : 0;
+        return other;
+    }
+    template <typename U>
+    LocalTensor<U> ReinterpretCast() const {
+        LocalTensor<U> other(position_, address_, static_cast<uint32_t>(TwinBytes<T>(size_) * 8 / TwinTypeOf<U>::bits));
+        return other;
+    }
+    T GetValue(const uint32_t index, const twin::At& at = twin::At::here()) const {
+        return *static_cast<T*>(twin::scalar_access(Twin(index), sizeof(T), false, at.as("LocalTensor::GetValue")));
+    }
+    template <typename S>
+    void SetValue(const uint32_t index, const S value, const twin::At& at = twin::At::here()) const {
+        *static_cast<T*>(twin::scalar_access(Twin(index), sizeof(T), true, at.as("LocalTensor::SetValue"))) =
+            static_cast<T>(value);
+    }
+    T& operator()(const uint32_t index) const {
+        return *static_cast<T*>(twin::scalar_access(Twin(index), sizeof(T), true, twin::At::here().as("LocalTensor()")));
+    }
+    uint64_t GetPhyAddr(const uint32_t offset = 0) const {
+        return reinterpret_cast<uint64_t>(twin::local_pointer(TwinMemory(position_), Twin(offset).address));
+    }
+    void SetSize(const uint32_t elements) { size_ = elements; }
+    uint32_t GetSize() const { return size_; }
+    uint32_t GetLength() const { return static_cast<uint32_t>(TwinBytes<T>(size_)); }
+    int32_t GetPosition() const { return static_cast<int32_t>(position_); }
+    void SetBufferLen(uint32_t bytes) { size_ = static_cast<uint32_t>(uint64_t(bytes) * 8 / TwinTypeOf<T>::bits); }
+    template <typename S>
+    void SetAddrWithOffset(LocalTensor<S>& src, uint32_t offset) {
+        *this = src.template ReinterpretCast<T>();
+        address_ += static_cast<uint32_t>(TwinBytes<S>(offset));
+    }
+    void SetUserTag(int32_t tag) { tag_ = tag; }
+    int32_t GetUserTag() const { return tag_; }
+    void SetShapeInfo(const ShapeInfo& info) { shape_ = info; }
+    ShapeInfo GetShapeInfo() const { return shape_; }
+
+    twin::Ref Twin(uint64_t offset = 0) const {
+        twin::Ref ref;
+        ref.memory = TwinMemory(position_);
+        ref.address = address_ + TwinBytes<T>(offset);
+        return ref;
+    }
+    TPosition TwinPosition() const { return position_; }
+
+  private:
+    TPosition position_ = TPosition::VECCALC;
+    uint32_t address_ = 0;
+    uint32_t size_ = 0;
+    int32_t tag_ = 0;
+    ShapeInfo shape_;
+};
+
+template <typename T>
+class GlobalTensor {
+  public:
+    using PrimType = T;
+    GlobalTensor() = default;
+    void SetGlobalBuffer(__gm__ T* buffer, uint64_t elements) {
+        pointer_ = buffer;
+        size_ = elements;
+    }
+    void SetGlobalBuffer(__gm__ T* buffer) { SetGlobalBuffer(buffer, 0); }
+    GlobalTensor operator[](const uint64_t offset) const {
+        GlobalTensor other = *this;
+        other.pointer_ = reinterpret_cast<T*>(reinterpret_cast<uint8_t*>(pointer_) + TwinBytes<T>(offset));
+        return other;
+    }
+    template <typename U>
+    GlobalTensor<U> ReinterpretCast() const {
+        GlobalTensor<U> other;
+        other.SetGlobalBuffer(reinterpret_cast<U*>(pointer_), TwinBytes<T>(size_) * 8 / TwinTypeOf<U>::bits);
+        return other;
+    }
+    T GetValue(const uint64_t index, const twin::At& at = twin::At::here()) const {
+        return *static_cast<T*>(twin::scalar_access(Twin(index), sizeof(T), false, at.as("GlobalTensor::GetValue")));
+    }
+    T& operator()(const uint64_t index) const {
+        return *static_cast<T*>(twin::scalar_access(Twin(index), sizeof(T), true, twin::At::here().as("GlobalTensor()")));
+    }
+    void SetValue(const uint64_t index, T value, const twin::At& at = twin::At::here()) {
+        *static_cast<T*>(twin::scalar_access(Twin(index), sizeof(T), true, at.as("GlobalTensor::SetValue"))) = value;
+    }
+    __gm__ T* GetPhyAddr() const { return pointer_; }
+    __gm__ T* GetPhyAddr(const uint64_t offset) const { return (*this)[offset].pointer_; }
+    uint64_t GetSize() const { return size_; }
+    template <CacheRwMode rwMode = CacheRwMode::RW>
+    void SetL2CacheHint(CacheMode mode) {
+        bypass_ = mode == CacheMode::CACHE_MODE_DISABLE;
+    }
+    void SetShapeInfo(const ShapeInfo& info) { shape_ = info; }
+    ShapeInfo GetShapeInfo() const { return shape_; }
+
+    twin::Ref Twin(uint64_t offset = 0) const {
+        twin::Ref ref;
+        ref.memory = twin::Memory::kGm;
+        ref.l2_bypass = bypass_;
+        ref.address = reinterpret_cast<uint64_t>(pointer_) + TwinBytes<T>(offset);
+        return ref;
+    }
+
+  private:
+    T* pointer_ = nullptr;
+    uint64_t size_ = 0;
+    bool bypass_ = false;
+    ShapeInfo shape_;
+};
+
+}  // namespace AscendC

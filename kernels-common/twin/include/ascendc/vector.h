@@ -1,0 +1,654 @@
+// Vector instructions: arithmetic, casts, compare and select, fills, gathers, transposes.
+//
+// Every instruction has three forms: a count of elements; lanes 0..mask-1 of each repeat; two mask words.
+#pragma once
+#include "ascendc/data_copy.h"
+
+namespace AscendC {
+
+// ------------------------------------------------------------------------------- building the instruction
+inline twin::VectorArgs TwinVector(twin::VecOp op, twin::DType dst_type, twin::DType src_type, const twin::Ref& dst) {
+    twin::VectorArgs v;
+    v.op = op;
+    v.dst_type = dst_type;
+    v.src_type = src_type;
+    v.dst = dst;
+    return v;
+}
+inline void TwinForm(twin::VectorArgs& v, bool set_mask, uint64_t mask, uint32_t repeat) {
+    v.form = set_mask ? twin::MaskForm::kContiguous : twin::MaskForm::kKeep;
+    v.mask_low = mask;
+    v.repeat = repeat;
+}
+inline void TwinForm(twin::VectorArgs& v, bool set_mask, const uint64_t mask[], uint32_t repeat) {
+    v.form = set_mask ? twin::MaskForm::kBits : twin::MaskForm::kKeep;
+    if (set_mask) {
+        v.mask_low = mask[0];
+        v.mask_high = mask[1];
+    }
+    v.repeat = repeat;
+}
+inline void TwinForm(twin::VectorArgs& v, int64_t count) {
+    v.form = twin::MaskForm::kCount;
+    v.count = count < 0 ? ~0ull : static_cast<uint64_t>(count);
+    const auto rep = [&](twin::DType type, twin::DType other) -> uint32_t {
+        const auto size = [](twin::DType t) {
+            switch (t) {
+                case twin::DType::kInt8:
+                case twin::DType::kUint8: return 1;
+                case twin::DType::kHalf:
+                case twin::DType::kBf16:
+                case twin::DType::kInt16:
+                case twin::DType::kUint16: return 2;
+                case twin::DType::kInt64:
+                case twin::DType::kUint64: return 8;
+                case twin::DType::kInt4: return 0;
+                default: return 4;
+            }
+        };
+        const int mine = size(type), wide = mine > size(other) ? mine : size(other);
+        return mine == 0 ? 8 * 1 / (2 * wide) : 8 * mine / wide;
+    };
+    v.dst_stride = {1, rep(v.dst_type, v.src_type)};
+    v.src0_stride = v.src1_stride = {1, rep(v.src_type, v.dst_type)};
+}
+inline void TwinStrides(twin::VectorArgs& v, const UnaryRepeatParams& p) {
+    v.dst_stride = {p.dstBlkStride, p.dstRepStride};
+    v.src0_stride = {p.srcBlkStride, p.srcRepStride};
+}
+inline void TwinStrides(twin::VectorArgs& v, const BinaryRepeatParams& p) {
+    v.dst_stride = {p.dstBlkStride, p.dstRepStride};
+    v.src0_stride = {p.src0BlkStride, p.src0RepStride};
+    v.src1_stride = {p.src1BlkStride, p.src1RepStride};
+}
+template <typename T, typename U>
+twin::VectorArgs TwinBinary(twin::VecOp op, const LocalTensor<T>& dst, const LocalTensor<U>& a, const LocalTensor<U>& b) {
+    twin::VectorArgs v = TwinVector(op, TwinType<T>, TwinType<U>, dst.Twin());
+    v.sources = 2;
+    v.src0 = a.Twin();
+    v.src1 = b.Twin();
+    return v;
+}
+template <typename T, typename U>
+twin::VectorArgs TwinUnary(twin::VecOp op, const LocalTensor<T>& dst, const LocalTensor<U>& src) {
+    twin::VectorArgs v = TwinVector(op, TwinType<T>, TwinType<U>, dst.Twin());
+    v.sources = 1;
+    v.src0 = src.Twin();
+    return v;
+}
+
+// ------------------------------------------------------------------------------- mask registers
+inline void SetMaskNorm(const twin::At& at = twin::At::here()) { twin::set_mask_mode(false, at.as("SetMaskNorm")); }
+inline void SetMaskCount(const twin::At& at = twin::At::here()) { twin::set_mask_mode(true, at.as("SetMaskCount")); }
+inline void ResetMask(const twin::At& at = twin::At::here()) { twin::set_mask(~0ull, ~0ull, at.as("ResetMask")); }
+template <typename T, MaskMode mode = MaskMode::NORMAL>
+void SetVectorMask(const uint64_t high, const uint64_t low, const twin::At& at = twin::At::here()) {
+    twin::set_mask(high, low, at.as("SetVectorMask"));
+}
+template <typename T, MaskMode mode = MaskMode::NORMAL>
+void SetVectorMask(int32_t len, const twin::At& at = twin::At::here()) {
+    if (mode == MaskMode::COUNTER)
+        twin::set_mask(0, static_cast<uint32_t>(len), at.as("SetVectorMask"));
+    else
+        twin::set_mask_length(len, 256 / sizeof(T), at.as("SetVectorMask"));
+}
+
+// ------------------------------------------------------------------------------- two sources
+#define TWIN_BINARY_AS(NAME, OP, CHECK)                                                                                 \
+    template <typename T, bool isSetMask = true>                                                                        \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const LocalTensor<T>& src1, uint64_t mask[],        \
+              const uint8_t repeatTime, const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {            \
+        CHECK;                                                                                                          \
+        auto v = TwinBinary(twin::VecOp::OP, dst, src0, src1);                                                          \
+        TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
+        TwinStrides(v, p);                                                                                              \
+        twin::vector(v, at.as(#NAME));                                                                                  \
+    }                                                                                                                   \
+    template <typename T, bool isSetMask = true>                                                                        \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const LocalTensor<T>& src1, uint64_t mask,          \
+              const uint8_t repeatTime, const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {            \
+        CHECK;                                                                                                          \
+        auto v = TwinBinary(twin::VecOp::OP, dst, src0, src1);                                                          \
+        TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
+        TwinStrides(v, p);                                                                                              \
+        twin::vector(v, at.as(#NAME));                                                                                  \
+    }                                                                                                                   \
+    template <typename T>                                                                                               \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const LocalTensor<T>& src1, const int32_t& count,   \
+              const twin::At& at = twin::At::here()) {                                                                  \
+        CHECK;                                                                                                          \
+        auto v = TwinBinary(twin::VecOp::OP, dst, src0, src1);                                                          \
+        TwinForm(v, count);                                                                                             \
+        twin::vector(v, at.as(#NAME));                                                                                  \
+    }
+#define TWIN_BINARY(NAME, OP, ...) \
+    TWIN_BINARY_AS(NAME, OP, static_assert((IsOneOf<T, __VA_ARGS__>), #NAME ": element type not supported on dav-2201"))
+TWIN_BINARY(Add, kAdd, half, float, int16_t, int32_t)
+TWIN_BINARY(Sub, kSub, half, float, int16_t, int32_t)
+TWIN_BINARY(Mul, kMul, half, float, int16_t, int32_t)
+TWIN_BINARY(Max, kMax, half, float, int16_t, int32_t)
+TWIN_BINARY(Min, kMin, half, float, int16_t, int32_t)
+TWIN_BINARY(Div, kDiv, half, float)
+TWIN_BINARY(And, kAnd, int16_t, uint16_t)
+TWIN_BINARY(Or, kOr, int16_t, uint16_t)
+TWIN_BINARY(AddRelu, kAddRelu, half, float, int16_t)
+TWIN_BINARY(SubRelu, kSubRelu, half, float, int16_t)
+TWIN_BINARY(FusedMulAdd, kFusedMulAdd, half, float)
+TWIN_BINARY(MulAddRelu, kFusedMulAddRelu, half, float)
+TWIN_BINARY(FusedMulAddRelu, kFusedMulAddRelu, half, float)
+#undef TWIN_BINARY
+#undef TWIN_BINARY_AS
+
+/// dst += src0 * src1 (MulAddDst); dst type may be float over half sources.
+#define TWIN_MIXED_BINARY(NAME, OP, CHECK)                                                                              \
+    template <typename T, typename U, bool isSetMask = true>                                                            \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<U>& src0, const LocalTensor<U>& src1, const uint64_t mask[],  \
+              const uint8_t repeatTime, const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {            \
+        static_assert(CHECK, #NAME ": element types not supported on dav-2201");                                        \
+        auto v = TwinBinary(twin::VecOp::OP, dst, src0, src1);                                                          \
+        TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
+        TwinStrides(v, p);                                                                                              \
+        twin::vector(v, at.as(#NAME));                                                                                  \
+    }                                                                                                                   \
+    template <typename T, typename U, bool isSetMask = true>                                                            \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<U>& src0, const LocalTensor<U>& src1, uint64_t mask,          \
+              const uint8_t repeatTime, const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {            \
+        static_assert(CHECK, #NAME ": element types not supported on dav-2201");                                        \
+        auto v = TwinBinary(twin::VecOp::OP, dst, src0, src1);                                                          \
+        TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
+        TwinStrides(v, p);                                                                                              \
+        twin::vector(v, at.as(#NAME));                                                                                  \
+    }                                                                                                                   \
+    template <typename T, typename U>                                                                                   \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<U>& src0, const LocalTensor<U>& src1, const int32_t& count,   \
+              const twin::At& at = twin::At::here()) {                                                                  \
+        static_assert(CHECK, #NAME ": element types not supported on dav-2201");                                        \
+        auto v = TwinBinary(twin::VecOp::OP, dst, src0, src1);                                                          \
+        TwinForm(v, count);                                                                                             \
+        twin::vector(v, at.as(#NAME));                                                                                  \
+    }
+TWIN_MIXED_BINARY(MulAddDst, kMulAddDst,
+                  ((std::is_same<T, U>::value && IsOneOf<T, half, float>) || (std::is_same<T, float>::value && std::is_same<U, half>::value)))
+TWIN_MIXED_BINARY(MulCast, kMulCast, (IsOneOf<T, int8_t, uint8_t> && std::is_same<U, half>::value))
+#undef TWIN_MIXED_BINARY
+
+// ------------------------------------------------------------------------------- one source and a scalar
+/// Only the tensor deduces T, so a scalar of another arithmetic type converts, as on the device.
+template <typename T>
+struct TwinIdentity {
+    using Type = T;
+};
+#define TWIN_SCALAR(NAME, OP, ...)                                                                                      \
+    template <typename T, bool isSetMask = true>                                                                        \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const T& scalarValue, uint64_t mask[],               \
+              const uint8_t repeatTime, const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) {             \
+        static_assert((IsOneOf<T, __VA_ARGS__>), #NAME ": element type not supported on dav-2201");                     \
+        auto v = TwinUnary(twin::VecOp::OP, dst, src);                                                                  \
+        v.scalar = TwinBits(scalarValue);                                                                               \
+        TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
+        TwinStrides(v, p);                                                                                              \
+        twin::vector(v, at.as(#NAME));                                                                                  \
+    }                                                                                                                   \
+    template <typename T, bool isSetMask = true>                                                                        \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const T& scalarValue, uint64_t mask,                 \
+              const uint8_t repeatTime, const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) {             \
+        static_assert((IsOneOf<T, __VA_ARGS__>), #NAME ": element type not supported on dav-2201");                     \
+        auto v = TwinUnary(twin::VecOp::OP, dst, src);                                                                  \
+        v.scalar = TwinBits(scalarValue);                                                                               \
+        TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
+        TwinStrides(v, p);                                                                                              \
+        twin::vector(v, at.as(#NAME));                                                                                  \
+    }                                                                                                                   \
+    template <typename T, bool isSetMask = true>                                                                        \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const T& scalarValue, const int32_t& count,          \
+              const twin::At& at = twin::At::here()) {                                                                  \
+        static_assert((IsOneOf<T, __VA_ARGS__>), #NAME ": element type not supported on dav-2201");                     \
+        auto v = TwinUnary(twin::VecOp::OP, dst, src);                                                                  \
+        v.scalar = TwinBits(scalarValue);                                                                               \
+        TwinForm(v, count);                                                                                             \
+        twin::vector(v, at.as(#NAME));                                                                                  \
+    }
+TWIN_SCALAR(Adds, kAdds, half, float, int16_t, int32_t)
+TWIN_SCALAR(Muls, kMuls, half, float, int16_t, int32_t)
+TWIN_SCALAR(Maxs, kMaxs, half, float, int16_t, int32_t)
+TWIN_SCALAR(Mins, kMins, half, float, int16_t, int32_t)
+TWIN_SCALAR(LeakyRelu, kLeakyRelu, half, float)
+TWIN_SCALAR(ShiftLeft, kShiftLeft, int16_t, uint16_t, int32_t, uint32_t)
+#undef TWIN_SCALAR
+
+#define TWIN_SHIFT_RIGHT(MASK)                                                                                          \
+    template <typename T, bool isSetMask = true>                                                                        \
+    void ShiftRight(const LocalTensor<T>& dst, const LocalTensor<T>& src, const T& scalarValue, MASK,                    \
+                    const uint8_t repeatTime, const UnaryRepeatParams& p, bool roundEn = false,                         \
+                    const twin::At& at = twin::At::here()) {                                                            \
+        static_assert((IsOneOf<T, int16_t, uint16_t, int32_t, uint32_t>), "ShiftRight: 16- and 32-bit integers");       \
+        auto v = TwinUnary(twin::VecOp::kShiftRight, dst, src);                                                         \
+        v.scalar = TwinBits(scalarValue);                                                                               \
+        v.mode = roundEn;                                                                                               \
+        TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
+        TwinStrides(v, p);                                                                                              \
+        twin::vector(v, at.as("ShiftRight"));                                                                           \
+    }
+TWIN_SHIFT_RIGHT(uint64_t mask[])
+TWIN_SHIFT_RIGHT(uint64_t mask)
+#undef TWIN_SHIFT_RIGHT
+template <typename T, bool isSetMask = true>
+void ShiftRight(const LocalTensor<T>& dst, const LocalTensor<T>& src, const T& scalarValue, const int32_t& count,
+                const twin::At& at = twin::At::here()) {
+    static_assert((IsOneOf<T, int16_t, uint16_t, int32_t, uint32_t>), "ShiftRight: 16- and 32-bit integers");
+    auto v = TwinUnary(twin::VecOp::kShiftRight, dst, src);
+    v.scalar = TwinBits(scalarValue);
+    TwinForm(v, count);
+    twin::vector(v, at.as("ShiftRight"));
+}
+
+/// dst += src * scalar.
+#define TWIN_AXPY(MASK)                                                                                                 \
+    template <typename T, typename U, bool isSetMask = true>                                                            \
+    void Axpy(const LocalTensor<T>& dst, const LocalTensor<U>& src, const U& scalarValue, MASK, const uint8_t repeatTime, \
+              const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) {                                      \
+        static_assert((std::is_same<T, U>::value && IsOneOf<T, half, float>) ||                                         \
+                          (std::is_same<T, float>::value && std::is_same<U, half>::value),                              \
+                      "Axpy: (half, half), (float, float) or (float, half)");                                           \
+        auto v = TwinUnary(twin::VecOp::kAxpy, dst, src);                                                               \
+        v.scalar = TwinBits(scalarValue);                                                                               \
+        TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
+        TwinStrides(v, p);                                                                                              \
+        twin::vector(v, at.as("Axpy"));                                                                                 \
+    }
+TWIN_AXPY(uint64_t mask[])
+TWIN_AXPY(const uint64_t mask)
+#undef TWIN_AXPY
+template <typename T, typename U>
+void Axpy(const LocalTensor<T>& dst, const LocalTensor<U>& src, const U& scalarValue, const int32_t& count,
+          const twin::At& at = twin::At::here()) {
+    static_assert((std::is_same<T, U>::value && IsOneOf<T, half, float>) ||
+                      (std::is_same<T, float>::value && std::is_same<U, half>::value),
+                  "Axpy: (half, half), (float, float) or (float, half)");
+    auto v = TwinUnary(twin::VecOp::kAxpy, dst, src);
+    v.scalar = TwinBits(scalarValue);
+    TwinForm(v, count);
+    twin::vector(v, at.as("Axpy"));
+}
+
+// ------------------------------------------------------------------------------- one source
+#define TWIN_UNARY_FORM(NAME, OP, MASK, ...)                                                                            \
+    template <typename T, bool isSetMask = true>                                                                        \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, MASK, const uint8_t repeatTime,                      \
+              const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) {                                      \
+        static_assert((IsOneOf<T, __VA_ARGS__>), #NAME ": element type not supported on dav-2201");                     \
+        auto v = TwinUnary(twin::VecOp::OP, dst, src);                                                                  \
+        TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
+        TwinStrides(v, p);                                                                                              \
+        twin::vector(v, at.as(#NAME));                                                                                  \
+    }
+#define TWIN_UNARY(NAME, OP, ...)                                                                                       \
+    TWIN_UNARY_FORM(NAME, OP, uint64_t mask[], __VA_ARGS__)                                                             \
+    TWIN_UNARY_FORM(NAME, OP, uint64_t mask, __VA_ARGS__)                                                               \
+    template <typename T>                                                                                               \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const int32_t& count,                                \
+              const twin::At& at = twin::At::here()) {                                                                  \
+        static_assert((IsOneOf<T, __VA_ARGS__>), #NAME ": element type not supported on dav-2201");                     \
+        auto v = TwinUnary(twin::VecOp::OP, dst, src);                                                                  \
+        TwinForm(v, count);                                                                                             \
+        twin::vector(v, at.as(#NAME));                                                                                  \
+    }
+TWIN_UNARY(Exp, kExp, half, float)
+TWIN_UNARY(Ln, kLn, half, float)
+TWIN_UNARY(Abs, kAbs, half, float)
+TWIN_UNARY(Sqrt, kSqrt, half, float)
+TWIN_UNARY(Rsqrt, kRsqrt, half, float)
+TWIN_UNARY(Reciprocal, kReciprocal, half, float)
+TWIN_UNARY(Relu, kRelu, half, float, int32_t)
+TWIN_UNARY(Not, kNot, int16_t, uint16_t)
+#undef TWIN_UNARY
+#undef TWIN_UNARY_FORM
+
+/// Source/destination pairs and rounding modes that exist (checked again with the mode at run time).
+template <typename T, typename U>
+constexpr bool TwinCastPair() {
+    if (std::is_same<U, half>::value) return IsOneOf<T, float, int32_t, int16_t, int8_t, uint8_t, int4b_t>;
+    if (std::is_same<U, float>::value) return IsOneOf<T, half, bfloat16_t, float, int16_t, int32_t, int64_t>;
+    if (std::is_same<U, bfloat16_t>::value) return IsOneOf<T, float, int32_t>;
+    if (std::is_same<U, int4b_t>::value) return std::is_same<T, half>::value;
+    if (IsOneOf<U, int8_t, uint8_t>) return std::is_same<T, half>::value;
+    if (std::is_same<U, int16_t>::value) return IsOneOf<T, half, float>;
+    if (std::is_same<U, int32_t>::value) return IsOneOf<T, float, half, int16_t, int64_t>;
+    if (std::is_same<U, int64_t>::value) return IsOneOf<T, int32_t, float>;
+    return false;
+}
+template <typename T, typename U>
+twin::VectorArgs TwinCast(const LocalTensor<T>& dst, const LocalTensor<U>& src, RoundMode mode) {
+    static_assert(TwinCastPair<T, U>(), "Cast: this pair of types does not exist on dav-2201");
+    auto v = TwinUnary(twin::VecOp::kCast, dst, src);
+    v.round = static_cast<twin::Round>(static_cast<int>(mode) <= 6 ? static_cast<int>(mode) : 0);
+    v.mode = static_cast<uint8_t>(mode);
+    return v;
+}
+template <typename T, typename U, bool isSetMask = true>
+void Cast(const LocalTensor<T>& dst, const LocalTensor<U>& src, const RoundMode& roundMode, const uint64_t mask[],
+          const uint8_t repeatTime, const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) {
+    auto v = TwinCast(dst, src, roundMode);
+    TwinForm(v, isSetMask, mask, repeatTime);
+    TwinStrides(v, p);
+    twin::vector(v, at.as("Cast"));
+}
+template <typename T, typename U, bool isSetMask = true>
+void Cast(const LocalTensor<T>& dst, const LocalTensor<U>& src, const RoundMode& roundMode, const uint64_t mask,
+          const uint8_t repeatTime, const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) {
+    auto v = TwinCast(dst, src, roundMode);
+    TwinForm(v, isSetMask, mask, repeatTime);
+    TwinStrides(v, p);
+    twin::vector(v, at.as("Cast"));
+}
+template <typename T, typename U>
+void Cast(const LocalTensor<T>& dst, const LocalTensor<U>& src, const RoundMode& roundMode, const uint32_t count,
+          const twin::At& at = twin::At::here()) {
+    auto v = TwinCast(dst, src, roundMode);
+    TwinForm(v, count);
+    twin::vector(v, at.as("Cast"));
+}
+inline void SetDeqScale(half scale, const twin::At& at = twin::At::here()) {
+    twin::set_deq_scale(static_cast<float>(scale));
+    twin::scalar_note(at.as("SetDeqScale"));
+}
+
+#define TWIN_COPY(MASK)                                                                                                 \
+    template <typename T, bool isSetMask = true>                                                                        \
+    void Copy(const LocalTensor<T>& dst, const LocalTensor<T>& src, MASK, const uint8_t repeatTime,                      \
+              const CopyRepeatParams& p, const twin::At& at = twin::At::here()) {                                       \
+        static_assert(sizeof(T) == 2 || sizeof(T) == 4, "Copy: 2- and 4-byte types");                                   \
+        auto v = TwinUnary(twin::VecOp::kCopy, dst, src);                                                               \
+        TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
+        v.dst_stride = {p.dstStride, p.dstRepeatSize};                                                                  \
+        v.src0_stride = {p.srcStride, p.srcRepeatSize};                                                                 \
+        twin::vector(v, at.as("Copy"));                                                                                 \
+    }
+TWIN_COPY(const uint64_t mask[])
+TWIN_COPY(const uint64_t mask)
+#undef TWIN_COPY
+
+// ------------------------------------------------------------------------------- fills
+template <typename T>
+constexpr bool TwinFillType = IsOneOf<T, half, bfloat16_t, int16_t, uint16_t, int32_t, uint32_t, float>;
+
+#define TWIN_DUPLICATE(MASK)                                                                                            \
+    template <typename T, bool isSetMask = true>                                                                        \
+    void Duplicate(const LocalTensor<T>& dst, const T& scalarValue, MASK, const uint8_t repeatTime,                      \
+                   const uint16_t dstBlockStride, const uint8_t dstRepeatStride, const twin::At& at = twin::At::here()) { \
+        static_assert(TwinFillType<T>, "Duplicate: element type not supported on dav-2201");                            \
+        auto v = TwinVector(twin::VecOp::kDuplicate, TwinType<T>, TwinType<T>, dst.Twin());                             \
+        v.scalar = TwinBits(scalarValue);                                                                               \
+        TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
+        v.dst_stride = {dstBlockStride, dstRepeatStride};                                                               \
+        twin::vector(v, at.as("Duplicate"));                                                                            \
+    }
+TWIN_DUPLICATE(uint64_t mask[])
+TWIN_DUPLICATE(uint64_t mask)
+#undef TWIN_DUPLICATE
+template <typename T>
+void Duplicate(const LocalTensor<T>& dst, const T& scalarValue, const int32_t& count, const twin::At& at = twin::At::here()) {
+    static_assert(TwinFillType<T>, "Duplicate: element type not supported on dav-2201");
+    auto v = TwinVector(twin::VecOp::kDuplicate, TwinType<T>, TwinType<T>, dst.Twin());
+    v.scalar = TwinBits(scalarValue);
+    TwinForm(v, count);
+    twin::vector(v, at.as("Duplicate"));
+}
+
+#define TWIN_INDEX(MASK)                                                                                                \
+    template <typename T>                                                                                               \
+    void CreateVecIndex(LocalTensor<T>& dst, const T& firstValue, MASK, uint8_t repeatTime, uint16_t dstBlkStride,       \
+                        uint8_t dstRepStride, const twin::At& at = twin::At::here()) {                                  \
+        static_assert((IsOneOf<T, half, int16_t, int32_t, float>), "CreateVecIndex: half, int16, int32, float");        \
+        auto v = TwinVector(twin::VecOp::kCreateVecIndex, TwinType<T>, TwinType<T>, dst.Twin());                        \
+        v.scalar = TwinBits(firstValue);                                                                                \
+        TwinForm(v, true, mask, repeatTime);                                                                            \
+        v.dst_stride = {dstBlkStride, dstRepStride};                                                                    \
+        twin::vector(v, at.as("CreateVecIndex"));                                                                       \
+    }
+TWIN_INDEX(uint64_t mask[])
+TWIN_INDEX(uint64_t mask)
+#undef TWIN_INDEX
+template <typename T>
+void CreateVecIndex(LocalTensor<T> dst, const T& firstValue, uint32_t count, const twin::At& at = twin::At::here()) {
+    static_assert((IsOneOf<T, half, int16_t, int32_t, float>), "CreateVecIndex: half, int16, int32, float");
+    auto v = TwinVector(twin::VecOp::kCreateVecIndex, TwinType<T>, TwinType<T>, dst.Twin());
+    v.scalar = TwinBits(firstValue);
+    TwinForm(v, count);
+    twin::vector(v, at.as("CreateVecIndex"));
+}
+
+// ------------------------------------------------------------------------------- compare and select
+template <typename T, typename U>
+twin::VectorArgs TwinCompare(const LocalTensor<U>& dst, const LocalTensor<T>& src0, CMPMODE mode) {
+    static_assert((IsOneOf<U, int8_t, uint8_t>), "Compare: the result is packed bits, int8 or uint8");
+    static_assert((IsOneOf<T, half, float, int32_t>), "Compare: half, float, or int32 with EQ");
+    auto v = TwinVector(twin::VecOp::kCompare, TwinType<U>, TwinType<T>, dst.Twin());
+    v.mode = static_cast<uint8_t>(mode);
+    v.sources = 1;
+    v.src0 = src0.Twin();
+    return v;
+}
+#define TWIN_COMPARE(MASK)                                                                                              \
+    template <typename T, typename U, bool isSetMask = true>                                                            \
+    void Compare(const LocalTensor<U>& dst, const LocalTensor<T>& src0, const LocalTensor<T>& src1, CMPMODE cmpMode,     \
+                 MASK, uint8_t repeatTime, const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {         \
+        auto v = TwinCompare(dst, src0, cmpMode);                                                                       \
+        v.sources = 2;                                                                                                  \
+        v.src1 = src1.Twin();                                                                                           \
+        TwinForm(v, false, mask, repeatTime);                                                                           \
+        TwinStrides(v, p);                                                                                              \
+        twin::vector(v, at.as("Compare"));                                                                              \
+    }                                                                                                                   \
+    template <typename T, bool isSetMask = true>                                                                        \
+    void Compare(const LocalTensor<T>& src0, const LocalTensor<T>& src1, CMPMODE cmpMode, MASK,                          \
+                 const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {                                  \
+        auto v = TwinBinary(twin::VecOp::kCompareToSpr, src0, src0, src1);                                              \
+        v.mode = static_cast<uint8_t>(cmpMode);                                                                         \
+        TwinForm(v, isSetMask, mask, 1);                                                                                \
+        TwinStrides(v, p);                                                                                              \
+        twin::vector(v, at.as("Compare"));                                                                              \
+    }
+TWIN_COMPARE(const uint64_t mask[])
+TWIN_COMPARE(const uint64_t mask)
+#undef TWIN_COMPARE
+template <typename T, typename U>
+void Compare(const LocalTensor<U>& dst, const LocalTensor<T>& src0, const LocalTensor<T>& src1, CMPMODE cmpMode, uint32_t count,
+             const twin::At& at = twin::At::here()) {
+    auto v = TwinCompare(dst, src0, cmpMode);
+    v.sources = 2;
+    v.src1 = src1.Twin();
+    TwinForm(v, count);
+    v.dst_stride = {1, 8};
+    v.src0_stride = v.src1_stride = {1, 8};
+    twin::vector(v, at.as("Compare"));
+}
+#define TWIN_COMPARES(NAME)                                                                                             \
+    template <typename T, typename U, bool isSetMask = true>                                                            \
+    void NAME(const LocalTensor<U>& dst, const LocalTensor<T>& src0, const T src1Scalar, CMPMODE cmpMode,                \
+              const uint64_t mask, uint8_t repeatTime, const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) { \
+        auto v = TwinCompare(dst, src0, cmpMode);                                                                       \
+        v.op = twin::VecOp::kCompareScalar;                                                                             \
+        v.scalar = TwinBits(src1Scalar);                                                                                \
+        TwinForm(v, false, mask, repeatTime);                                                                           \
+        TwinStrides(v, p);                                                                                              \
+        twin::vector(v, at.as(#NAME));                                                                                  \
+    }                                                                                                                   \
+    template <typename T, typename U>                                                                                   \
+    void NAME(const LocalTensor<U>& dst, const LocalTensor<T>& src0, const T src1Scalar, CMPMODE cmpMode, uint32_t count, \
+              const twin::At& at = twin::At::here()) {                                                                  \
+        auto v = TwinCompare(dst, src0, cmpMode);                                                                       \
+        v.op = twin::VecOp::kCompareScalar;                                                                             \
+        v.scalar = TwinBits(src1Scalar);                                                                                \
+        TwinForm(v, count);                                                                                             \
+        v.dst_stride = v.src0_stride = {1, 8};                                                                          \
+        twin::vector(v, at.as(#NAME));                                                                                  \
+    }
+TWIN_COMPARES(Compares)
+TWIN_COMPARES(CompareScalar)
+#undef TWIN_COMPARES
+template <typename T>
+void GetCmpMask(const LocalTensor<T>& dst, const twin::At& at = twin::At::here()) {
+    twin::vector(TwinVector(twin::VecOp::kGetCmpMask, twin::DType::kUint8, twin::DType::kUint8, dst.Twin()), at.as("GetCmpMask"));
+}
+template <typename T>
+void SetCmpMask(const LocalTensor<T>& src, const twin::At& at = twin::At::here()) {
+    auto v = TwinVector(twin::VecOp::kSetCmpMask, twin::DType::kUint8, twin::DType::kUint8, src.Twin());
+    v.src0 = src.Twin();
+    v.sources = 1;
+    twin::vector(v, at.as("SetCmpMask"));
+}
+
+/// extra[0], extra[1]: memory offset of the packed condition bits.
+template <typename T, typename U>
+twin::VectorArgs TwinSelect(const LocalTensor<T>& dst, const LocalTensor<U>& selMask, const LocalTensor<T>& src0, SELMODE mode) {
+    static_assert((IsOneOf<T, half, float>), "Select: half or float");
+    auto v = TwinUnary(twin::VecOp::kSelect, dst, src0);
+    v.mode = static_cast<uint8_t>(mode);
+    v.extra[0] = static_cast<uint32_t>(selMask.Twin().address);
+    return v;
+}
+#define TWIN_SELECT(MASK)                                                                                               \
+    template <typename T, typename U, bool isSetMask = true>                                                            \
+    void Select(const LocalTensor<T>& dst, const LocalTensor<U>& selMask, const LocalTensor<T>& src0,                    \
+                const LocalTensor<T>& src1, SELMODE selMode, MASK, uint8_t repeatTime, const BinaryRepeatParams& p,      \
+                const twin::At& at = twin::At::here()) {                                                                \
+        auto v = TwinSelect(dst, selMask, src0, selMode);                                                               \
+        v.sources = 2;                                                                                                  \
+        v.src1 = src1.Twin();                                                                                           \
+        TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
+        TwinStrides(v, p);                                                                                              \
+        twin::vector(v, at.as("Select"));                                                                               \
+    }                                                                                                                   \
+    template <typename T, typename U, bool isSetMask = true>                                                            \
+    void Select(const LocalTensor<T>& dst, const LocalTensor<U>& selMask, const LocalTensor<T>& src0, T src1,            \
+                SELMODE selMode, MASK, uint8_t repeatTime, const BinaryRepeatParams& p,                                 \
+                const twin::At& at = twin::At::here()) {                                                                \
+        auto v = TwinSelect(dst, selMask, src0, selMode);                                                               \
+        v.op = twin::VecOp::kSelectScalar;                                                                              \
+        v.scalar = TwinBits(src1);                                                                                      \
+        TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
+        TwinStrides(v, p);                                                                                              \
+        twin::vector(v, at.as("Select"));                                                                               \
+    }
+TWIN_SELECT(uint64_t mask[])
+TWIN_SELECT(uint64_t mask)
+#undef TWIN_SELECT
+template <typename T, typename U>
+void Select(const LocalTensor<T>& dst, const LocalTensor<U>& selMask, const LocalTensor<T>& src0, const LocalTensor<T>& src1,
+            SELMODE selMode, uint32_t count, const twin::At& at = twin::At::here()) {
+    auto v = TwinSelect(dst, selMask, src0, selMode);
+    v.sources = 2;
+    v.src1 = src1.Twin();
+    TwinForm(v, count);
+    twin::vector(v, at.as("Select"));
+}
+template <typename T, typename U>
+void Select(const LocalTensor<T>& dst, const LocalTensor<U>& selMask, const LocalTensor<T>& src0, T src1, SELMODE selMode,
+            uint32_t count, const twin::At& at = twin::At::here()) {
+    auto v = TwinSelect(dst, selMask, src0, selMode);
+    v.op = twin::VecOp::kSelectScalar;
+    v.scalar = TwinBits(src1);
+    TwinForm(v, count);
+    twin::vector(v, at.as("Select"));
+}
+
+// ------------------------------------------------------------------------------- rearrangement
+template <typename T>
+void Brcb(const LocalTensor<T>& dst, const LocalTensor<T>& src, const uint8_t repeatTime, const BrcbRepeatParams& p,
+          const twin::At& at = twin::At::here()) {
+    static_assert(sizeof(T) == 2 || sizeof(T) == 4, "Brcb: 2- and 4-byte types");
+    auto v = TwinUnary(twin::VecOp::kBrcb, dst, src);
+    v.repeat = repeatTime;
+    v.dst_stride = {p.dstBlkStride, p.dstRepStride};
+    twin::vector(v, at.as("Brcb"));
+}
+#define TWIN_GATHER(MASK)                                                                                               \
+    template <typename T>                                                                                               \
+    void Gather(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<uint32_t>& srcOffset,            \
+                const uint32_t srcBaseOffset, MASK, const uint8_t repeatTime, const uint16_t dstRepStride,               \
+                const twin::At& at = twin::At::here()) {                                                                \
+        static_assert(sizeof(T) == 2 || sizeof(T) == 4, "Gather: 2- and 4-byte types");                                 \
+        auto v = TwinUnary(twin::VecOp::kGather, dst, src);                                                             \
+        v.src1 = srcOffset.Twin();                                                                                      \
+        v.extra[0] = srcBaseOffset;                                                                                     \
+        TwinForm(v, true, mask, repeatTime);                                                                            \
+        v.dst_stride = {1, dstRepStride};                                                                               \
+        twin::vector(v, at.as("Gather"));                                                                               \
+    }
+TWIN_GATHER(const uint64_t mask[])
+TWIN_GATHER(const uint64_t mask)
+#undef TWIN_GATHER
+template <typename T>
+void Gather(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<uint32_t>& srcOffset,
+            const uint32_t srcBaseOffset, const uint32_t count, const twin::At& at = twin::At::here()) {
+    static_assert(sizeof(T) == 2 || sizeof(T) == 4, "Gather: 2- and 4-byte types");
+    auto v = TwinUnary(twin::VecOp::kGather, dst, src);
+    v.src1 = srcOffset.Twin();
+    v.extra[0] = srcBaseOffset;
+    TwinForm(v, count);
+    twin::vector(v, at.as("Gather"));
+}
+template <typename T>
+void Gatherb(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<uint32_t>& offset, const uint8_t repeatTime,
+             const GatherRepeatParams& p, const twin::At& at = twin::At::here()) {
+    static_assert(sizeof(T) == 2 || sizeof(T) == 4, "Gatherb: 2- and 4-byte types");
+    auto v = TwinUnary(twin::VecOp::kGatherb, dst, src);
+    v.src1 = offset.Twin();
+    v.repeat = repeatTime;
+    v.dst_stride = {p.dstBlkStride, p.dstRepStride};
+    twin::vector(v, at.as("Gatherb"));
+}
+template <typename T>
+twin::VectorArgs TwinGatherMask(const LocalTensor<T>& dst, const LocalTensor<T>& src0, bool reduceMode, uint32_t mask,
+                                const GatherMaskParams& p, uint64_t& rsvdCnt) {
+    static_assert(sizeof(T) == 2 || sizeof(T) == 4, "GatherMask: 2- and 4-byte types");
+    auto v = TwinUnary(twin::VecOp::kGatherMask, dst, src0);
+    v.repeat = p.repeatTimes;
+    v.src0_stride = {p.src0BlockStride, p.src0RepeatStride};
+    v.src1_stride = {1, p.src1RepeatStride};
+    v.extra[0] = reduceMode;
+    v.extra[1] = mask;
+    v.result = &rsvdCnt;
+    return v;
+}
+template <typename T, typename U>
+void GatherMask(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const LocalTensor<U>& src1Pattern, const bool reduceMode,
+                const uint32_t mask, const GatherMaskParams& p, uint64_t& rsvdCnt, const twin::At& at = twin::At::here()) {
+    static_assert(std::is_unsigned<U>::value && sizeof(U) == sizeof(T), "GatherMask: the pattern is unsigned of the data's width");
+    auto v = TwinGatherMask(dst, src0, reduceMode, mask, p, rsvdCnt);
+    v.sources = 2;
+    v.src1 = src1Pattern.Twin();
+    twin::vector(v, at.as("GatherMask"));
+}
+template <typename T>
+void GatherMask(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const uint8_t src1Pattern, const bool reduceMode,
+                const uint32_t mask, const GatherMaskParams& p, uint64_t& rsvdCnt, const twin::At& at = twin::At::here()) {
+    auto v = TwinGatherMask(dst, src0, reduceMode, mask, p, rsvdCnt);
+    v.mode = src1Pattern;
+    twin::vector(v, at.as("GatherMask"));
+}
+template <typename T>
+void Transpose(const LocalTensor<T>& dst, const LocalTensor<T>& src, const twin::At& at = twin::At::here()) {
+    static_assert(sizeof(T) == 2, "Transpose: 16x16 of a 2-byte type");
+    twin::vector(TwinUnary(twin::VecOp::kTranspose, dst, src), at.as("Transpose"));
+}
+template <typename T>
+void TransDataTo5HD(const LocalTensor<T> (&dstList)[NCHW_CONV_ADDR_LIST_SIZE],
+                    const LocalTensor<T> (&srcList)[NCHW_CONV_ADDR_LIST_SIZE], const TransDataTo5HDParams& p,
+                    const twin::At& at = twin::At::here()) {
+    twin::Vnchwconv a;
+    a.type = TwinType<T>;
+    for (int i = 0; i < 16; ++i) {
+        a.dst[i] = dstList[i].Twin();
+        a.src[i] = srcList[i].Twin();
+    }
+    a.repeat = p.repeatTimes;
+    a.dst_repeat_stride = p.dstRepStride;
+    a.src_repeat_stride = p.srcRepStride;
+    a.dst_high = p.dstHighHalf;
+    a.src_high = p.srcHighHalf;
+    twin::vnchwconv(a, at.as("TransDataTo5HD"));
+}
+
+}  // namespace AscendC

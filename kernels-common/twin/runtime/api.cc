@@ -1,0 +1,110 @@
+// The C functions Python calls.
+#include <dlfcn.h>
+
+#include <cstring>
+#include <sstream>
+#include <stdexcept>
+
+#include "cores.h"
+
+namespace twin {
+
+namespace {
+
+thread_local std::string text;
+
+void quote(std::ostringstream& out, const std::string& s) {
+    out << '"';
+    for (char c : s) {
+        if (c == '"' || c == '\\') out << '\\' << c;
+        else if (c == '\n') out << "\\n";
+        else if (static_cast<unsigned char>(c) < 32) out << ' ';
+        else out << c;
+    }
+    out << '"';
+}
+
+/// Arguments of an extern "C" kernel as 64-bit words: pointers and integers go in registers on every host ABI.
+struct Words {
+    uint64_t count;
+    uint64_t word[16];
+};
+void invoke_words(const void* function, const void* args) {
+    const Words& w = *static_cast<const Words*>(args);
+    using F = void (*)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t,
+                       uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
+    const uint64_t* a = w.word;
+    reinterpret_cast<F>(const_cast<void*>(function))(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[11], a[12], a[13],
+                                                     a[14], a[15]);
+}
+
+}  // namespace
+}  // namespace twin
+
+extern "C" {
+
+void twin_set_options(int mode, uint64_t seed, int threads, int cores, int kind, int auto_sync, int skip_math, int max_findings) {
+    auto& o = twin::Device::get().options;
+    o = {static_cast<twin::Mode>(mode), seed, threads, cores, kind, auto_sync != 0, skip_math != 0, max_findings};
+}
+
+void twin_register_gm(uint64_t address, uint64_t bytes, const char* name, int initialised, int read_only) {
+    twin::Device::get().register_gm(address, bytes, name, initialised, read_only);
+}
+void twin_unregister_gm(uint64_t address) { twin::Device::get().unregister_gm(address); }
+
+/// Runs an extern "C" kernel by its two passes; returns null or the text of a failure.
+const char* twin_launch(const void* cube, const void* vec, int kind, uint64_t blocks, const uint64_t* args, uint64_t count, const char* name) {
+    try {
+        if (count > 16) throw std::runtime_error("more than 16 kernel arguments");
+        twin::KernelEntry entry;
+        entry.name = name;
+        entry.cube = cube;
+        entry.vec = vec;
+        entry.kind = kind;
+        twin::Words words{count, {}};
+        std::memcpy(words.word, args, count * 8);
+        twin::launch_entry(entry, {&twin::invoke_words, &words, sizeof(words)}, blocks);
+        return nullptr;
+    } catch (const std::exception& e) {
+        twin::text = e.what();
+        return twin::text.c_str();
+    }
+}
+
+const char* twin_findings() {
+    auto& device = twin::Device::get();
+    std::ostringstream out;
+    out << "{\"errors\":" << device.errors << ",\"findings\":[";
+    bool first = true;
+    for (const auto& f : device.findings) {
+        out << (first ? "" : ",") << "{\"severity\":" << (f.severity == twin::Severity::kError ? "\"error\"" : "\"warning\"") << ",\"class\":";
+        twin::quote(out, f.error_class);
+        out << ",\"message\":";
+        twin::quote(out, f.message);
+        out << ",\"file\":";
+        twin::quote(out, f.file);
+        out << ",\"line\":" << f.line << ",\"api\":";
+        twin::quote(out, f.api);
+        out << ",\"core\":";
+        twin::quote(out, f.core);
+        out << ",\"count\":" << f.count << "}";
+        first = false;
+    }
+    out << "]}";
+    twin::text = out.str();
+    return twin::text.c_str();
+}
+
+const char* twin_output() {
+    twin::text = twin::Device::get().output;
+    twin::Device::get().output.clear();
+    return twin::text.c_str();
+}
+
+void twin_clear() {
+    twin::Device::get().clear_findings();
+    twin::recorded_launches().clear();
+}
+
+}  // extern "C"

@@ -1,0 +1,511 @@
+// PIPE_V instructions whose lanes are not independent: reductions, compare and select, broadcasts, gathers, transposes.
+#include <cmath>
+#include <limits>
+
+#include "numeric.h"
+#include "vector.h"
+
+namespace twin {
+namespace {
+
+/// Operand access of one instruction: bounds, ordering and validity in one place.
+class Operands {
+  public:
+    Operands(Core& core, const Loc& loc) : core_(core), loc_(loc) {}
+
+    const uint8_t* read(const Ref& base, uint64_t offset, uint64_t bytes, const char* role) {
+        return touch(base, offset, bytes, role, Touch::kRead);
+    }
+    uint8_t* write(const Ref& base, uint64_t offset, uint64_t bytes, const char* role) {
+        uint8_t* p = touch(base, offset, bytes, role, Touch::kWrite);
+        if (p && core_.checker) {
+            Ref part = base;
+            part.address += offset;
+            if (uint8_t* valid = core_.resolve_valid(part, bytes)) std::memset(valid, 1, bytes);
+        }
+        return p;
+    }
+    void error(const char* kind, const std::string& text) { core_.error(kind, std::string(loc_.api) + ": " + text, loc_); }
+
+  private:
+    uint8_t* touch(const Ref& base, uint64_t offset, uint64_t bytes, const char* role, Touch kind) {
+        uint8_t* p = core_.resolve(base, offset + bytes, role, loc_);
+        if (!p) return nullptr;
+        if (core_.checker) {
+            Ref part = base;
+            part.address += offset;
+            core_.checker->access(Pipe::kV, part, bytes, kind, Uninit::kReport, loc_);
+        }
+        return p + offset;
+    }
+    Core& core_;
+    const Loc& loc_;
+};
+
+template <typename T>
+T get(const uint8_t* p) {
+    T v;
+    std::memcpy(&v, p, sizeof(T));
+    return v;
+}
+
+template <typename T>
+T add(T a, T b, bool saturate) {
+    if constexpr (std::is_same<T, half>::value) return to_half(static_cast<float>(a) + static_cast<float>(b), saturate);
+    else return a + b;
+}
+
+/// Neighbours summed level by level, each level rounded to T.
+template <typename T>
+T tree_sum(std::vector<T> v, bool saturate) {
+    while (v.size() > 1) {
+        std::vector<T> next((v.size() + 1) / 2);
+        for (size_t i = 0; i < next.size(); ++i) next[i] = 2 * i + 1 < v.size() ? add(v[2 * i], v[2 * i + 1], saturate) : v[2 * i];
+        v.swap(next);
+    }
+    return v.empty() ? T(0) : v[0];
+}
+
+/// Strictly better: ties keep the lower index; NaN wins.
+template <typename T>
+bool better(T candidate, T best, bool max) {
+    if (best != best) return false;
+    if (candidate != candidate) return true;
+    return max ? candidate > best : candidate < best;
+}
+
+uint64_t lane_offset(uint32_t lane, uint32_t repeat, uint32_t size, const Stride& stride) {
+    const uint32_t per_block = 32 / size;
+    return (uint64_t(repeat) * stride.repeat + uint64_t(lane / per_block) * stride.block) * 32 + lane % per_block * size;
+}
+
+template <typename T>
+struct Lane {
+    uint32_t index;
+    T value;
+};
+
+/// Enabled lanes of one repeat, declared to the checker run by run.
+template <typename T>
+bool gather_lanes(Operands& ops, const Plan& plan, const VectorArgs& a, uint32_t repeat, std::vector<Lane<T>>& out) {
+    out.clear();
+    Plan one = plan;
+    one.repeats = 1;
+    one.mask = one.last = plan.of(repeat);
+    const uint64_t base = uint64_t(repeat) * a.src0_stride.repeat * 32;
+    bool ok = true;
+    for_runs(one, sizeof(T), a.src0_stride, [&](uint64_t offset, uint64_t bytes) { ok = ops.read(a.src0, base + offset, bytes, "source") && ok; });
+    if (!ok) return false;
+    Core& core = current();
+    const uint8_t* src = core.memory[static_cast<int>(Memory::kUb)].data.data() + a.src0.address;
+    for (uint32_t lane = 0; lane < plan.lanes; ++lane)
+        if (one.mask.on(lane)) out.push_back({lane, get<T>(src + lane_offset(lane, repeat, sizeof(T), a.src0_stride))});
+    return true;
+}
+
+template <typename T>
+void store(Operands& ops, const Ref& dst, uint64_t offset, T value) {
+    if (uint8_t* p = ops.write(dst, offset, sizeof(T), "destination")) std::memcpy(p, &value, sizeof(T));
+}
+
+template <typename T>
+T best_of(const std::vector<Lane<T>>& lanes, bool max, uint32_t& index) {
+    T best = lanes[0].value;
+    index = lanes[0].index;
+    for (const auto& lane : lanes)
+        if (better(lane.value, best, max)) {
+            best = lane.value;
+            index = lane.index;
+        }
+    return best;
+}
+
+template <typename T>
+void reduce(Operands& ops, const Plan& plan, const VectorArgs& a, bool saturate) {
+    std::vector<Lane<T>> lanes;
+    const uint32_t per_block = 32 / sizeof(T);
+    using Index = std::conditional_t<sizeof(T) == 2, uint16_t, uint32_t>;
+    for (uint32_t r = 0; r < plan.repeats; ++r) {
+        if (!gather_lanes<T>(ops, plan, a, r, lanes)) return;
+        if (lanes.empty()) continue;
+        const bool max = a.op == VecOp::kBlockMax || a.op == VecOp::kWholeMax;
+        switch (a.op) {
+            case VecOp::kBlockSum:
+            case VecOp::kBlockMax:
+            case VecOp::kBlockMin:
+                for (uint32_t b = 0; b < 8; ++b) {
+                    std::vector<Lane<T>> part;
+                    for (const auto& lane : lanes)
+                        if (lane.index / per_block == b) part.push_back(lane);
+                    if (part.empty()) continue;
+                    const uint64_t at = (uint64_t(r) * a.dst_stride.repeat * 8 + b) * sizeof(T);
+                    if (a.op == VecOp::kBlockSum) {
+                        std::vector<T> full(per_block, T(0));
+                        for (const auto& lane : part) full[lane.index % per_block] = lane.value;
+                        store(ops, a.dst, at, tree_sum(full, saturate));
+                    } else {
+                        uint32_t index;
+                        store(ops, a.dst, at, best_of(part, max, index));
+                    }
+                }
+                break;
+            case VecOp::kPairSum:
+                for (size_t i = 0; i < lanes.size(); ++i) {
+                    const uint32_t pair = lanes[i].index / 2;
+                    const bool both = i + 1 < lanes.size() && lanes[i + 1].index / 2 == pair;
+                    store(ops, a.dst, uint64_t(r) * a.dst_stride.repeat * 128 + pair * sizeof(T),
+                          both ? add(lanes[i].value, lanes[i + 1].value, saturate) : lanes[i].value);
+                    if (both) ++i;
+                }
+                break;
+            case VecOp::kWholeSum: {
+                std::vector<T> full(plan.lanes, T(0));
+                for (const auto& lane : lanes) full[lane.index] = lane.value;
+                store(ops, a.dst, uint64_t(r) * a.dst_stride.repeat * sizeof(T), tree_sum(full, saturate));
+                break;
+            }
+            default: {
+                uint32_t index = 0;
+                const T best = best_of(lanes, max, index);
+                const uint64_t both = uint64_t(r) * a.dst_stride.repeat * 2 * sizeof(T);
+                if (a.mode == 0) {
+                    store(ops, a.dst, both, best);
+                    store(ops, a.dst, both + sizeof(T), static_cast<Index>(index));
+                } else if (a.mode == 1) {
+                    store(ops, a.dst, both, static_cast<Index>(index));
+                    store(ops, a.dst, both + sizeof(T), best);
+                } else if (a.mode == 2) {
+                    store(ops, a.dst, uint64_t(r) * a.dst_stride.repeat * sizeof(T), best);
+                } else {
+                    store(ops, a.dst, uint64_t(r) * a.dst_stride.repeat * 4, index);
+                }
+            }
+        }
+    }
+}
+
+template <typename T>
+void reduce_tensor(Operands& ops, const Plan& plan, const VectorArgs& a, bool saturate) {
+    std::vector<Lane<T>> lanes;
+    std::vector<T> sums;
+    bool first = true;
+    T best{};
+    uint32_t index = 0;
+    const bool max = a.op == VecOp::kTensorMax;
+    for (uint32_t r = 0; r < plan.repeats; ++r) {
+        if (!gather_lanes<T>(ops, plan, a, r, lanes) || lanes.empty()) continue;
+        if (a.op == VecOp::kTensorSum) {
+            std::vector<T> full(plan.lanes, T(0));
+            for (const auto& lane : lanes) full[lane.index] = lane.value;
+            sums.push_back(tree_sum(full, saturate));
+            continue;
+        }
+        uint32_t at;
+        const T v = best_of(lanes, max, at);
+        if (first || better(v, best, max)) {
+            best = v;
+            index = r * plan.lanes + at;
+            first = false;
+        }
+    }
+    if (a.op == VecOp::kTensorSum) {
+        // The results are reduced by the same instruction again, 64 or 128 at a time.
+        while (sums.size() > 1) {
+            std::vector<T> next;
+            for (size_t i = 0; i < sums.size(); i += plan.lanes) {
+                std::vector<T> full(plan.lanes, T(0));
+                for (size_t j = i; j < std::min<size_t>(sums.size(), i + plan.lanes); ++j) full[j - i] = sums[j];
+                next.push_back(tree_sum(full, saturate));
+            }
+            sums.swap(next);
+        }
+        if (!sums.empty()) store(ops, a.dst, 0, sums[0]);
+        return;
+    }
+    if (first) return;
+    using Index = std::conditional_t<sizeof(T) == 2, uint16_t, uint32_t>;
+    store(ops, a.dst, 0, best);
+    if (a.mode) store(ops, a.dst, sizeof(T), static_cast<Index>(index));
+}
+
+template <typename T>
+void reduce_columns(Operands& ops, const VectorArgs& a, bool saturate) {
+    const uint32_t rows = a.extra[0], cols = a.extra[1];
+    const uint8_t* src = ops.read(a.src0, 0, uint64_t(rows) * cols * sizeof(T), "source");
+    if (!src) return;
+    std::vector<T> out(cols);
+    for (uint32_t c = 0; c < cols; ++c) {
+        T v = get<T>(src + c * sizeof(T));
+        for (uint32_t r = 1; r < rows; ++r) {
+            const T x = get<T>(src + (uint64_t(r) * cols + c) * sizeof(T));
+            if (a.op == VecOp::kColumnSum) v = add(v, x, saturate);
+            else if (better(x, v, a.op == VecOp::kColumnMax)) v = x;
+        }
+        out[c] = v;
+    }
+    if (uint8_t* dst = ops.write(a.dst, 0, uint64_t(cols) * sizeof(T), "destination")) std::memcpy(dst, out.data(), cols * sizeof(T));
+}
+
+template <typename T>
+bool compares(T x, T y, uint8_t mode) {
+    switch (mode) {
+        case 0: return x < y;
+        case 1: return x > y;
+        case 2: return x == y;
+        case 3: return x <= y;
+        case 4: return x >= y;
+        default: return x != y;
+    }
+}
+
+template <typename T>
+void compare(Core& core, Operands& ops, Plan plan, const VectorArgs& a) {
+    // The destination form ignores the mask.
+    if (a.op != VecOp::kCompareToSpr) plan.mask = plan.last = LaneMask::first(plan.lanes);
+    T scalar;
+    std::memcpy(&scalar, &a.scalar, sizeof(T));
+    for (uint32_t r = 0; r < plan.repeats; ++r) {
+        uint8_t bits[16] = {};
+        for (uint32_t b = 0; b < 8; ++b) {
+            const uint32_t per_block = 32 / sizeof(T);
+            const uint64_t o0 = (uint64_t(r) * a.src0_stride.repeat + uint64_t(b) * a.src0_stride.block) * 32;
+            const uint64_t o1 = (uint64_t(r) * a.src1_stride.repeat + uint64_t(b) * a.src1_stride.block) * 32;
+            const uint8_t* x = ops.read(a.src0, o0, 32, "source");
+            const uint8_t* y = a.op == VecOp::kCompareScalar ? nullptr : ops.read(a.src1, o1, 32, "second source");
+            if (!x || (a.op != VecOp::kCompareScalar && !y)) return;
+            for (uint32_t i = 0; i < per_block; ++i) {
+                const uint32_t lane = b * per_block + i;
+                if (plan.of(r).on(lane) && compares<T>(get<T>(x + i * sizeof(T)), y ? get<T>(y + i * sizeof(T)) : scalar, a.mode))
+                    bits[lane / 8] |= 1 << lane % 8;
+            }
+        }
+        if (a.op == VecOp::kCompareToSpr) {
+            std::memcpy(core.compare_mask, bits, 16);
+        } else if (uint8_t* dst = ops.write(a.dst, uint64_t(r) * plan.lanes / 8, plan.lanes / 8, "destination")) {
+            std::memcpy(dst, bits, plan.lanes / 8);
+        }
+    }
+}
+
+template <typename T>
+void select(Core& core, Operands& ops, const Plan& plan, const VectorArgs& a) {
+    Ref condition;
+    condition.memory = Memory::kUb;
+    condition.address = a.extra[0];
+    // Mode 0 keeps one repeat's bits in the compare-mask register; modes 1 and 2 consume bits as they go.
+    const uint64_t bytes = a.mode == 0 ? plan.lanes / 8 : (uint64_t(plan.repeats - 1) * plan.lanes + plan.lanes + 7) / 8;
+    const uint64_t used = a.form == MaskForm::kCount && a.mode != 0 ? (a.count + 7) / 8 : bytes;
+    const uint8_t* bits = ops.read(condition, 0, used, "condition");
+    if (!bits) return;
+    if (a.mode == 0) std::memcpy(core.compare_mask, bits, plan.lanes / 8);
+    T scalar;
+    std::memcpy(&scalar, &a.scalar, sizeof(T));
+    for (uint32_t r = 0; r < plan.repeats; ++r)
+        for (uint32_t lane = 0; lane < plan.lanes; ++lane) {
+            if (!plan.of(r).on(lane)) continue;
+            const uint64_t bit = a.mode == 0 ? lane : uint64_t(r) * plan.lanes + lane;
+            const bool first = bits[bit / 8] >> bit % 8 & 1;
+            const uint8_t* x = ops.read(a.src0, lane_offset(lane, r, sizeof(T), a.src0_stride), sizeof(T), "source");
+            const uint8_t* y = a.op == VecOp::kSelect ? ops.read(a.src1, lane_offset(lane, r, sizeof(T), a.src1_stride), sizeof(T), "second source") : nullptr;
+            if (!x || (a.op == VecOp::kSelect && !y)) return;
+            store(ops, a.dst, lane_offset(lane, r, sizeof(T), a.dst_stride), first ? get<T>(x) : y ? get<T>(y) : scalar);
+        }
+}
+
+void brcb(Operands& ops, const VectorArgs& a) {
+    const uint32_t size = bits_of(a.dst_type) / 8;
+    const uint32_t block = a.dst_stride.block == 0 ? 1 : a.dst_stride.block;
+    for (uint32_t r = 0; r < a.repeat; ++r) {
+        const uint8_t* src = ops.read(a.src0, uint64_t(r) * 8 * size, 8 * size, "source");
+        if (!src) return;
+        uint8_t values[32];
+        std::memcpy(values, src, 8 * size);
+        for (uint32_t j = 0; j < 8; ++j) {
+            uint8_t* dst = ops.write(a.dst, (uint64_t(r) * a.dst_stride.repeat + uint64_t(j) * block) * 32, 32, "destination");
+            if (!dst) return;
+            for (uint32_t i = 0; i < 32; i += size) std::memcpy(dst + i, values + j * size, size);
+        }
+    }
+}
+
+void gather(Operands& ops, const Plan& plan, const VectorArgs& a) {
+    const uint32_t size = bits_of(a.dst_type) / 8;
+    for (uint32_t r = 0; r < plan.repeats; ++r)
+        for (uint32_t lane = 0; lane < plan.lanes; ++lane) {
+            if (!plan.of(r).on(lane)) continue;
+            const uint8_t* offset = ops.read(a.src1, (uint64_t(r) * plan.lanes + lane) * 4, 4, "offsets");
+            if (!offset) return;
+            const uint64_t at = uint64_t(a.extra[0]) + get<uint32_t>(offset);
+            if (at % size) return ops.error("misaligned", format("offset %llu is not a multiple of the element size", (unsigned long long)at));
+            const uint8_t* src = ops.read(a.src0, at, size, "source");
+            uint8_t* dst = src ? ops.write(a.dst, lane_offset(lane, r, size, a.dst_stride), size, "destination") : nullptr;
+            if (!dst) return;
+            std::memcpy(dst, src, size);
+        }
+}
+
+void gather_blocks(Operands& ops, const VectorArgs& a) {
+    for (uint32_t r = 0; r < a.repeat; ++r)
+        for (uint32_t j = 0; j < 8; ++j) {
+            const uint8_t* offset = ops.read(a.src1, (uint64_t(r) * 8 + j) * 4, 4, "offsets");
+            if (!offset) return;
+            const uint32_t at = get<uint32_t>(offset);
+            if (at % 32) return ops.error("misaligned", format("offset %u is not a multiple of 32", at));
+            const uint8_t* src = ops.read(a.src0, at, 32, "source");
+            uint8_t* dst = src ? ops.write(a.dst, (uint64_t(r) * a.dst_stride.repeat + uint64_t(j) * a.dst_stride.block) * 32, 32, "destination") : nullptr;
+            if (!dst) return;
+            std::memcpy(dst, src, 32);
+        }
+}
+
+void gather_mask(Operands& ops, const VectorArgs& a) {
+    const uint32_t size = bits_of(a.dst_type) / 8, lanes = 256 / size;
+    const uint32_t per_repeat = a.extra[0] ? a.extra[1] : lanes;
+    uint64_t kept = 0;
+    for (uint32_t r = 0; r < a.repeat; ++r)
+        for (uint32_t e = 0; e < per_repeat; ++e) {
+            bool keep;
+            if (a.sources == 2) {
+                const uint8_t* bits = ops.read(a.src1, uint64_t(r) * a.src1_stride.repeat * 32 + e / 8, 1, "pattern");
+                if (!bits) return;
+                keep = *bits >> e % 8 & 1;
+            } else {
+                switch (a.mode) {
+                    case 1: keep = e % 2 == 0; break;
+                    case 2: keep = e % 2 == 1; break;
+                    case 3: keep = e % 4 == 0; break;
+                    case 4: keep = e % 4 == 1; break;
+                    case 5: keep = e % 4 == 2; break;
+                    case 6: keep = e % 4 == 3; break;
+                    default: keep = true;
+                }
+            }
+            if (!keep) continue;
+            const uint32_t per_block = 32 / size;
+            const uint64_t at = (uint64_t(r) * a.src0_stride.repeat + uint64_t(e / per_block) * a.src0_stride.block) * 32 + e % per_block * size;
+            const uint8_t* src = ops.read(a.src0, at, size, "source");
+            uint8_t* dst = src ? ops.write(a.dst, kept * size, size, "destination") : nullptr;
+            if (!dst) return;
+            std::memmove(dst, src, size);
+            ++kept;
+        }
+    if (a.result) *a.result = kept;
+}
+
+void transpose16(Operands& ops, const VectorArgs& a) {
+    const uint8_t* src = ops.read(a.src0, 0, 512, "source");
+    if (!src) return;
+    uint8_t out[512];
+    for (int r = 0; r < 16; ++r)
+        for (int c = 0; c < 16; ++c) std::memcpy(out + (c * 16 + r) * 2, src + (r * 16 + c) * 2, 2);
+    if (uint8_t* dst = ops.write(a.dst, 0, 512, "destination")) std::memcpy(dst, out, 512);
+}
+
+template <typename T>
+void create_index(Operands& ops, const Plan& plan, const VectorArgs& a) {
+    T first;
+    std::memcpy(&first, &a.scalar, sizeof(T));
+    for (uint32_t r = 0; r < plan.repeats; ++r)
+        for (uint32_t lane = 0; lane < plan.lanes; ++lane)
+            if (plan.of(r).on(lane))
+                store(ops, a.dst, lane_offset(lane, r, sizeof(T), a.dst_stride), static_cast<T>(first + static_cast<T>(r * plan.lanes + lane)));
+}
+
+void broadcast(Operands& ops, const VectorArgs& a) {
+    const uint32_t size = bits_of(a.dst_type) / 8;
+    const uint32_t rows = a.extra[0], cols = a.extra[1], src_rows = a.extra[2], src_cols = a.extra[3];
+    const uint8_t* src = ops.read(a.src0, 0, uint64_t(src_rows) * src_cols * size, "source");
+    if (!src) return;
+    std::vector<uint8_t> out(uint64_t(rows) * cols * size);
+    for (uint32_t r = 0; r < rows; ++r)
+        for (uint32_t c = 0; c < cols; ++c)
+            std::memcpy(&out[(uint64_t(r) * cols + c) * size], src + (uint64_t(src_rows == 1 ? 0 : r) * src_cols + (src_cols == 1 ? 0 : c)) * size, size);
+    if (uint8_t* dst = ops.write(a.dst, 0, out.size(), "destination")) std::memcpy(dst, out.data(), out.size());
+}
+
+}  // namespace
+
+bool is_special(VecOp op) { return op >= VecOp::kCreateVecIndex; }
+
+void execute_special(Core& core, const VectorArgs& a, const Plan& plan, const Loc& loc) {
+    Operands ops(core, loc);
+    const bool saturate = core.saturate();
+    const bool wide = a.src_type == DType::kFloat;
+    switch (a.op) {
+        case VecOp::kCompare:
+        case VecOp::kCompareScalar:
+        case VecOp::kCompareToSpr:
+            if (a.src_type == DType::kFloat) return compare<float>(core, ops, plan, a);
+            if (a.src_type == DType::kHalf) return compare<half>(core, ops, plan, a);
+            return compare<int32_t>(core, ops, plan, a);
+        case VecOp::kGetCmpMask:
+            if (uint8_t* dst = ops.write(a.dst, 0, 16, "destination")) std::memcpy(dst, core.compare_mask, 16);
+            return;
+        case VecOp::kSetCmpMask:
+            if (const uint8_t* src = ops.read(a.src0, 0, 16, "source")) std::memcpy(core.compare_mask, src, 16);
+            return;
+        case VecOp::kSelect:
+        case VecOp::kSelectScalar: return wide ? select<float>(core, ops, plan, a) : select<half>(core, ops, plan, a);
+        case VecOp::kBrcb: return brcb(ops, a);
+        case VecOp::kGather: return gather(ops, plan, a);
+        case VecOp::kGatherb: return gather_blocks(ops, a);
+        case VecOp::kGatherMask: return gather_mask(ops, a);
+        case VecOp::kTranspose: return transpose16(ops, a);
+        case VecOp::kCreateVecIndex:
+            switch (a.dst_type) {
+                case DType::kFloat: return create_index<float>(ops, plan, a);
+                case DType::kHalf: return create_index<half>(ops, plan, a);
+                case DType::kInt16: return create_index<int16_t>(ops, plan, a);
+                default: return create_index<int32_t>(ops, plan, a);
+            }
+        case VecOp::kTensorSum:
+        case VecOp::kTensorMax:
+        case VecOp::kTensorMin: return wide ? reduce_tensor<float>(ops, plan, a, saturate) : reduce_tensor<half>(ops, plan, a, saturate);
+        case VecOp::kColumnSum:
+        case VecOp::kColumnMax:
+        case VecOp::kColumnMin: return wide ? reduce_columns<float>(ops, a, saturate) : reduce_columns<half>(ops, a, saturate);
+        case VecOp::kBroadcast: return broadcast(ops, a);
+        default: return wide ? reduce<float>(ops, plan, a, saturate) : reduce<half>(ops, plan, a, saturate);
+    }
+}
+
+/// 16 source rows of one block each; element c of row r goes to place r of output c.
+void vnchwconv(const Vnchwconv& a, const Loc& loc) {
+    Core& core = current();
+    if (core.cube) {
+        core.warning("wrong_core", format("%s has no effect on an AIC", loc.api), loc);
+        return;
+    }
+    const uint32_t size = bits_of(a.type) / 8;
+    if (a.repeat > 255) return core.error("illegal_parameter", "TransDataTo5HD: repeatTimes is over 255", loc);
+    if (a.repeat == 0) return;
+    const Cost cost{CostKind::kVector, a.repeat * 2, static_cast<uint32_t>(VecOp::kTranspose), size, 0, {}};
+    core.issue(Pipe::kV, loc, cost, [=](Core& c, const Loc& at) {
+        Operands ops(c, at);
+        for (uint32_t r = 0; r < a.repeat; ++r) {
+            // With one repeat the strides offset the start, as documented.
+            const uint64_t step = a.repeat == 1 ? 1 : r;
+            const uint64_t ds = step * a.dst_repeat_stride * 32, ss = step * a.src_repeat_stride * 32;
+            uint8_t in[16][32], out[16][32] = {};
+            for (int i = 0; i < 16; ++i) {
+                const uint64_t high = size == 1 && a.src_high ? 16 : 0;
+                const uint8_t* p = ops.read(a.src[i], ss + high, size == 1 ? 16 : 32, "source");
+                if (!p) return;
+                std::memcpy(in[i], p, size == 1 ? 16 : 32);
+            }
+            for (int row = 0; row < 16; ++row)
+                for (int col = 0; col < (size == 4 ? 8 : 16); ++col) {
+                    if (size == 4) std::memcpy(out[col * 2 + row / 8] + row % 8 * 4, in[row] + col * 4, 4);
+                    else std::memcpy(out[col] + row * size, in[row] + col * size, size);
+                }
+            for (int i = 0; i < 16; ++i) {
+                const uint64_t high = size == 1 && a.dst_high ? 16 : 0;
+                uint8_t* p = ops.write(a.dst[i], ds + high, size == 1 ? 16 : 32, "destination");
+                if (!p) return;
+                std::memcpy(p, out[i], size == 1 ? 16 : 32);
+            }
+        }
+    });
+}
+
+}  // namespace twin
