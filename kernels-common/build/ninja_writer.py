@@ -83,9 +83,10 @@ def build(toolchain: Toolchain, target: Target, root: Path, build_dir: str, jobs
         ToolchainError: there is no ninja.
         subprocess.CalledProcessError: the compile failed; the compiler's messages went to stdout.
     """
+    program = find_ninja()
     directory = root / build_dir
     write_if_changed(directory / "build.ninja", ninja_text(toolchain, target, build_dir))
-    command = [find_ninja(), "-f", f"{build_dir}/build.ninja", "-j", str(jobs or len(os.sched_getaffinity(0)))]
+    command = [program, "-f", f"{build_dir}/build.ninja", "-j", str(jobs or len(os.sched_getaffinity(0)))]
     subprocess.run(command, cwd=root, check=True)
     return directory / target.output
 
