@@ -29,6 +29,7 @@ ISA_CPU_FLAGS["amx_emulated"] = [*ISA_CPU_FLAGS["avx512"], "avx512_bf16"]
 
 CROSS_COMPILER = "aarch64-linux-gnu-g++"
 CROSS_EMULATOR = "qemu-aarch64"
+CROSS_LIBRARIES = "/usr/aarch64-linux-gnu"  # where Debian's cross compiler keeps the other machine's libc
 CROSS_PACKAGES = ("g++-aarch64-linux-gnu", "qemu-user")
 
 # The environment of every session that needs both wheels: with torch an environment takes a gigabyte and half a minute,
@@ -246,7 +247,7 @@ def run_aarch64_smoke_test(session: nox.Session) -> None:
         else:
             session.warn(f"NOT RUN: aarch64 under qemu-user. It needs: apt-get install {' '.join(CROSS_PACKAGES)}")
             return
-    run_smoke_test(session, "aarch64", {"CXX": CROSS_COMPILER}, CROSS_EMULATOR)
+    run_smoke_test(session, "aarch64", {"CXX": CROSS_COMPILER}, CROSS_EMULATOR, "-L", CROSS_LIBRARIES)
 
 
 def run_smoke_test(session: nox.Session, name: str, env: dict[str, str], *emulator: str) -> None:

@@ -20,12 +20,7 @@ from toolchain import ToolchainError, find_toolchain
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Static: qemu-user then needs no copy of the other machine's libraries.
-LINK_FLAGS = {
-    "release": ("-static", "-pthread"),
-    "debug": ("-static", "-pthread"),
-    "sanitize": ("-pthread", "-fsanitize=address,undefined"),
-}
+LINK_FLAGS = {"release": (), "debug": (), "sanitize": ("-fsanitize=address,undefined",)}
 
 
 def build_smoke_test(build_dir: str) -> Path:
@@ -39,7 +34,7 @@ def build_smoke_test(build_dir: str) -> Path:
         output="smoke_test",
         sources=[*main, *sources.backend_sources(ROOT, toolchain.machine, options.test_isas)],
         compile_flags=sources.common_flags(options.kind, options.test_isas),
-        link_flags=LINK_FLAGS[options.kind],
+        link_flags=("-pthread", *LINK_FLAGS[options.kind]),
     )
     with locked(ROOT / build_dir):
         return build(toolchain, target, ROOT, build_dir, options.jobs)
