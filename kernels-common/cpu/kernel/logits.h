@@ -1,4 +1,8 @@
-// The arithmetic of ScoreOptions on SIMD vectors: from dot products to logits in units of log2, so that exp2 follows.
+// The arithmetic of ScoreOptions on SIMD vectors: from dot products to what exp2 takes.
+//
+// Large scores must not lose the low bits that their differences live on: nothing is multiplied by log2(e) and rounded
+// before the maximum is subtracted. A kernel computes exp2(fma(x, to_log2, -m)), where x is the plain dot product
+// (scale > 0 and neither softcap nor ALiBi), or else the logit in natural units.
 #pragma once
 
 #include "cpu/tile/numeric.h"
@@ -11,33 +15,28 @@ template <class S>
 struct Logits {
     using F = typename S::F;
 
-    float scale_log2;  // for plain scores
     float scale;
     float softcap;
     bool has_softcap;
     bool has_alibi;
+    bool plain;     // x is the dot product itself; operator() is not needed
+    float to_log2;  // from x to log2 units
 
     FA_HOST_DEVICE Logits(const ScoreOptions& score, int32_t n, int32_t kv_head)
-        : scale_log2(score.scale_of(n, kv_head) * kLog2E),
-          scale(score.scale_of(n, kv_head)),
+        : scale(score.scale_of(n, kv_head)),
           softcap(score.softcap),
           has_softcap(score.has_softcap()),
-          has_alibi(score.has_alibi()) {}
+          has_alibi(score.has_alibi()),
+          // With a negative scale the largest dot product does not give the largest logit.
+          plain(!has_softcap && !has_alibi && scale > 0.0f),
+          to_log2(plain ? scale * kLog2E : kLog2E) {}
 
-    // Whether a logit is scale_log2 times the dot product.
-    FA_HOST_DEVICE bool plain() const { return !has_softcap && !has_alibi; }
-
-    // `distance` = position(i) - j; `slope` that of the row's head. Both are ignored without ALiBi.
+    // The logit in natural units. `distance` = position(i) - j; `slope` that of the row's head; ignored without ALiBi.
     FA_HOST_DEVICE F operator()(F dot, F slope, F distance) const {
-        F logit;
-        if (has_softcap) {
-            const F capped = S::tanh(S::mul(dot, S::set1(scale / softcap)));
-            logit = S::mul(capped, S::set1(softcap * kLog2E));
-        } else {
-            logit = S::mul(dot, S::set1(scale_log2));
-        }
-        if (has_alibi) logit = S::sub(logit, S::mul(S::mul(slope, S::set1(kLog2E)), S::abs(distance)));
-        return logit;
+        const F bias = has_alibi ? S::mul(slope, S::abs(distance)) : S::zero();
+        if (!has_softcap) return S::fma(dot, S::set1(scale), S::sub(S::zero(), bias));
+        const F capped = S::tanh(S::mul(dot, S::set1(scale / softcap)));
+        return S::fma(capped, S::set1(softcap), S::sub(S::zero(), bias));
     }
 };
 

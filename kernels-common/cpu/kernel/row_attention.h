@@ -230,24 +230,27 @@ private:
 
     // Turns dot products into probabilities relative to the row's new maximum; returns what the old sums shrink by.
     float softmax(Row& row, float* p, const Logits<S>& logits) const {
+        const F hidden = S::set1(-INFINITY);
         const F slope = S::set1(row.slope);
-        F t[kKeyVectors];
-        F max = S::set1(-INFINITY);
+        F x[kKeyVectors];
+        F max = hidden;
         for (int32_t i = 0; i < kKeyVectors; ++i) {
             const int32_t offset = i * S::kWidth;
             const auto j = S::add_i(S::set1_i(chunk_.begin + offset), S::iota_i());
-            const F distance = S::sub(S::set1(static_cast<float>(row.position)), S::to_f32(j));
-            const F logit = logits(S::load(p + offset), slope, distance);
+            x[i] = S::load(p + offset);
+            if (!logits.plain) {
+                x[i] = logits(x[i], slope, S::sub(S::set1(static_cast<float>(row.position)), S::to_f32(j)));
+            }
             const auto seen = S::both(S::ge(j, S::set1_i(row.keys.begin)), S::lt(j, S::set1_i(chunk_end(row))));
-            t[i] = S::select(seen, logit, S::set1(-INFINITY));
-            max = S::max(max, t[i]);
+            x[i] = S::select(seen, x[i], hidden);
+            max = S::max(max, x[i]);
         }
-        const float m = max_of(row.m, S::reduce_max(max));
+        const float m = max_of(row.m, S::reduce_max(max) * logits.to_log2);
         // While nothing was seen, -inf - -inf must not become NaN.
-        const F reference = S::set1(m == -INFINITY ? 0.0f : m);
+        const F minus_m = S::set1(m == -INFINITY ? 0.0f : -m);
         F sum = S::zero();
         for (int32_t i = 0; i < kKeyVectors; ++i) {
-            const F e = S::template exp2<5>(S::sub(t[i], reference));
+            const F e = S::template exp2<5>(S::fma(x[i], S::set1(logits.to_log2), minus_m));
             S::store(p + i * S::kWidth, e);
             sum = S::add(sum, e);
         }

@@ -91,7 +91,8 @@ private:
         int32_t vectors;  // lane vectors that hold rows
         int32_t i_begin;  // query positions
         int32_t i_end;
-        KeyRange keys;    // of the split that some row sees
+        KeyRange keys;      // of the split that some row sees
+        KeyRange keys_all;  // that all rows see
     };
 
     struct Workspace {
@@ -161,6 +162,7 @@ private:
         tile.i_begin = row / plan_.group;
         tile.i_end = (row + tile.rows - 1) / plan_.group + 1;
         tile.keys = plan_.split_range(mask_.visible_to_any(tile.i_begin, tile.i_end), item_.split);
+        tile.keys_all = mask_.visible_to_all(tile.i_begin, tile.i_end);
         tile.o_is_zero = true;
         memset(tile.o, 0, sizeof(float) * kRows * round_up(p_.head_dim_v, Engine::kFeatureGroup));
         memset(w_.rows, 0, sizeof(float) * tile.vectors * kWidth * w_.row_stride);
@@ -213,8 +215,8 @@ private:
             Engine::template scores<kN>(tile.q, w_.k, features_, step, step_end, w_.s);
             const int32_t keys = step_end - step;
             if (!logits_.plain) logits<kN>(tile, chunk + step, keys);
-            const KeyRange absolute{chunk + step, chunk + step_end};
-            if (mask_.coverage(tile.i_begin, tile.i_end, absolute) != Coverage::kAll) mask<kN>(tile, absolute.begin, keys);
+            const bool all_visible = tile.keys_all.begin <= chunk + step && chunk + step_end <= tile.keys_all.end;
+            if (!all_visible) mask<kN>(tile, chunk + step, keys);
             F max[kN];
             if (maximum<kN>(tile, keys, max)) {
                 if (pending < step) accumulate<kN>(tile, pending, step);
@@ -304,14 +306,17 @@ private:
             even_sum[n] = S::load(tile.l + n * kWidth);
             odd_sum[n] = S::zero();
         }
-        for (int32_t i = 0; i < keys; i += 2) {
+        const float* s = w_.s;
+        typename Engine::Probability* const p = w_.p;
+        for (int32_t i = 0; i < keys; i += 2, s += 2 * kRows) {
+            F x[2 * kN];  // even key, odd key
+            for (int n = 0; n < kN; ++n) x[n] = S::fma(S::load(s + n * kWidth), scale, minus_m[n]);
+            for (int n = 0; n < kN; ++n) x[kN + n] = S::fma(S::load(s + kRows + n * kWidth), scale, minus_m[n]);
+            S::template exp2_each<Engine::kExpDegree>(x);
             for (int n = 0; n < kN; ++n) {
-                const float* s = w_.s + i * kRows + n * kWidth;
-                const F even = S::template exp2<Engine::kExpDegree>(S::fma(S::load(s), scale, minus_m[n]));
-                const F odd = S::template exp2<Engine::kExpDegree>(S::fma(S::load(s + kRows), scale, minus_m[n]));
-                even_sum[n] = S::add(even_sum[n], even);
-                odd_sum[n] = S::add(odd_sum[n], odd);
-                Engine::store_probabilities(w_.p, step + i, n, even, odd);
+                even_sum[n] = S::add(even_sum[n], x[n]);
+                odd_sum[n] = S::add(odd_sum[n], x[kN + n]);
+                Engine::store_probabilities(p, step + i, n, x[n], x[kN + n]);
             }
         }
         for (int n = 0; n < kN; ++n) S::store(tile.l + n * kWidth, S::add(even_sum[n], odd_sum[n]));

@@ -33,6 +33,9 @@ struct EngineFma {
     static constexpr int32_t kKeyGroup = kBlock;
     static constexpr int32_t kStepKeys = 32;
     static constexpr int32_t kChunkKeys = 128;
+    // Features are summed in blocks: one sequence of 256 roundings would lose three times as much as a blocked matmul
+    // does. Only float32 results are fine enough to show it.
+    static constexpr int32_t kSumBlock = kType == DType::kFloat32 ? 64 : 1024;
     static constexpr int kExpDegree = kType == DType::kFloat32 ? 5 : 4;
 
     static int32_t key_stride(int32_t features) { return round_up(features, kWidth); }
@@ -76,7 +79,13 @@ struct EngineFma {
     static void scores(const Query* q, const Key* k, int32_t features, int32_t begin, int32_t end, float* s) {
         const int32_t stride = key_stride(features);
         for (int32_t key = begin; key < end; key += kBlock) {
-            multiply<kN, false>(k + key * stride, stride, 1, q, features, s + (key - begin) * kRows);
+            const Key* rows = k + key * stride;
+            float* sums = s + (key - begin) * kRows;
+            multiply<kN, Result::kSet>(rows, stride, 1, q, min_of(features, kSumBlock), sums);
+            for (int32_t f = kSumBlock; f < features; f += kSumBlock) {
+                const int32_t block = min_of(features - f, kSumBlock);
+                multiply<kN, Result::kAddAtEnd>(rows + f, stride, 1, q + f * kRows, block, sums);
+            }
         }
     }
 
@@ -91,20 +100,25 @@ struct EngineFma {
                            float* o) {
         for (int32_t f = 0; f < head_dim_v; f += kBlock) {
             const Value* panel = v + f / kPanel * (kPanel * kChunkKeys) + f % kPanel;
-            multiply<kN, true>(panel + begin * kPanel, 1, kPanel, p + begin * kRows, end - begin, o + f * kRows);
+            multiply<kN, Result::kContinue>(panel + begin * kPanel, 1, kPanel, p + begin * kRows, end - begin, o + f * kRows);
         }
     }
 
 private:
+    // What becomes of the values that C holds before: replaced, the start of the sums, or added to the finished sums.
+    enum class Result { kSet, kContinue, kAddAtEnd };
+
     // c[r][n] (+)= sum over t of a[r * a_row + t * a_step] * b[t][n]
-    template <int kN, bool kAdd>
+    template <int kN, Result kResult>
     FA_HOST_DEVICE static void multiply(const float* a, ptrdiff_t a_row, ptrdiff_t a_step, const float* b, int32_t steps,
                                         float* c) {
         F sum[kBlock][kN];
 #pragma GCC unroll 8
         for (int r = 0; r < kBlock; ++r) {
 #pragma GCC unroll 4
-            for (int n = 0; n < kN; ++n) sum[r][n] = kAdd ? Simd::load(c + r * kRows + n * kWidth) : Simd::zero();
+            for (int n = 0; n < kN; ++n) {
+                sum[r][n] = kResult == Result::kContinue ? Simd::load(c + r * kRows + n * kWidth) : Simd::zero();
+            }
         }
         for (int32_t t = 0; t < steps; ++t, a += a_step, b += kRows) {
             F lanes[kN];
@@ -120,7 +134,10 @@ private:
 #pragma GCC unroll 8
         for (int r = 0; r < kBlock; ++r) {
 #pragma GCC unroll 4
-            for (int n = 0; n < kN; ++n) Simd::store(c + r * kRows + n * kWidth, sum[r][n]);
+            for (int n = 0; n < kN; ++n) {
+                float* at = c + r * kRows + n * kWidth;
+                Simd::store(at, kResult == Result::kAddAtEnd ? Simd::add(Simd::load(at), sum[r][n]) : sum[r][n]);
+            }
         }
     }
 
