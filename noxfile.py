@@ -236,7 +236,7 @@ def portable(session: nox.Session) -> None:
                 session.warn(f"NOT RUN: {isa} on {version}: this CPU has no {', '.join(missing)}")
                 continue
             session.log(f"{version}, ISA level {isa}")
-            run_tests(session, "-m", "isa", f"tests/{version}", env={**env, "FLASH_ATTN_NPU_CPU_ISA": isa})
+            run_tests(session, "-m", "isa or sanitize", f"tests/{version}", env={**env, "FLASH_ATTN_NPU_CPU_ISA": isa})
 
 
 def run_aarch64_smoke_test(session: nox.Session) -> None:
