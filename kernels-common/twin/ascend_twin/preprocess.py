@@ -88,6 +88,30 @@ def rewrite_launches(text: str) -> str:
         at = after
 
 
+def rewrite_core_specialisations(text: str) -> str:
+    """In-class `template <> f<AscendC::AIC>(...)`, which g++ refuses, -> overloads chosen by core type.
+
+    The primary template, a declaration with `int32_t CORE_TYPE = g_coreType`, goes when specialisations exist.
+    """
+    special = re.compile(
+        r"template\s*<\s*>(\s*(?:[^;{}()]|\(\([^()]*\)\))*?)\b(operator\s*\(\s*\)|\w+)\s*<\s*(?:AscendC::)?(AIC|AIV)\s*>(\s*\()"
+    )
+    names = {re.sub(r"\s", "", m.group(2)) for m in special.finditer(text)}
+    if not names:
+        return text
+
+    def one(m: re.Match[str]) -> str:
+        head = f"template <int32_t twin_core = g_coreType, std::enable_if_t<twin_core == AscendC::{m.group(3)}, int> = 0>"
+        return head + m.group(1) + m.group(2) + m.group(4)
+
+    primary = re.compile(
+        r"template\s*<\s*(?:int32_t|int)\s+\w+\s*=\s*g_coreType\s*>\s*(?:[^;{}()]|\(\([^()]*\)\))*?"
+        r"\b(operator\s*\(\s*\)|(?!__attribute__)\w+)\s*\([^;{}]*?\)\s*;"
+    )
+    text = primary.sub(lambda m: _keep_lines(m.group()) if re.sub(r"\s", "", m.group(1)) in names else m.group(), text)
+    return special.sub(one, text)
+
+
 def transform(text: str) -> tuple[str, Kernels]:
     """C++ text and the kernels declared in it."""
     kernels = Kernels()
@@ -107,8 +131,10 @@ def transform(text: str) -> tuple[str, Kernels]:
         return '__attribute__((visibility("default"))) ' + _keep_lines(qualifiers) + match.group(2)
 
     text = qualified.sub(declare, text)
+    # A program's main() is called from Python; as a member of a shared library it needs another name.
+    text = re.sub(r"\bint\s+main\s*\(", 'extern "C" __attribute__((visibility("default"))) int twin_main(', text)
     text = re.sub(r"__twin_(?:global|kind_\d|mix_\d_\d)__", "", text)
-    return rewrite_launches(text), kernels
+    return rewrite_launches(rewrite_core_specialisations(text)), kernels
 
 
 def uses_cube(text: str, foreign: str) -> bool:

@@ -14,6 +14,7 @@
 #include "ascendc/numeric.h"
 
 #include "ascendc/data_copy.h"
+#include "ascendc/intrinsics.h"
 #include "ascendc/matrix.h"
 #include "ascendc/reduce.h"
 #include "ascendc/sync.h"

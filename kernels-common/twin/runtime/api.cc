@@ -53,6 +53,12 @@ void twin_register_gm(uint64_t address, uint64_t bytes, const char* name, int in
 }
 void twin_unregister_gm(uint64_t address) { twin::Device::get().unregister_gm(address); }
 
+void twin_initialise_gm(uint64_t address, uint64_t bytes) {
+    twin::GmRange* range = twin::Device::get().find_gm(address, bytes);
+    if (range && !range->valid.empty()) std::memset(range->valid.data() + (address - range->begin), 1, bytes);
+}
+int twin_physical_cores() { return twin::Device::get().options.physical_cores; }
+
 /// Runs an extern "C" kernel by its two passes; returns null or the text of a failure.
 const char* twin_launch(const void* cube, const void* vec, int kind, uint64_t blocks, const uint64_t* args, uint64_t count, const char* name) {
     try {

@@ -197,9 +197,9 @@ void CoreChecker::access(Pipe pipe, const Ref& ref, uint64_t bytes, Touch touch,
             if (hole) {
                 const uint64_t offset = static_cast<const uint8_t*>(hole) - valid;
                 core_.error("uninitialised_read",
-                            format("%s reads %s byte %llu, which nothing has written", loc.api,
+                            format("%s reads %s byte %llu, which nothing has written%s", loc.api,
                                    ref.memory == Memory::kGm ? Device::get().find_gm(ref.address, 1)->name.c_str() : name_of(ref.memory),
-                                   (unsigned long long)(start + offset)),
+                                   (unsigned long long)(start + offset), ref.memory == Memory::kL0C ? " (or it was computed from such bytes)" : ""),
                             loc);
             }
         }

@@ -104,6 +104,8 @@ class Core {
     uint32_t nd_num = 1, src_nd_stride = 0, dst_nd_stride = 0;
     uint16_t f_matrix_h[2] = {}, f_matrix_w[2] = {};
     uint8_t f_matrix_pad[2][4] = {};
+    Ref fix_scale;            // of SetFixPipeConfig
+    bool has_fix_scale = false;
     bool hf32 = false;
     std::vector<uint8_t> unit_flags;  // L0C, one per 512 bytes
     void* slots[4] = {};

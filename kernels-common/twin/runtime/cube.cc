@@ -223,36 +223,26 @@ void mmad(const MmadArgs& a, const Loc& loc) {
             const uint8_t* vb = c.resolve_valid(a.b, b_bytes);
             uint8_t* vc = c.resolve_valid(a.c, c_bytes);
             const auto byte = [bits](uint64_t element) { return element * bits / 8; };
-            bool reported = false;
-            for (uint32_t r = 0; va && r < a.m && !reported; ++r)
-                for (uint32_t k = 0; k < a.k && !reported; ++k) {
-                    const uint64_t e = gemv ? k : uint64_t(r / 16) * 16 * kr + uint64_t(k / c0) * 16 * c0 + (r % 16) * c0 + k % c0;
-                    if (!va[byte(e)]) {
-                        c.error("uninitialised_read", format("Mmad uses element (%u, %u) of A, L0A byte %llu, which nothing has written", r, k,
-                                                             (unsigned long long)(a.a.address + byte(e))), at);
-                        reported = true;
-                    }
-                }
-            reported = false;
-            for (uint32_t k = 0; vb && k < a.k && !reported; ++k)
-                for (uint32_t n = 0; n < a.n && !reported; ++n) {
-                    const uint64_t e = uint64_t(k / c0) * n16 * c0 + uint64_t(n / 16) * 16 * c0 + (n % 16) * c0 + k % c0;
-                    if (!vb[byte(e)]) {
-                        c.error("uninitialised_read", format("Mmad uses element (%u, %u) of B, L0B byte %llu, which nothing has written", k, n,
-                                                             (unsigned long long)(a.b.address + byte(e))), at);
-                        reported = true;
-                    }
-                }
-            reported = a.init || a.from_bias || !vc;
-            for (uint32_t j = 0; j < a.n && !reported; ++j)
-                for (uint32_t i = 0; i < a.m && !reported; ++i)
-                    if (!vc[(uint64_t(j / 16) * m16 * 16 + i * 16 + j % 16) * 4]) {
-                        c.error("uninitialised_read", format("Mmad accumulates onto element (%u, %u) of L0C, which nothing has written", i, j), at);
-                        reported = true;
-                    }
+            // Rounding m or n up is common practice: rows and columns made of stale bytes are garbage nobody stores.
+            // They are marked so, and Fixpipe reports it when one is stored after all.
+            std::vector<uint8_t> rows(a.m, 1), columns(a.n, 1);
+            for (uint32_t r = 0; va && r < a.m; ++r)
+                for (uint32_t k = 0; k < a.k; ++k)
+                    rows[r] &= va[byte(gemv ? k : uint64_t(r / 16) * 16 * kr + uint64_t(k / c0) * 16 * c0 + (r % 16) * c0 + k % c0)];
+            for (uint32_t k = 0; vb && k < a.k; ++k)
+                for (uint32_t n = 0; n < a.n; ++n)
+                    columns[n] &= vb[byte(uint64_t(k / c0) * n16 * c0 + uint64_t(n / 16) * 16 * c0 + (n % 16) * c0 + k % c0)];
+            const auto none = [](const std::vector<uint8_t>& v) { return std::find(v.begin(), v.end(), 1) == v.end(); };
+            if (none(rows) || none(columns))
+                c.error("uninitialised_read", format("Mmad: every %s of %s has an element that nothing has written", none(rows) ? "row" : "column",
+                                                     none(rows) ? "A" : "B"), at);
             c.checker->access(Pipe::kM, a.c, c_bytes, Touch::kWrite, Uninit::kCarry, at);
+            const bool fresh = a.init || a.from_bias;
             for (uint32_t j = 0; vc && j < a.n; ++j)
-                for (uint32_t i = 0; i < a.m; ++i) std::memset(vc + (uint64_t(j / 16) * m16 * 16 + i * 16 + j % 16) * 4, 1, 4);
+                for (uint32_t i = 0; i < a.m; ++i) {
+                    uint8_t* v = vc + (uint64_t(j / 16) * m16 * 16 + i * 16 + j % 16) * 4;
+                    std::memset(v, rows[i] && columns[j] && (fresh || *v), 4);
+                }
             // With enough fractals in flight the pipe is ordered with itself; below 10 the kernel must say so.
             if (m16 / 16 * (n16 / 16) >= 10) c.checker->barrier(Pipe::kM);
         }
@@ -266,6 +256,11 @@ void mmad(const MmadArgs& a, const Loc& loc) {
     issue_unit(core, Pipe::kM, Pipe::kFix, loc, cost, a.unit_flag, a.c.address, c_bytes, 0, op);
 }
 
+void set_fix_scale(const Ref& ref) {
+    Core& core = current();
+    core.fix_scale = ref;
+    core.has_fix_scale = true;
+}
 void set_hf32(bool enable) { current().hf32 = enable; }
 void set_nd_state(uint32_t nd_num, uint32_t src_nd_stride, uint32_t dst_nd_stride) {
     Core& core = current();
@@ -349,8 +344,13 @@ bool legal_pair(const FixpipeArgs& a) {
 
 }  // namespace
 
-void fixpipe(const FixpipeArgs& a, const Loc& loc) {
+void fixpipe(const FixpipeArgs& args, const Loc& loc) {
     Core& core = current();
+    FixpipeArgs a = args;
+    if (!a.has_scale && core.has_fix_scale) {
+        a.scale = core.fix_scale;
+        a.has_scale = true;
+    }
     if (!core.cube) {
         core.warning("wrong_core", format("%s has no effect on an AIV", loc.api), loc);
         return;

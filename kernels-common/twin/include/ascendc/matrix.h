@@ -86,6 +86,33 @@ void LoadData(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LoadDa
     twin::load_3d(a, at.as("LoadData3Dv2"));
 }
 
+inline void Load3DSetFMatrixCal(uint16_t l1H, uint16_t l1W, const uint8_t padList[4], const twin::At& at = twin::At::here()) {
+    SetFmatrix(l1H, l1W, padList, FmatrixMode::FMATRIX_LEFT, at);
+}
+template <typename T>
+void LoadData(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LoadData3DParamsV2Pro& p,
+              const twin::At& at = twin::At::here()) {
+    twin::Load3dArgs a;
+    a.type = TwinType<T>;
+    a.dst = dst.Twin();
+    a.src = src.Twin();
+    a.channels = p.channelSize;
+    a.k_extension = static_cast<uint16_t>(p.extConfig);
+    a.m_extension = static_cast<uint16_t>(p.extConfig >> 16);
+    a.k_start = static_cast<uint16_t>(p.extConfig >> 32);
+    a.m_start = static_cast<uint16_t>(p.extConfig >> 48);
+    a.stride_w = static_cast<uint8_t>(p.filterConfig);
+    a.stride_h = static_cast<uint8_t>(p.filterConfig >> 8);
+    a.filter_w = static_cast<uint8_t>(p.filterConfig >> 16);
+    a.filter_h = static_cast<uint8_t>(p.filterConfig >> 24);
+    a.dilation_w = static_cast<uint8_t>(p.filterConfig >> 32);
+    a.dilation_h = static_cast<uint8_t>(p.filterConfig >> 40);
+    a.transpose = p.enTranspose;
+    a.f_matrix_right = p.fMatrixCtrl;
+    a.pad_value = 0;
+    twin::load_3d(a, at.as("LoadData3Dv2"));
+}
+
 template <typename T, typename U = T>
 void InitConstValue(const LocalTensor<T>& dst, const InitConstValueParams<U>& p, const twin::At& at = twin::At::here()) {
     static_assert(sizeof(T) == sizeof(U) && sizeof(T) >= 2, "InitConstValue: 2- and 4-byte types");
@@ -211,6 +238,14 @@ inline void SetFixpipeNz2ndFlag(uint16_t nd_num, uint16_t src_nd_stride, uint16_
                                 const twin::At& at = twin::At::here()) {
     twin::set_nd_state(nd_num, src_nd_stride, dst_nd_stride);
     twin::scalar_note(at.as("SetFixpipeNz2ndFlag"));
+}
+/// Per-column scales for the Fixpipes that follow, in the fixpipe buffer (C2PIPE2GM).
+template <typename T, bool setRelu = false>
+void SetFixPipeConfig(const LocalTensor<T>& preData, bool isUnitFlag = false, const twin::At& at = twin::At::here()) {
+    static_assert(!setRelu, "SetFixPipeConfig: parametric relu is not modelled");
+    (void)isUnitFlag;
+    twin::set_fix_scale(preData.Twin());
+    twin::scalar_note(at.as("SetFixPipeConfig"));
 }
 inline void SetFixpipePreQuantFlag(uint64_t bits, const twin::At& at = twin::At::here()) {
     twin::set_prequant(bits);

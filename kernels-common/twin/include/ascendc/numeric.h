@@ -97,7 +97,9 @@ uint64_t TwinBits(const T& value) {
 }
 
 template <typename T>
-constexpr uint32_t SizeOfBits = TwinTypeOf<T>::bits;
+struct SizeOfBits {
+    static constexpr uint32_t value = TwinTypeOf<T>::bits;
+};
 
 inline float ToFloat(const bfloat16_t& value) { return static_cast<float>(value); }
 inline bfloat16_t ToBfloat16(const float& value) { return bfloat16_t(value); }

@@ -222,6 +222,18 @@ struct LoadData3DParamsV2 {
     bool fMatrixCtrl = false;
 };
 
+/// LoadData3DParamsV2 with its registers packed: extConfig = mStart << 48 | kStart << 32 | mExtension << 16 | kExtension.
+struct LoadData3DParamsV2Pro {
+    uint16_t channelSize = 0;
+    bool enTranspose = false;
+    bool enSmallK = false;
+    bool filterSizeW = false;
+    bool filterSizeH = false;
+    bool fMatrixCtrl = false;
+    uint64_t extConfig = 0;
+    uint64_t filterConfig = 0x10101010101;
+};
+
 template <typename T>
 struct InitConstValueParams {
     InitConstValueParams() {}

@@ -5,6 +5,19 @@
 #include <type_traits>
 #include <utility>
 
+// The device language has min and max as built-in functions of its scalar types.
+#define TWIN_MIN_MAX(T)                                         \
+    constexpr T min(const T a, const T b) { return b < a ? b : a; } \
+    constexpr T max(const T a, const T b) { return a < b ? b : a; }
+TWIN_MIN_MAX(int)
+TWIN_MIN_MAX(unsigned)
+TWIN_MIN_MAX(long)
+TWIN_MIN_MAX(unsigned long)
+TWIN_MIN_MAX(float)
+#undef TWIN_MIN_MAX
+constexpr bool likely(bool condition) { return condition; }
+constexpr bool unlikely(bool condition) { return condition; }
+
 namespace AscendC {
 namespace Std {
 template <typename T>

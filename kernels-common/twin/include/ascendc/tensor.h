@@ -23,6 +23,14 @@ struct ShapeInfo {
     DataFormat dataFormat = DataFormat::ND;
 };
 
+/// Where a local tensor lies: logical position, byte offset in that memory, length in bytes.
+struct TBuffAddr {
+    uint32_t dataLen = 0;
+    uint32_t bufferAddr = 0;
+    uint64_t bufferHandle = 0;
+    uint8_t logicPos = static_cast<uint8_t>(TPosition::VECCALC);
+};
+
 template <typename T>
 class LocalTensor {
   public:
@@ -30,18 +38,20 @@ class LocalTensor {
     LocalTensor() = default;
     /// `bytes_at`: byte offset in the memory of `position`; `elements`: size.
     LocalTensor(TPosition position, uint32_t bytes_at, uint32_t elements)
-        : position_(position), address_(bytes_at), size_(elements) {}
+        : address_{static_cast<uint32_t>(TwinBytes<T>(elements)), bytes_at, 0, static_cast<uint8_t>(position)} {}
+    explicit LocalTensor(const TBuffAddr& address) : address_(address) {}
+    void SetAddr(const TBuffAddr& address) { address_ = address; }
 
     LocalTensor operator[](const uint32_t offset) const {
         LocalTensor other = *this;
-        other.address_ += static_cast<uint32_t>(TwinBytes<T>(offset));
-        other.size_ = size_ > offset ? size_ - offset : 0;
+        const uint32_t bytes = static_cast<uint32_t>(TwinBytes<T>(offset));
+        other.address_.bufferAddr += bytes;
+        other.address_.dataLen = address_.dataLen > bytes ? address_.dataLen - bytes : 0;
         return other;
     }
     template <typename U>
     LocalTensor<U> ReinterpretCast() const {
-        LocalTensor<U> other(position_, address_, static_cast<uint32_t>(TwinBytes<T>(size_) * 8 / TwinTypeOf<U>::bits));
-        return other;
+        return LocalTensor<U>(address_);
     }
     T GetValue(const uint32_t index, const twin::At& at = twin::At::here()) const {
         return *static_cast<T*>(twin::scalar_access(Twin(index), sizeof(T), false, at.as("LocalTensor::GetValue")));
@@ -55,17 +65,17 @@ class LocalTensor {
         return *static_cast<T*>(twin::scalar_access(Twin(index), sizeof(T), true, twin::At::here().as("LocalTensor()")));
     }
     uint64_t GetPhyAddr(const uint32_t offset = 0) const {
-        return reinterpret_cast<uint64_t>(twin::local_pointer(TwinMemory(position_), Twin(offset).address));
+        return reinterpret_cast<uint64_t>(twin::local_pointer(TwinMemory(TwinPosition()), Twin(offset).address));
     }
-    void SetSize(const uint32_t elements) { size_ = elements; }
-    uint32_t GetSize() const { return size_; }
-    uint32_t GetLength() const { return static_cast<uint32_t>(TwinBytes<T>(size_)); }
-    int32_t GetPosition() const { return static_cast<int32_t>(position_); }
-    void SetBufferLen(uint32_t bytes) { size_ = static_cast<uint32_t>(uint64_t(bytes) * 8 / TwinTypeOf<T>::bits); }
+    void SetSize(const uint32_t elements) { address_.dataLen = static_cast<uint32_t>(TwinBytes<T>(elements)); }
+    uint32_t GetSize() const { return static_cast<uint32_t>(uint64_t(address_.dataLen) * 8 / TwinTypeOf<T>::bits); }
+    uint32_t GetLength() const { return address_.dataLen; }
+    int32_t GetPosition() const { return address_.logicPos; }
+    void SetBufferLen(uint32_t bytes) { address_.dataLen = bytes; }
     template <typename S>
     void SetAddrWithOffset(LocalTensor<S>& src, uint32_t offset) {
-        *this = src.template ReinterpretCast<T>();
-        address_ += static_cast<uint32_t>(TwinBytes<S>(offset));
+        address_ = src.address_;
+        address_.bufferAddr += static_cast<uint32_t>(TwinBytes<S>(offset));
     }
     void SetUserTag(int32_t tag) { tag_ = tag; }
     int32_t GetUserTag() const { return tag_; }
@@ -74,16 +84,15 @@ class LocalTensor {
 
     twin::Ref Twin(uint64_t offset = 0) const {
         twin::Ref ref;
-        ref.memory = TwinMemory(position_);
-        ref.address = address_ + TwinBytes<T>(offset);
+        ref.memory = TwinMemory(TwinPosition());
+        ref.address = address_.bufferAddr + TwinBytes<T>(offset);
         return ref;
     }
-    TPosition TwinPosition() const { return position_; }
+    TPosition TwinPosition() const { return static_cast<TPosition>(address_.logicPos); }
+
+    TBuffAddr address_;
 
   private:
-    TPosition position_ = TPosition::VECCALC;
-    uint32_t address_ = 0;
-    uint32_t size_ = 0;
     int32_t tag_ = 0;
     ShapeInfo shape_;
 };

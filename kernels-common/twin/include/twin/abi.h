@@ -206,6 +206,7 @@ void set_nd_state(uint32_t nd_num, uint32_t src_nd_stride, uint32_t dst_nd_strid
 void get_nd_state(uint32_t* nd_num, uint32_t* src_nd_stride, uint32_t* dst_nd_stride);
 void set_prequant(uint64_t bits);
 uint64_t get_prequant();
+void set_fix_scale(const Ref&);
 void set_hf32(bool enable);
 void set_f_matrix(uint16_t h, uint16_t w, const uint8_t* pad, bool right);
 void scalar_note(const Loc&);  // a call with no effect on data (dcci, hints): costs issue time only

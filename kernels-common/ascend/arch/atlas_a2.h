@@ -1,0 +1,60 @@
+// Local memories of dav-2201 and the tensors over them.
+#pragma once
+#include "kernel_operator.h"
+
+namespace flash_attn_npu::ascend::arch {
+
+struct AtlasA2 {
+    static constexpr uint32_t L1_SIZE = 512 * 1024;
+    static constexpr uint32_t L0A_SIZE = 64 * 1024;
+    static constexpr uint32_t L0B_SIZE = 64 * 1024;
+    static constexpr uint32_t L0C_SIZE = 128 * 1024;
+    static constexpr uint32_t UB_SIZE = 192 * 1024;
+    static constexpr uint32_t BYTE_PER_C0 = 32;
+    static constexpr uint32_t BYTE_PER_FRACTAL = 512;
+    static constexpr uint32_t C0_NUM_PER_FRACTAL = 16;
+};
+
+/// One local memory as a whole; GetBufferByByte hands out typed tensors by byte offset.
+template <AscendC::TPosition POSITION, uint32_t BYTES>
+class LocalTensorBuffer {
+  public:
+    __aicore__ inline void Init(AscendC::TPipe& pipe) {
+        AscendC::TBuf<POSITION> buffer;
+        pipe.InitBuffer(buffer, BYTES);
+        tensor_ = buffer.template Get<uint8_t>();
+    }
+    template <class Element>
+    __aicore__ inline AscendC::LocalTensor<Element> GetBufferByByte(uint32_t offset) const {
+        return tensor_[offset].template ReinterpretCast<Element>();
+    }
+
+  private:
+    AscendC::LocalTensor<uint8_t> tensor_;
+};
+
+/// All local memories of a core. Events and addresses are the kernel's own: the pipe hands out no queues.
+template <class ArchTag>
+struct Resource {
+    AscendC::TPipe pipe;
+    LocalTensorBuffer<AscendC::TPosition::A1, ArchTag::L1_SIZE> l1Buf;
+    LocalTensorBuffer<AscendC::TPosition::A2, ArchTag::L0A_SIZE> l0ABuf;
+    LocalTensorBuffer<AscendC::TPosition::B2, ArchTag::L0B_SIZE> l0BBuf;
+    LocalTensorBuffer<AscendC::TPosition::CO1, ArchTag::L0C_SIZE> l0CBuf;
+    LocalTensorBuffer<AscendC::TPosition::VECCALC, ArchTag::UB_SIZE> ubBuf;
+
+    __aicore__ inline Resource() {
+        if ASCEND_IS_AIC {
+            l1Buf.Init(pipe);
+            l0ABuf.Init(pipe);
+            l0BBuf.Init(pipe);
+            l0CBuf.Init(pipe);
+        }
+        if ASCEND_IS_AIV {
+            ubBuf.Init(pipe);
+        }
+        pipe.Destroy();
+    }
+};
+
+}  // namespace flash_attn_npu::ascend::arch

@@ -1,0 +1,49 @@
+// L1 zN -> L0A zZ and L1 zN -> L0B nZ (transposing).
+#pragma once
+#include "arch/atlas_a2.h"
+#include "layout/matrix.h"
+
+namespace flash_attn_npu::ascend::tile {
+
+/// A: rows x cols (M x K), both rounded up to fractals, from a zN tile whose panels have layoutSrc.rows rows.
+template <class ArchTag, class Element>
+struct CopyL1ToL0A {
+    static constexpr uint32_t C0 = ArchTag::BYTE_PER_C0 / sizeof(Element);
+    static constexpr uint32_t FRACTAL = ArchTag::BYTE_PER_FRACTAL / sizeof(Element);
+
+    __aicore__ inline void operator()(const AscendC::LocalTensor<Element>& dst, const AscendC::LocalTensor<Element>& src,
+                                      const layout::zN& layoutSrc, uint32_t rows, uint32_t cols) const {
+        AscendC::LoadData2DParams params;
+        params.startIndex = 0;
+        params.repeatTimes = static_cast<uint8_t>(CeilDiv<C0>(cols));
+        params.srcStride = layoutSrc.rows / ArchTag::C0_NUM_PER_FRACTAL;
+        params.dstGap = 0;
+        params.ifTranspose = false;
+        for (uint32_t strip = 0; strip < CeilDiv<16>(rows); ++strip) {
+            AscendC::LoadData(dst[strip * CeilDiv<C0>(cols) * FRACTAL], src[strip * FRACTAL], params);
+        }
+    }
+};
+
+/// B: rows x cols (K x N) row-major in L1; every 16 x 16 fractal is transposed on the way.
+template <class ArchTag, class Element>
+struct CopyL1ToL0B {
+    static_assert(sizeof(Element) == 2, "transposing load of 2-byte elements");
+    static constexpr uint32_t C0 = ArchTag::BYTE_PER_C0 / sizeof(Element);
+    static constexpr uint32_t FRACTAL = ArchTag::BYTE_PER_FRACTAL / sizeof(Element);
+
+    __aicore__ inline void operator()(const AscendC::LocalTensor<Element>& dst, const AscendC::LocalTensor<Element>& src,
+                                      const layout::zN& layoutSrc, uint32_t rows, uint32_t cols) const {
+        AscendC::LoadData2DParams params;
+        params.startIndex = 0;
+        params.repeatTimes = static_cast<uint8_t>(CeilDiv<16>(cols));
+        params.srcStride = layoutSrc.rows / ArchTag::C0_NUM_PER_FRACTAL;
+        params.dstGap = 0;
+        params.ifTranspose = true;
+        for (uint32_t strip = 0; strip < CeilDiv<16>(rows); ++strip) {
+            AscendC::LoadData(dst[strip * CeilDiv<16>(cols) * FRACTAL], src[strip * FRACTAL], params);
+        }
+    }
+};
+
+}  // namespace flash_attn_npu::ascend::tile

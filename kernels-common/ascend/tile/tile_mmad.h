@@ -1,0 +1,29 @@
+// One Mmad on L0 tiles.
+#pragma once
+#include "arch/atlas_a2.h"
+#include "layout/matrix.h"
+
+namespace flash_attn_npu::ascend::tile {
+
+/// unitFlag: 0 off; 2 the tile is not finished; 3 the tile is finished and Fixpipe may take it.
+template <class ArchTag, class Element>
+struct TileMmad {
+    __aicore__ inline void operator()(const AscendC::LocalTensor<float>& l0C, const AscendC::LocalTensor<Element>& l0A,
+                                      const AscendC::LocalTensor<Element>& l0B, uint32_t m, uint32_t n, uint32_t k,
+                                      bool initC, uint8_t unitFlag) const {
+        AscendC::MmadParams params;
+        // m is rounded up: m == 1 would switch the cube to vector-matrix mode, which reads L0A in another layout.
+        params.m = RoundUp<16>(m);
+        params.n = n;
+        params.k = k;
+        params.unitFlag = unitFlag;
+        params.cmatrixInitVal = initC;
+        AscendC::Mmad(l0C, l0A, l0B, params);
+        // Few fractals in flight: the next accumulation into the same tile would overtake this one.
+        if (CeilDiv<16>(m) * CeilDiv<16>(n) < 10) {
+            AscendC::PipeBarrier<PIPE_M>();
+        }
+    }
+};
+
+}  // namespace flash_attn_npu::ascend::tile

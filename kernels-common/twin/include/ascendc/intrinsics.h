@@ -1,0 +1,39 @@
+// Compiler built-ins that kernels call directly, and API names dav-2201 has but the twin refuses when instantiated.
+#pragma once
+#include "ascendc/matrix.h"
+#include "ascendc/reduce.h"
+#include "ascendc/system.h"
+
+inline void pipe_barrier(pipe_t pipe, const twin::At& at = twin::At::here()) {
+    twin::pipe_barrier(AscendC::TwinPipe(pipe), at.as("pipe_barrier"));
+}
+inline void set_flag(pipe_t src, pipe_t dst, int32_t id, const twin::At& at = twin::At::here()) {
+    twin::set_flag(AscendC::TwinPipe(src), AscendC::TwinPipe(dst), id, at.as("set_flag"));
+}
+inline void wait_flag(pipe_t src, pipe_t dst, int32_t id, const twin::At& at = twin::At::here()) {
+    twin::wait_flag(AscendC::TwinPipe(src), AscendC::TwinPipe(dst), id, at.as("wait_flag"));
+}
+inline int64_t get_block_idx() { return twin::block_idx(); }
+inline int64_t get_block_num() { return twin::block_num(); }
+inline int64_t get_subblockid() { return twin::sub_block_idx(); }
+inline int64_t get_subblockdim() { return twin::sub_block_num(); }
+inline void set_ffts_base_addr(uint64_t) {}
+inline void set_mask_norm(const twin::At& at = twin::At::here()) { twin::set_mask_mode(false, at.as("set_mask_norm")); }
+inline void set_mask_count(const twin::At& at = twin::At::here()) { twin::set_mask_mode(true, at.as("set_mask_count")); }
+inline void set_vector_mask(uint64_t high, uint64_t low, const twin::At& at = twin::At::here()) {
+    twin::set_mask(high, low, at.as("set_vector_mask"));
+}
+inline void set_atomic_none(const twin::At& at = twin::At::here()) { AscendC::SetAtomicNone(at); }
+
+namespace AscendC {
+
+template <typename... T, typename... A>
+void LoadDataWithSparse(A&&...) {
+    static_assert(sizeof...(A) == ~0u, "the twin does not model LoadDataWithSparse");
+}
+template <typename... T, typename... A>
+void MmadWithSparse(A&&...) {
+    static_assert(sizeof...(A) == ~0u, "the twin does not model MmadWithSparse");
+}
+
+}  // namespace AscendC
