@@ -32,6 +32,8 @@ CROSS_EMULATOR = "qemu-aarch64"
 CROSS_LIBRARIES = "/usr/aarch64-linux-gnu"  # where Debian's cross compiler keeps the other machine's libc
 CROSS_PACKAGES = ("g++-aarch64-linux-gnu", "qemu-user")
 
+TESTS_WITH_SESSION = (*VERSIONS, "build", "release", "twin")  # directories of tests/; test-common runs all others
+
 # The environment of every session that needs both wheels: with torch an environment takes a gigabyte and half a minute,
 # so these sessions have no environment of their own (venv_backend="none").
 BOTH_WHEELS = ROOT / ".nox" / "both-wheels"
@@ -133,9 +135,11 @@ def test_package(session: nox.Session, version: str) -> None:
 
 @nox.session(name="test-common", venv_backend="none")
 def test_common(session: nox.Session) -> None:
-    """Tests of what needs no wheel: the float64 reference, the test harness, the SIMD layer. -- PYTEST_ARGS"""
+    """Tests of what needs no wheel: the float64 reference, the harness, the SIMD layer, the benchmark. -- PYTEST_ARGS"""
     install(session, *requirements("test", "plot"))
-    run_tests(session, "tests/common", "tests/cpu", *session.posargs)
+    directories = {path.parent for path in (ROOT / "tests").glob("*/test_*.py")}
+    without_session = [path for path in directories if path.name not in TESTS_WITH_SESSION]
+    run_tests(session, *sorted(str(path.relative_to(ROOT)) for path in without_session), *session.posargs)
 
 
 @nox.session(name="test-twin", venv_backend="none")
