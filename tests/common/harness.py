@@ -3,7 +3,8 @@
 The rules:
 - out: max |out - exact| <= 2 * max |same-dtype PyTorch formula - exact| + 1e-5. On small tensors, where the formula's
   largest error may be lucky, half a unit in the last place of the exact value is added: what is rounded right passes.
-- lse: within fp32 arithmetic of the exact one, plus what rounding a rotated q and k costs; infinities exactly.
+  fp32 arithmetic is allowed four units in the last place of the largest logit on top.
+- lse: within fp32 arithmetic of the exact one, plus what rounding a rotated q and k may cost; infinities exactly.
 - caches: every byte that was not appended is unchanged, appended values are bit-identical, rotated keys are within one
   unit in the last place. No other input changes.
 """
@@ -113,8 +114,7 @@ def _compare(before: Built, after: Built, result: Any) -> Outcome:
 
     compare_out(out, exact, formula, case.torch_dtype)
     if lse is not None:
-        stored = attention_with_kvcache(case.api, before.kwargs, Precision.STORED) if case.rotary_dim else exact
-        compare_lse(lse, exact, stored, case)
+        compare_lse(lse, exact, case)
     compare_memory(before, after, exact)
     return Outcome(result, out, lse, after)
 
@@ -130,6 +130,8 @@ def compare_out(out: Tensor, exact: Result, formula: Result, dtype: torch.dtype)
     error = (ours - truth).abs()
     formula_error = float((formula.out[exact.written] - truth).abs().max())
     allowed = torch.full_like(truth, 2 * formula_error + 1e-5)
+    if dtype == torch.float32:
+        allowed += 4 * float(ulp(torch.tensor(exact.max_logit, dtype=torch.float64), dtype))
     if truth.numel() < SMALL:
         allowed += ulp(truth, out_dtype) / 2
     if (error > allowed).any():
@@ -143,7 +145,7 @@ def compare_out(out: Tensor, exact: Result, formula: Result, dtype: torch.dtype)
         )
 
 
-def compare_lse(lse: Tensor, exact: Result, stored: Result, case: Case) -> None:
+def compare_lse(lse: Tensor, exact: Result, case: Case) -> None:
     assert lse.dtype == torch.float32, f"softmax_lse has dtype {lse.dtype}, expected torch.float32"
     assert lse.shape == exact.lse.shape, f"softmax_lse: shape {tuple(lse.shape)}, expected {tuple(exact.lse.shape)}"
     written = exact.written.unsqueeze(-2).expand(exact.lse.shape)
@@ -154,13 +156,14 @@ def compare_lse(lse: Tensor, exact: Result, stored: Result, case: Case) -> None:
         f"softmax_lse: {int(wrong.sum())} of {truth.numel()} wrong among infinite or NaN values: "
         f"got {ours[wrong][0]}, expected {truth[wrong][0]}"
     )
-    ours, truth, least = ours[~infinite], truth[~infinite], stored.lse[written][~infinite]
+    ours, truth = ours[~infinite], truth[~infinite]
     if truth.numel() == 0:
         return
     absolute, relative = LSE_TOLERANCE[case.torch_dtype]
-    rounding = float((least - truth).abs().max())
+    # Each product of a logit is off by at most eps; the errors of many add up like a random walk, five sigma of it.
+    rounding = 2 * torch.finfo(case.torch_dtype).eps * exact.max_product_norm if case.rotary_dim else 0.0
     largest = max(exact.max_logit, float(truth.abs().max()))
-    allowed = absolute + relative * largest + 2 * rounding
+    allowed = absolute + relative * largest + rounding
     error = (ours - truth).abs()
     worst = int(error.argmax())
     assert error[worst] <= allowed, (

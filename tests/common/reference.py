@@ -24,14 +24,11 @@ class Precision(Enum):
     """What is rounded on the way.
 
     EXACT       nothing: float64 throughout. The truth every result is measured against.
-    STORED      float64, but the rotated q and k are rounded to the input dtype, as any implementation that stores
-                rotated keys in the cache must do. Its distance from EXACT is the least error of the LSE.
-    SAME_DTYPE  the plain PyTorch formula evaluated in the input dtype: scores, probabilities and output are tensors
-                of that dtype. Its distance from EXACT is the unit of the accuracy rule.
+    SAME_DTYPE  the plain PyTorch formula evaluated in the input dtype: rotated q and k, scores, probabilities and
+                output are tensors of that dtype. Its distance from EXACT is the unit of the accuracy rule.
     """
 
     EXACT = "exact"
-    STORED = "stored"
     SAME_DTYPE = "same dtype"
 
 
@@ -45,6 +42,7 @@ class Result:
     k_exact: Tensor  # float64, shape of k_cache: the rotated keys without rounding (only where k_tol > 0)
     k_tol: Tensor  # float64, shape of k_cache: allowed |difference| from k_exact; 0 means bit-identical to k_cache
     max_logit: float  # largest finite |logit|: scales the tolerance of the LSE
+    max_product_norm: float  # largest |scale| * sqrt(sum_f (q_f k_f)^2): what rounding q and k by eps does to a logit
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -187,12 +185,15 @@ def attention_with_kvcache(api: str, kwargs: dict[str, Any], precision: Precisio
     interleaved = bool(arg("rotary_interleaved", True))
     rotary_start = _ints(arg("rotary_seqlens"), b, 0) if arg("rotary_seqlens") is not None else cache_seqlens
 
+    if q_rows.shape[0] == 0:
+        new_len = [0] * b  # without a single query nothing is launched, so nothing is appended either
+
     k_exact = torch.zeros(k_cache.shape, dtype=torch.float64)
     k_tol = torch.zeros(k_cache.shape, dtype=torch.float64)
     out = torch.zeros((q_rows.shape[0], h, dv), dtype=torch.float64)
     lse = torch.full((q_rows.shape[0], h), masked_lse, dtype=torch.float64)
     written = torch.zeros(q_rows.shape[0], dtype=torch.bool)
-    max_logit = 0.0
+    max_logit = max_product_norm = 0.0
 
     def round_stored(x: Tensor) -> Tensor:
         return x if precision is Precision.EXACT else x.to(dtype).double()
@@ -260,9 +261,12 @@ def attention_with_kvcache(api: str, kwargs: dict[str, Any], precision: Precisio
             score_factor = score_factor if factor is None else score_factor * factor
         value_factor = torch.ones(hk, dtype=torch.float64) if descale[2] is None else descale[2]
 
+        heads_q, heads_k = heads_first(query), heads_first(keys, group)
+        norms = torch.sqrt(heads_q.square() @ heads_k.square().transpose(1, 2)) * abs(scale)
+        max_product_norm = max(max_product_norm, float((norms * visible).max()))
         o, l, top = _attend(
-            heads_first(query),
-            heads_first(keys, group),
+            heads_q,
+            heads_k,
             heads_first(values, group),
             None if query_v is None else heads_first(query_v),
             scale * score_factor.repeat_interleave(group).view(-1, 1, 1),
@@ -286,7 +290,7 @@ def attention_with_kvcache(api: str, kwargs: dict[str, Any], precision: Precisio
         lse = lse.view(b, sq, h).transpose(1, 2)
     else:
         lse = lse.transpose(0, 1)
-    return Result(out, lse, written, k_cache, v_cache, k_exact, k_tol, max_logit)
+    return Result(out, lse, written, k_cache, v_cache, k_exact, k_tol, max_logit, max_product_norm)
 
 
 def _attend(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import torch
@@ -12,6 +13,8 @@ from tests.common.call import arguments, call
 from tests.common.cases import Case, build
 from tests.common.harness import bit_equal
 from tests.common.seed import SEED
+
+ALL_TEST_UTILS = ("test_schema", "test_autograd_registration", "test_faketensor", "test_aot_dispatch_dynamic")
 
 
 def operator(api: str, overload: str = "default") -> Any:
@@ -52,7 +55,10 @@ def passes_opcheck(case: Case, overload: str = "default") -> None:
     kwargs = build(Case(**{**case.__dict__, "poison": False})).kwargs
     if overload != "default":
         kwargs["num_splits"] = 3
-    torch.library.opcheck(operator(case.api, overload), (), operator_arguments(kwargs))
+    # test_schema scales its inputs, which torch cannot do in fp8.
+    skipped = {"test_schema"} if case.dtype == "float8_e4m3fn" else set()
+    utils = [name for name in ALL_TEST_UTILS if name not in skipped]
+    torch.library.opcheck(operator(case.api, overload), (), operator_arguments(kwargs), test_utils=utils)
 
 
 def schema_declares_mutation(api: str) -> None:
@@ -136,7 +142,7 @@ def compiles_with_changing_shapes(api: str) -> None:
         result = function(q, k_cache, v_cache, cache_seqlens=filled, causal=True, return_softmax_lse=True)
         return result[0] * 2, result[1]
 
-    for n, (batch, sq, capacity, filled) in enumerate(((2, 3, 40, 30), (3, 5, 50, 41), (4, 7, 60, 9))):
+    for n, (batch, sq, capacity, filled) in enumerate(((3, 5, 40, 30), (6, 9, 50, 41), (7, 11, 60, 13))):
         kwargs = build(Case(api, SEED + n, batch=batch, seqlen_q=sq, capacity=capacity, poison=False)).kwargs
         out, lse = step(kwargs["q"], kwargs["k_cache"], kwargs["v_cache"], filled)
         expected = function(**{**kwargs, "cache_seqlens": filled, "causal": True})
@@ -160,11 +166,10 @@ def has_no_gradient(api: str) -> None:
     expected = call(api, kwargs)[0]
     out = call(api, {**kwargs, "q": kwargs["q"].requires_grad_()})[0]
     assert torch.equal(out, expected)
-    try:
-        out.float().sum().backward()
-    except (RuntimeError, NotImplementedError):
-        return
-    raise AssertionError("backward() went through although there is no gradient")
+    if out.requires_grad:
+        with contextlib.suppress(RuntimeError, NotImplementedError):
+            out.float().sum().backward()
+    assert kwargs["q"].grad is None, "q got a gradient although there is none"
 
 
 def fake_tensors_give_shapes(api: str) -> None:

@@ -101,9 +101,9 @@ def test_q_rotates_by_its_row_only_if_causal_or_local(
         assert torch.equal(out[:, 0], out[:, 1]) is not per_row
 
 
-@pytest.mark.parametrize("max_seqlen_q", [3, 4, 5, 50])
+@pytest.mark.parametrize("max_seqlen_q", [3, 5, 6, 7, 50])
 def test_locality_of_packed_queries_is_judged_by_max_seqlen_q(max_seqlen_q: int) -> None:
-    """right = 3 is no limit for three rows, and is one if the caller's bound says there may be five or more."""
+    """right = 5 limits none of three rows, but the caller's bound decides: it is a window if that exceeds 6."""
     case = Case(
         "v3",
         SEED,
@@ -111,7 +111,7 @@ def test_locality_of_packed_queries_is_judged_by_max_seqlen_q(max_seqlen_q: int)
         seqlen_q=(3, 2),
         seqlen_new=3,
         rotary_dim=32,
-        window=(-1, 3),
+        window=(-1, 5),
         max_seqlen_q_extra=max_seqlen_q - 3,
     )
     check(case)
@@ -192,9 +192,16 @@ def test_batch_zero_gives_empty_results(packed: bool) -> None:
     assert lse.shape == ((4, 0) if packed else (0, 4, 3))
 
 
-def test_no_queries_but_new_keys_still_append() -> None:
-    check(Case("v3", SEED, seqlen_q=(0, 0), seqlen_new=(2, 3), cache_seqlens=(4, 5)))
-    check(Case("v3", SEED, seqlen_q=0, seqlen_new=2, cache_seqlens=(4, 5)))
+def test_without_a_single_query_nothing_is_appended() -> None:
+    """Upstream launches nothing then. A sequence without queries beside others does get its new keys."""
+    for case in (
+        Case("v3", SEED, seqlen_q=(0, 0), seqlen_new=(2, 3), cache_seqlens=(4, 5)),
+        Case("v3", SEED, seqlen_q=0, seqlen_new=2, cache_seqlens=(4, 5)),
+    ):
+        before, after = arguments(case), arguments(case)
+        call("v3", after)
+        assert bit_equal(before["k_cache"], after["k_cache"]) and bit_equal(before["v_cache"], after["v_cache"])
+    check(Case("v3", SEED, seqlen_q=(0, 1), seqlen_new=(2, 3), cache_seqlens=(4, 5)))
 
 
 @pytest.mark.parametrize(
