@@ -135,7 +135,7 @@ def test_package(session: nox.Session, version: str) -> None:
 
 @nox.session(name="test-common", venv_backend="none")
 def test_common(session: nox.Session) -> None:
-    """Tests of what needs no wheel: the float64 reference, the harness, the SIMD layer, the benchmark. -- PYTEST_ARGS"""
+    """Tests of what needs no wheel: the float64 reference, the harness, SIMD, the benchmark. -- PYTEST_ARGS"""
     install(session, *requirements("test", "plot"))
     directories = {path.parent for path in (ROOT / "tests").glob("*/test_*.py")}
     without_session = [path for path in directories if path.name not in TESTS_WITH_SESSION]
@@ -310,6 +310,7 @@ def lint(session: nox.Session) -> None:
     session.run("mypy", "noxfile.py")
     session.run("mypy", "kernels-common/build", env={"MYPYPATH": "kernels-common/build"})
     session.run("mypy", "ci", env={"MYPYPATH": "ci"})
+    session.run("mypy", "kernels-common/twin/ascend_twin", env={"MYPYPATH": "kernels-common/twin"})
     # The shared Python is checked twice, as each package sees it through its _common symlink.
     for version in VERSIONS:
         source_dir = f"{package_dir(version)}/src"
