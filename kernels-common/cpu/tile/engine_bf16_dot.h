@@ -60,6 +60,7 @@ struct EngineBf16Dot {
                           int32_t head_dim_qv) {
         const int32_t stride = key_stride(head_dim + head_dim_qv);
         for (int32_t key = begin; key < end; ++key) {
+            prefetch_row(rows.k[key + rows.kPrefetchAhead], head_dim * int32_t{sizeof(Storage<kType>)});
             auto* dst = reinterpret_cast<uint16_t*>(k + key * stride);
             copy_as_bf16<kType>(rows.k[key], head_dim, dst);
             if (head_dim_qv > 0) copy_as_bf16<kType>(rows.v[key], head_dim_qv, dst + head_dim);
@@ -69,6 +70,8 @@ struct EngineBf16Dot {
 
     static void pack_values(Value* v, const KeyRows<kChunkKeys>& rows, int32_t begin, int32_t end, int32_t head_dim_v) {
         for (int32_t key = begin; key < end; key += 2) {
+            prefetch_row(rows.v[key + rows.kPrefetchAhead], head_dim_v * int32_t{sizeof(Storage<kType>)});
+            prefetch_row(rows.v[key + rows.kPrefetchAhead + 1], head_dim_v * int32_t{sizeof(Storage<kType>)});
             for (int32_t f = 0; f < head_dim_v; f += kWidth) {
                 const __m256i even = load_as_bf16<kType>(rows.v[key], f, head_dim_v);
                 const __m256i odd = load_as_bf16<kType>(rows.v[key + 1], f, head_dim_v);

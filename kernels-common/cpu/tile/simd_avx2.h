@@ -97,6 +97,10 @@ struct SimdAvx2 {
         const F scaled = _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), exponent));
         return _mm256_andnot_ps(_mm256_cmp_ps(t, lowest, _CMP_LT_OQ), scaled);
     }
+    template <int kDegree, int kCount>
+    FA_HOST_DEVICE static void exp2_each(F (&t)[kCount]) {
+        for (int i = 0; i < kCount; ++i) t[i] = exp2<kDegree>(t[i]);
+    }
     FA_HOST_DEVICE static F tanh(F x) { return cpu::tanh<SimdAvx2>(x); }
 
     template <DType kType>

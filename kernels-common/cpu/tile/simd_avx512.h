@@ -94,6 +94,25 @@ struct SimdAvx512 {
         const F f = _mm512_reduce_ps(t, _MM_FROUND_TO_NEG_INF);
         return _mm512_scalef_ps(exp2_of_fraction<SimdAvx512, kDegree>(f), t);
     }
+    // The same for many vectors, stage by stage: one after the other, the latencies of the chains would add up.
+    template <int kDegree, int kCount>
+    FA_HOST_DEVICE static void exp2_each(F (&t)[kCount]) {
+        using Polynomial = Exp2Polynomial<kDegree>;
+        F f[kCount], p[kCount];
+#pragma GCC unroll 8
+        for (int i = 0; i < kCount; ++i) f[i] = _mm512_reduce_ps(t[i], _MM_FROUND_TO_NEG_INF);
+#pragma GCC unroll 8
+        for (int i = 0; i < kCount; ++i) {
+            p[i] = fma(set1(Polynomial::kCoefficients[kDegree]), f[i], set1(Polynomial::kCoefficients[kDegree - 1]));
+        }
+#pragma GCC unroll 8
+        for (int d = kDegree - 2; d >= 0; --d) {
+#pragma GCC unroll 8
+            for (int i = 0; i < kCount; ++i) p[i] = fma(p[i], f[i], set1(Polynomial::kCoefficients[d]));
+        }
+#pragma GCC unroll 8
+        for (int i = 0; i < kCount; ++i) t[i] = _mm512_scalef_ps(p[i], t[i]);
+    }
     FA_HOST_DEVICE static F tanh(F x) { return cpu::tanh<SimdAvx512>(x); }
 
     template <DType kType>

@@ -4,6 +4,7 @@
 //   F, I, M        float vector, int32 vector, mask
 //   max, min       return the second operand when one of them is NaN, so max(bound, x) keeps a NaN in x
 //   exp2<degree>   2^t for t < 127, 0 for t = -inf (below 2^-126 possibly 0), NaN for NaN; error: simd_math.h
+//   exp2_each      exp2 of several vectors
 //   *_n            touch the first n < kWidth elements only; lanes beyond are 0
 //   load_as_f32, store_as: conversions, exact or rounded to nearest even
 //   transpose      rows[i][j] <-> rows[j][i] of a kWidth x kWidth block
@@ -103,6 +104,10 @@ struct SimdPortable {
         const F p = exp2_of_fraction<SimdPortable, kDegree>(clamped - n);
         const I scaled = as_int(p) + (as_int(shifted) << 23);
         return t < -126.0f ? F{} : (t == t ? as_float(scaled) : t);
+    }
+    template <int kDegree, int kCount>
+    FA_HOST_DEVICE static void exp2_each(F (&t)[kCount]) {
+        for (int i = 0; i < kCount; ++i) t[i] = exp2<kDegree>(t[i]);
     }
     FA_HOST_DEVICE static F tanh(F x) { return cpu::tanh<SimdPortable>(x); }
 
