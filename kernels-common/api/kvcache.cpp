@@ -28,6 +28,10 @@ std::string text(const std::vector<int64_t>& shape) {
     throw ArgumentError(ErrorKind::kValue, argument, got, expected);
 }
 
+void check_given(const TensorArgument& t) {
+    if (!t) throw ArgumentError(ErrorKind::kType, t.name, "None", "a torch.Tensor");
+}
+
 void check_rank(const TensorArgument& t, int rank, const char* dimensions) {
     if (t.rank() != rank) bad_value(t.name, "shape " + t.shape_text(), std::string("shape ") + dimensions);
 }
@@ -104,6 +108,7 @@ private:
 
     void queries() {
         const TensorArgument& q = a_.q;
+        check_given(q);
         const bool known = q.dtype == DType::kFloat16 || q.dtype == DType::kBFloat16 || q.dtype == DType::kFloat32 ||
                            (q.dtype == DType::kFloat8E4M3 && !v2_);
         if (!known) {
@@ -151,6 +156,8 @@ private:
         const TensorArgument& v = a_.v_cache;
         const char* dimensions = a_.page_table ? "(num_blocks, page_size, num_heads_kv, head_dim)"
                                                : "(batch_cache, seqlen_cache, num_heads_kv, head_dim)";
+        check_given(k);
+        check_given(v);
         check_rank(k, 4, dimensions);
         check_rank(v, 4, dimensions);
         check_dtype_of_q(k, a_.q);
@@ -372,7 +379,8 @@ private:
         int64_t left = a_.window_left;
         int64_t right = a_.window_right;
         const int64_t max_k = p_.kv_index.capacity;
-        const int64_t max_q = p_.max_seqlen_q;
+        // The caller's bound, not the clamped one: it decides whether a window is unlimited, as upstream.
+        const int64_t max_q = packed_q_ ? *a_.max_seqlen_q : p_.max_seqlen_q;
         bool causal = a_.causal;
         bool chunked = a_.attention_chunk > 0;
         if (v2_) {
