@@ -42,7 +42,9 @@ class Result:
     k_exact: Tensor  # float64, shape of k_cache: the rotated keys without rounding (only where k_tol > 0)
     k_tol: Tensor  # float64, shape of k_cache: allowed |difference| from k_exact; 0 means bit-identical to k_cache
     max_logit: float  # largest finite |logit|: scales the tolerance of the LSE
-    max_product_norm: float  # largest |scale| * sqrt(sum_f (q_f k_f)^2): what rounding q and k by eps does to a logit
+    # norm = |scale| * sqrt(sum_f (q_f k_f)^2): relative errors eps of the products of a logit move it by eps * norm.
+    max_product_norm: float
+    product_spread: Tensor  # shape of out: sum_j p_j norm_j (|v_j| + |out|), what they do to out at most
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -192,6 +194,7 @@ def attention_with_kvcache(api: str, kwargs: dict[str, Any], precision: Precisio
     k_tol = torch.zeros(k_cache.shape, dtype=torch.float64)
     out = torch.zeros((q_rows.shape[0], h, dv), dtype=torch.float64)
     lse = torch.full((q_rows.shape[0], h), masked_lse, dtype=torch.float64)
+    spread = torch.zeros_like(out)
     written = torch.zeros(q_rows.shape[0], dtype=torch.bool)
     max_logit = max_product_norm = 0.0
 
@@ -264,7 +267,7 @@ def attention_with_kvcache(api: str, kwargs: dict[str, Any], precision: Precisio
         heads_q, heads_k = heads_first(query), heads_first(keys, group)
         norms = torch.sqrt(heads_q.square() @ heads_k.square().transpose(1, 2)) * abs(scale)
         max_product_norm = max(max_product_norm, float((norms * visible).max()))
-        o, l, top = _attend(
+        o, l, top, o_spread = _attend(
             heads_q,
             heads_k,
             heads_first(values, group),
@@ -274,6 +277,7 @@ def attention_with_kvcache(api: str, kwargs: dict[str, Any], precision: Precisio
             softcap,
             bias,
             visible,
+            norms,
             dtype if precision is Precision.SAME_DTYPE else None,
         )
         max_logit = max(max_logit, top)
@@ -282,15 +286,15 @@ def attention_with_kvcache(api: str, kwargs: dict[str, Any], precision: Precisio
         if slopes is not None and mask.is_causal:
             # v2's causal kernel adds slope * j: the same softmax, but an LSE larger by slope * (i + delta).
             l = l + slope[..., 0] * p[..., 0]
-        out[rows], lse[rows] = o.transpose(0, 1), l.transpose(0, 1)
+        out[rows], lse[rows], spread[rows] = o.transpose(0, 1), l.transpose(0, 1), o_spread.transpose(0, 1)
 
     if cu_q is None:
         sq = q.shape[1]
-        out, written = out.view(b, sq, h, dv), written.view(b, sq)
+        out, spread, written = out.view(b, sq, h, dv), spread.view(b, sq, h, dv), written.view(b, sq)
         lse = lse.view(b, sq, h).transpose(1, 2)
     else:
         lse = lse.transpose(0, 1)
-    return Result(out, lse, written, k_cache, v_cache, k_exact, k_tol, max_logit, max_product_norm)
+    return Result(out, lse, written, k_cache, v_cache, k_exact, k_tol, max_logit, max_product_norm, spread)
 
 
 def _attend(
@@ -303,8 +307,10 @@ def _attend(
     softcap: float,
     bias: Tensor | None,  # (h, sq, sk)
     visible: Tensor,  # (sq, sk)
+    norms: Tensor,  # (h, sq, sk), see Result.product_spread
     dtype: torch.dtype | None,  # None: float64. Else every tensor of the formula has this dtype.
-) -> tuple[Tensor, Tensor, float]:
+) -> tuple[Tensor, Tensor, float, Tensor]:
+    """out (h, sq, dv), lse (h, sq), largest |logit|, product_spread (h, sq, dv)."""
     if dtype is None:
         score = q @ k.transpose(1, 2)
         if qv is not None:
@@ -319,7 +325,10 @@ def _attend(
         top = float(finite.abs().max()) if finite.numel() else 0.0
         lse = torch.logsumexp(score, dim=-1)
         probability = torch.exp(score - lse.unsqueeze(-1).nan_to_num(neginf=0.0))
-        return (probability @ v) * value_factor, lse, top
+        out = probability @ v
+        moved = probability * norms
+        spread = (moved @ v.abs() + moved.sum(-1, keepdim=True) * out.abs()).nan_to_num()
+        return out * value_factor, lse, top, spread * value_factor
 
     # What a user would write in PyTorch with tensors of this dtype. fp8 has no arithmetic there: it computes in
     # fp32, rounds the probabilities to e4m3 as the hardware would, and the output is bf16.
@@ -338,4 +347,4 @@ def _attend(
     if fp8:
         probability = probability.to(dtype).to(work)
     out = ((probability.nan_to_num() @ v) * value_factor.to(work)).to(torch.bfloat16 if fp8 else dtype)
-    return out.double(), torch.logsumexp(score.float(), dim=-1).double(), math.nan
+    return out.double(), torch.logsumexp(score.float(), dim=-1).double(), math.nan, torch.zeros_like(out).double()
