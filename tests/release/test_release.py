@@ -13,10 +13,12 @@ import subprocess
 import sys
 import time
 import urllib.request
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import release
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "packages/flash-attn-npu-v3"
@@ -147,25 +149,48 @@ def index_page(server: str) -> str:
 
 def test_release_upload_download_install(clone: Clone, server: str, tmp_path: Path) -> None:
     clone.git("tag", TAG)
-    built = clone.release()
-    assert built.returncode == 0, built.stdout
-    assert "is ready and not uploaded" in built.stdout
-    assert "largest error against float64" in built.stdout
-
     credentials = {"TWINE_USERNAME": "anyone", "TWINE_PASSWORD": "anything"}
     uploaded = clone.release("--upload", "--repository-url", server, env=credentials)
     assert uploaded.returncode == 0, uploaded.stdout
+    assert "largest error against float64" in uploaded.stdout
     assert f"Uploaded flash-attn-npu-v3 {VERSION}" in uploaded.stdout
     page = index_page(server)
     assert f"flash_attn_npu_v3-{VERSION}.tar.gz" in page
     assert re.search(rf"flash_attn_npu_v3-{re.escape(VERSION)}-cp39-abi3-manylinux_\d+_\d+_\w+\.whl", page)
 
-    # From the server into an empty directory. The extension module alone needs no torch, so it can be loaded here.
-    target = tmp_path / "installed"
+    venv.create(tmp_path / "user", with_pip=True)
+    python = tmp_path / "user" / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "-q", *release.torch_requirements()], check=True)
     source = ["--index-url", f"{server}/simple/", "--no-deps", "--no-cache-dir", "--only-binary=:all:"]
-    pip = [sys.executable, "-m", "pip", "install", "-q", *source, "--target", str(target)]
-    installed = subprocess.run([*pip, f"flash-attn-npu-v3=={VERSION}"], text=True, capture_output=True)
-    assert installed.returncode == 0, installed.stderr
-    load = [sys.executable, "-c", "import _C; print(_C.__file__)"]
-    loaded = subprocess.run(load, cwd=target / "flash_attn_npu_v3", text=True, capture_output=True)
-    assert loaded.stdout.strip() == str(target / "flash_attn_npu_v3" / "_C.abi3.so"), loaded.stderr
+    subprocess.run([python, "-m", "pip", "install", "-q", *source, f"flash-attn-npu-v3=={VERSION}"], check=True)
+    subprocess.run([python, ROOT / "ci" / "install_check.py", "v3", VERSION], check=True)
+
+
+@pytest.mark.parametrize("flags", [[], ["--upload"], ["--upload", "--repository-url", "http://127.0.0.1:1"]])
+def test_only_the_flag_uploads(
+    flags: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [Path("a.tar.gz"), Path("a.whl")]
+    uploads: list[tuple[list[Path], str | None]] = []
+    monkeypatch.setattr(release, "problems", lambda version, number: [])
+    monkeypatch.setattr(release, "build_distributions", lambda version, out: files)
+    monkeypatch.setattr(release, "install_test", lambda version, number, wheel: None)
+    monkeypatch.setattr(release, "upload", lambda files, url: uploads.append((files, url)))
+    monkeypatch.setattr(sys, "argv", ["release.py", "v3", *flags])
+    release.main()
+    url = flags[-1] if len(flags) == 3 else None
+    assert uploads == ([(files, url)] if flags else [])
+    assert ("is ready and not uploaded" in capsys.readouterr().out) == (not flags)
+
+
+def test_failed_install_test_stops_the_upload(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise release.StepFailed("exit status 1: install_check.py")
+
+    monkeypatch.setattr(release, "problems", lambda version, number: [])
+    monkeypatch.setattr(release, "build_distributions", lambda version, out: [Path("a.tar.gz"), Path("a.whl")])
+    monkeypatch.setattr(release, "install_test", fail)
+    monkeypatch.setattr(release, "upload", lambda files, url: pytest.fail("uploaded"))
+    monkeypatch.setattr(sys, "argv", ["release.py", "v3", "--upload"])
+    with pytest.raises(SystemExit, match="is not released: exit status 1: install_check.py"):
+        release.main()
