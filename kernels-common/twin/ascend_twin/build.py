@@ -29,7 +29,9 @@ PASS_MACROS = {
     "cube": ["-D__DAV_C220_CUBE__=1", "-D__DAV_CUBE__=1"],
     "vec": ["-D__DAV_C220_VEC__=1", "-D__DAV_VEC__=1"],
 }
-COMMON_MACROS = ["-D__NPU_ARCH__=2201", "-D__CCE_AICORE__=220", "-D__DAV_C220__=1", "-D__CCE__=1", "-DASCEND_TWIN=1"]
+# The device compiler knows half, bfloat16_t and the address spaces without any header.
+LANGUAGE = ["-include", str(INCLUDE / "ascendc" / "qualifiers.h"), "-include", str(INCLUDE / "ascendc" / "numeric.h")]
+COMMON_MACROS = ["-D__NPU_ARCH__=2201", "-D__CCE_AICORE__=220", "-D__DAV_C220__=1", "-D__CCE__=1", "-DASCEND_TWIN=1", *LANGUAGE]
 
 
 class BuildError(RuntimeError):

@@ -56,7 +56,8 @@ class Machine:
         lib.twin_unregister_gm.argtypes = [ctypes.c_uint64]
         lib.twin_launch.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_uint64,
                                     ctypes.POINTER(ctypes.c_uint64), ctypes.c_uint64, ctypes.c_char_p]  # fmt: skip
-        for name in ("twin_launch", "twin_findings", "twin_output"):
+        lib.twin_simulate.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int]
+        for name in ("twin_launch", "twin_findings", "twin_output", "twin_simulate", "twin_costs"):
             getattr(lib, name).restype = ctypes.c_char_p
         self.kept: list[Any] = []
 
@@ -84,6 +85,27 @@ class Machine:
     def output(self) -> str:
         """What the kernels printed since the last call."""
         return self.lib.twin_output().decode()
+
+    def recorded(self) -> int:
+        """Launches recorded in cycles mode since the last clear()."""
+        return self.lib.twin_recorded()
+
+    def simulate(self, index: int = -1, chip: str = "910B2", costs: dict[str, float] | None = None, traced: int = 0) -> dict:
+        """Timeline report of a recorded launch (see docs/twin.md).
+
+        index: which recorded launch; costs: constants of runtime/costs.def to change; traced: how many blocks
+        contribute their intervals to the report.
+        """
+        index = index % self.recorded()
+        changes = ",".join(f"{k}={v}" for k, v in (costs or {}).items())
+        text = self.lib.twin_simulate(index, chip.encode(), changes.encode(), traced).decode()
+        if not text.startswith("{"):
+            raise RuntimeError(text)
+        return json.loads(text)
+
+    def costs(self) -> dict[str, list]:
+        """The cost table: name -> [value, low, high, unit, confidence, source]."""
+        return json.loads(self.lib.twin_costs().decode())
 
     def register(self, array: np.ndarray, name: str, *, initialised: bool = True, read_only: bool = False) -> int:
         address = array.ctypes.data

@@ -108,6 +108,36 @@ const char* twin_output() {
     return twin::text.c_str();
 }
 
+int twin_recorded() { return static_cast<int>(twin::recorded_launches().size()); }
+
+/// JSON report of recorded launch `index`; text that does not start with '{' is an error.
+const char* twin_simulate(int index, const char* chip, const char* changes, int traced) {
+    try {
+        twin::text = twin::simulate(twin::recorded_launches().at(index), chip, changes, traced);
+    } catch (const std::exception& e) {
+        twin::text = std::string("error: ") + e.what();
+    }
+    return twin::text.c_str();
+}
+
+/// The cost table as JSON: name -> [value, low, high, unit, confidence, source].
+const char* twin_costs() {
+    std::ostringstream out;
+    out << "{";
+    bool first = true;
+#define COST(name, value, low, high, unit, confidence, source)                                                    \
+    out << (first ? "" : ",") << "\"" #name "\":[" << (value) << "," << (low) << "," << (high) << ",\"" unit      \
+        << "\",\"" confidence "\",";                                                                              \
+    twin::quote(out, source);                                                                                     \
+    out << "]";                                                                                                   \
+    first = false;
+#include "costs.def"
+#undef COST
+    out << "}";
+    twin::text = out.str();
+    return twin::text.c_str();
+}
+
 void twin_clear() {
     twin::Device::get().clear_findings();
     twin::recorded_launches().clear();

@@ -65,5 +65,6 @@ struct RecordedLaunch {
     std::vector<RecordedCore> cores;
 };
 std::vector<RecordedLaunch>& recorded_launches();
+std::string simulate(const RecordedLaunch&, const std::string& chip, const std::string& changes, int traced);
 
 }  // namespace twin
