@@ -78,6 +78,7 @@ struct EngineAmx {
         // Zeroed once: what lies beyond `features` stays zero.
         alignas(64) Storage<kType> row[kMaxFeatures + kSummed] = {};
         for (int32_t key = begin; key < end; ++key) {
+            prefetch_row(rows.k[key + rows.kPrefetchAhead], head_dim * int32_t{sizeof(Storage<kType>)});
             copy_row(rows.k[key], head_dim, row);
             if (head_dim_qv > 0) copy_row(rows.v[key], head_dim_qv, row + head_dim);
             for (int32_t f = 0; f < blocks; ++f) {
@@ -92,6 +93,10 @@ struct EngineAmx {
     // v: blocks [features / 16][keys / 32].
     static void pack_values(Value* v, const KeyRows<kChunkKeys>& rows, int32_t begin, int32_t end, int32_t head_dim_v) {
         for (int32_t key = begin; key < end; key += kSummed) {
+            // The 32 rows of a tile are read at a small piece of each at a time: fetch them whole.
+            for (int32_t i = 0; i < kSummed; ++i) {
+                prefetch_row(rows.v[key + i], head_dim_v * int32_t{sizeof(Storage<kType>)});
+            }
             for (int32_t f = 0; f < round_up(head_dim_v, kFeatureGroup); f += kWidth) {
                 for (int32_t part = 0; part < kParts; ++part) {
                     F block[kWidth];

@@ -60,6 +60,7 @@ struct EngineFma {
                           int32_t head_dim_qv) {
         const int32_t stride = key_stride(head_dim + head_dim_qv);
         for (int32_t key = begin; key < end; ++key) {
+            prefetch_row(rows.k[key + rows.kPrefetchAhead], head_dim * int32_t{sizeof(Storage<kType>)});
             widen_row(rows.k[key], head_dim, k + key * stride);
             if (head_dim_qv > 0) widen_row(rows.v[key], head_dim_qv, k + key * stride + head_dim);
         }
@@ -67,6 +68,7 @@ struct EngineFma {
 
     static void pack_values(Value* v, const KeyRows<kChunkKeys>& rows, int32_t begin, int32_t end, int32_t head_dim_v) {
         for (int32_t key = begin; key < end; ++key) {
+            prefetch_row(rows.v[key + rows.kPrefetchAhead], head_dim_v * int32_t{sizeof(Storage<kType>)});
             for (int32_t f = 0; f < head_dim_v; f += kWidth) {
                 Value* panel = v + f / kPanel * (kPanel * kChunkKeys);
                 Simd::store(panel + key * kPanel + f % kPanel, widen(rows.v[key], f, head_dim_v));
