@@ -76,7 +76,8 @@ public:
         : p_(p), isa_(isa), tile_kernel_(isa.tile_kernel(p)), row_kernel_(isa.row_kernel(p)) {
         threads_ = std::max(1, threads);
         // Whole cache rows in one item pay when the heads of a key are neighbours.
-        heads_per_row_item_ = p.k_cache.stride_head <= p.k_cache.stride_row ? p.num_heads_kv : 1;
+        const bool neighbours = p.k_cache.stride_head < 2 * p.head_dim && p.v_cache.stride_head < 2 * p.head_dim_v;
+        heads_per_row_item_ = neighbours ? p.num_heads_kv : 1;
         plan();
     }
 

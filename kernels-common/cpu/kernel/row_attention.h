@@ -7,7 +7,8 @@
 //     O = O * correction + P V
 //
 // In a (batch, seqlen, heads, dim) cache the heads of one key are neighbours, so an item takes all kv heads and consumes
-// whole cache rows, while the next chunk's rows are prefetched evenly over the loop over heads.
+// whole cache rows. The next chunk's rows are prefetched meanwhile, a few lines at every step of the arithmetic: the
+// hardware does not see the pattern, and a burst of prefetches would fill its queues and stall.
 #pragma once
 
 #include "cpu/kernel/logits.h"
@@ -101,10 +102,8 @@ private:
                 chunk_ = next_;
                 const int32_t begin = chunk_.begin + chunk_.count;
                 locate(next_, begin, min_of(begin + kChunkKeys, keys.end));
-                for (int32_t h = 0; h < heads_; ++h) {
-                    prefetch_next<kType>(h);
-                    attend_head<kType>(h);
-                }
+                ahead_ = Prefetch(*this, sizeof(Storage<kType>));
+                for (int32_t h = 0; h < heads_; ++h) attend_head<kType>(h);
             }
         }
         for (int32_t h = 0; h < heads_; ++h) {
@@ -136,28 +135,62 @@ private:
         }
     }
 
-    // The share of the next chunk's rows that falls to head h, each row complete over the item's heads.
-    template <DType kType>
-    void prefetch_next(int32_t h) const {
-        const int32_t first = next_.count * h / heads_;
-        const int32_t last = next_.count * (h + 1) / heads_;
-        for (int32_t j = first; j < last; ++j) {
-            prefetch_row<kType>(p_.k_cache, next_.k[j], p_.head_dim);
-            prefetch_row<kType>(p_.v_cache, next_.v[j], p_.head_dim_v);
-        }
-    }
+    // Walks over the lines of the next chunk's rows, each row complete over the item's heads, K and V in turn.
+    class Prefetch {
+    public:
+        Prefetch() = default;
+        Prefetch(const RowAttention& a, int32_t element_size)
+            : owner_(&a),
+              element_size_(element_size),
+              k_span_(span(a, a.p_.k_cache, a.p_.head_dim)),
+              v_span_(span(a, a.p_.v_cache, a.p_.head_dim_v)),
+              // Evenly over the chunk, with one share to spare.
+              lines_per_step_(static_cast<int32_t>(
+                  ceil_div(int64_t{a.next_.count} * (k_span_ + v_span_) / kLine, int64_t{a.steps_per_chunk() - 1}))) {}
 
-    template <DType kType>
-    void prefetch_row(const KvTensor& t, int64_t offset, int32_t features) const {
-        constexpr int32_t kLine = 64;
-        const bool one_piece = t.stride_head == features;
-        const int32_t pieces = one_piece ? 1 : heads_;
-        const int64_t bytes = (one_piece ? int64_t{heads_} * features : features) * sizeof(Storage<kType>);
-        for (int32_t piece = 0; piece < pieces; ++piece) {
-            const int64_t start = offset + (item_.kv_head_begin + piece) * t.stride_head;
-            const char* address = reinterpret_cast<const char*>(element<kType>(t.data, start));
-            for (int64_t line = 0; line < bytes; line += kLine) S::prefetch_l2(address + line);
+        FA_HOST_DEVICE void step() {
+            for (int32_t i = 0; i < lines_per_step_; ++i) {
+                if (at_ >= end_ && !next_row()) return;
+                S::prefetch_l2(at_);
+                at_ += kLine;
+            }
         }
+
+    private:
+        static constexpr int32_t kLine = 64;
+
+        // Bytes from the first to the last of the item's heads in one cache row.
+        int64_t span(const RowAttention& a, const KvTensor& t, int32_t features) const {
+            return ((a.heads_ - 1) * t.stride_head + features) * element_size_;
+        }
+
+        bool next_row() {
+            const Chunk& chunk = owner_->next_;
+            if (row_ == 2 * chunk.count) return false;
+            const int32_t j = row_ / 2;
+            const bool is_v = row_ % 2 == 1;
+            const KvTensor& t = is_v ? owner_->p_.v_cache : owner_->p_.k_cache;
+            const int64_t element = (is_v ? chunk.v[j] : chunk.k[j]) + owner_->item_.kv_head_begin * t.stride_head;
+            at_ = static_cast<const char*>(t.data) + element * element_size_;
+            end_ = at_ + (is_v ? v_span_ : k_span_);
+            ++row_;
+            return true;
+        }
+
+        const RowAttention* owner_ = nullptr;
+        int32_t element_size_ = 0;
+        int64_t k_span_ = 0;
+        int64_t v_span_ = 0;
+        int32_t lines_per_step_ = 0;
+        int32_t row_ = 0;
+        const char* at_ = nullptr;
+        const char* end_ = nullptr;
+    };
+
+    // How often the arithmetic of a chunk calls ahead_.step().
+    int32_t steps_per_chunk() const {
+        const int32_t blocks = rows_ / kRowBlock + rows_ % kRowBlock;
+        return heads_ * blocks * (ceil_div(chunk_.count, kKeyBlock) + chunk_.count);
     }
 
     template <DType kType>
@@ -173,10 +206,13 @@ private:
 
     // kRows rows of one kv head against the chunk.
     template <DType kType, int32_t kRows>
-    void attend_block(Row* rows, const Storage<kType>* k, const Storage<kType>* v, const Logits<S>& logits) const {
+    void attend_block(Row* rows, const Storage<kType>* k, const Storage<kType>* v, const Logits<S>& logits) {
         alignas(64) float p[kRows][kChunkKeys];
         float correction[kRows];
-        for (int32_t j = 0; j < chunk_.count; j += kKeyBlock) dot_products<kType, kRows>(rows, k, v, j, p);
+        for (int32_t j = 0; j < chunk_.count; j += kKeyBlock) {
+            dot_products<kType, kRows>(rows, k, v, j, p);
+            ahead_.step();
+        }
         for (int32_t r = 0; r < kRows; ++r) correction[r] = softmax(rows[r], p[r], logits);
         const int32_t dv = p_.head_dim_v;
         int32_t column = 0;
@@ -265,7 +301,7 @@ private:
     // O[r][column .. ) = O * correction + P V for kVectors vectors of columns, the last of them `lanes` wide.
     template <DType kType, int32_t kRows, int32_t kVectors>
     void accumulate(Row* rows, const Storage<kType>* v, int32_t column, int32_t lanes, const float (*p)[kChunkKeys],
-                    const float* correction) const {
+                    const float* correction) {
         F o[kRows][kVectors];
         for (int32_t r = 0; r < kRows; ++r) {
             for (int32_t c = 0; c < kVectors; ++c) {
@@ -273,6 +309,7 @@ private:
             }
         }
         for (int32_t j = 0; j < chunk_.count; ++j) {
+            if (column == 0) ahead_.step();
             const Storage<kType>* row = v + chunk_.v[j];
             F value[kVectors];
             if (lanes == S::kWidth) {
@@ -301,6 +338,7 @@ private:
     Row* const states_;
     Chunk chunk_;
     Chunk next_;
+    Prefetch ahead_;
 };
 
 }  // namespace
