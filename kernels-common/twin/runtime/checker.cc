@@ -112,50 +112,52 @@ void CoreChecker::touch_block(std::vector<AccessEntry>& block, Pipe pipe, uint32
     const int p = static_cast<int>(pipe);
     const uint32_t me = thread(pipe);
     const Clock& clock = clocks_[p];
-    for (AccessEntry& entry : block) {
-        const uint32_t common = entry.bytes & mask;
-        if (!common) continue;
+    // Of several conflicts the one furthest apart is told: cores before pipes before the order inside a pipe.
+    const AccessEntry* worst = nullptr;
+    int worst_rank = 0;
+    for (const AccessEntry& entry : block) {
+        if (!(entry.bytes & mask)) continue;
         if (entry.touch == Touch::kRead && touch == Touch::kRead) continue;
         if (entry.touch == Touch::kAtomic && touch == Touch::kAtomic) continue;
         if (clock[entry.thread] >= entry.epoch) continue;
-        const bool same_core = entry.thread / 8 == me / 8;
         const Pipe other = static_cast<Pipe>(entry.thread % 8);
-        const Device& device = Device::get();
-        bool scalar_pair = false;
+        const bool auto_sync = Device::get().options.auto_sync;
+        int rank = 3;
         if (entry.thread == me) {
-            if (entry.epoch == issued_[p]) continue;         // overlap inside one instruction is checked by its kind
-            if (entry.touch == Touch::kRead) continue;       // in-order pipe: an older read is done before a younger write
+            if (entry.epoch == issued_[p]) continue;    // overlap inside one instruction is checked by its kind
+            if (entry.touch == Touch::kRead) continue;  // in-order pipe: an older read is done before a younger write
             if (pipe == Pipe::kS) continue;
-            if (pipe == Pipe::kV && device.options.auto_sync) continue;
+            if (pipe == Pipe::kV && auto_sync) continue;
             if (pipe == Pipe::kMte3 && touch == Touch::kRead) continue;
-        } else if (same_core && (other == Pipe::kS || pipe == Pipe::kS)) {
-            scalar_pair = !core_.cube;
-            if (scalar_pair && device.options.auto_sync) continue;
+            rank = 2;
+        } else if (entry.thread / 8 != me / 8) {
+            rank = 4;
+        } else if (!core_.cube && (other == Pipe::kS || pipe == Pipe::kS)) {
+            if (auto_sync) continue;
+            rank = 1;
         }
-        int first = 0;
-        while (!(common >> first & 1)) ++first;
-        const Loc where = place_at(entry.place);
-        const std::string memory = ref.memory == Memory::kGm ? [&] {
-            GmRange* range = Device::get().find_gm(block_address + first, 1);
-            return range ? format("GM %s byte %llu", range->name.c_str(), (unsigned long long)(block_address + first - range->begin))
-                         : std::string("GM");
-        }()
-                                                             : format("%s byte %llu", name_of(ref.memory),
-                                                                      (unsigned long long)(block_address + first));
-        const char* mine = touch == Touch::kRead ? "reads" : "writes";
-        const char* theirs = entry.touch == Touch::kRead ? "read" : "written";
+        if (rank > worst_rank) {
+            worst_rank = rank;
+            worst = &entry;
+        }
+    }
+    if (worst) {
+        const uint32_t common = worst->bytes & mask;
+        const uint64_t byte = block_address + __builtin_ctz(common);
+        const Loc where = place_at(worst->place);
+        std::string memory = format("%s byte %llu", name_of(ref.memory), (unsigned long long)byte);
+        if (ref.memory == Memory::kGm)
+            if (GmRange* range = Device::get().find_gm(byte, 1))
+                memory = format("GM %s byte %llu", range->name.c_str(), (unsigned long long)(byte - range->begin));
+        static const char* kinds[] = {"", "scalar_sync", "missing_pipe_barrier", "pipe_race", "race_between_cores"};
         const std::string text = format("%s on %s %s %s, %s by %s on %s (%s:%d), with nothing that orders the two", loc.api,
-                                        thread_name(me).c_str(), mine, memory.c_str(), theirs, where.api,
-                                        thread_name(entry.thread).c_str(), where.file, where.line);
-        const char* kind = !same_core              ? "race_between_cores"
-                           : entry.thread == me    ? "missing_pipe_barrier"
-                           : scalar_pair           ? "scalar_sync"
-                                                   : "pipe_race";
-        if (scalar_pair)
-            core_.warning(kind, text, loc);
+                                        thread_name(me).c_str(), touch == Touch::kRead ? "reads" : "writes", memory.c_str(),
+                                        worst->touch == Touch::kRead ? "read" : "written", where.api,
+                                        thread_name(worst->thread).c_str(), where.file, where.line);
+        if (worst_rank == 1)
+            core_.warning(kinds[worst_rank], text, loc);
         else
-            core_.error(kind, text, loc);
-        break;
+            core_.error(kinds[worst_rank], text, loc);
     }
     // The new access supersedes what it is ordered after: writes clear the bytes, reads replace own older reads.
     for (size_t i = 0; i < block.size();) {

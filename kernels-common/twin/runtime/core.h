@@ -90,6 +90,7 @@ class Core {
     // ---- events and cross-core flags
     Flag flags[kPipes][kPipes][kEvents];
     std::atomic<int> cross_count[kCrossFlags] = {};
+    Loc cross_where[kCrossFlags] = {};            // last set that notified this core
     std::deque<Clock> cross_clocks[kCrossFlags];  // check mode: what each pending notification releases
 
     // ---- scalar state

@@ -266,9 +266,9 @@ void check_cross_flags(const Launch& launch) {
             for (int flag = 0; flag < kCrossFlags; ++flag)
                 if (core->cross_count[flag] > 0 && !core->stopping)
                     core->error("cross_flag_left_set",
-                                format("cross-core flag %d ends the kernel with %d notifications nobody waited for", flag,
+                                format("CrossCoreSetFlag(%d): the kernel ends with %d notifications nobody waited for", flag,
                                        core->cross_count[flag].load()),
-                                Loc{"kernel end", 0, "CrossCoreSetFlag"});
+                                core->cross_where[flag].file ? core->cross_where[flag] : Loc{"kernel end", 0, "CrossCoreSetFlag"});
 }
 
 }  // namespace

@@ -119,7 +119,10 @@ void notify(Core& target, int flag, const Clock& clock, Core& by, const Loc& loc
         by.error("cross_flag_overflow",
                  format("%s(%d): %d notifications are pending on %s; the counter holds 15", loc.api, flag, count, target.name().c_str()),
                  loc);
-    if (target.checker) target.cross_clocks[flag].push_back(clock);
+    if (target.checker) {
+        target.cross_clocks[flag].push_back(clock);
+        target.cross_where[flag] = loc;
+    }
     ++target.group.launch.progress;
 }
 

@@ -6,6 +6,14 @@
 
 namespace AscendC {
 
+/// A repeat count as the caller wrote it: the device's uint8_t would turn 256 into 0 without a word.
+struct TwinRepeat {
+    uint32_t value;
+    template <typename N, typename = std::enable_if_t<std::is_integral<N>::value || std::is_enum<N>::value>>
+    constexpr TwinRepeat(N times) : value(static_cast<uint32_t>(times)) {}
+    operator uint32_t() const { return value; }
+};
+
 // ------------------------------------------------------------------------------- building the instruction
 inline twin::VectorArgs TwinVector(twin::VecOp op, twin::DType dst_type, twin::DType src_type, const twin::Ref& dst) {
     twin::VectorArgs v;
@@ -97,7 +105,7 @@ void SetVectorMask(int32_t len, const twin::At& at = twin::At::here()) {
 #define TWIN_BINARY_AS(NAME, OP, CHECK)                                                                                 \
     template <typename T, bool isSetMask = true>                                                                        \
     void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const LocalTensor<T>& src1, uint64_t mask[],        \
-              const uint8_t repeatTime, const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {            \
+              const TwinRepeat repeatTime, const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {            \
         CHECK;                                                                                                          \
         auto v = TwinBinary(twin::VecOp::OP, dst, src0, src1);                                                          \
         TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
@@ -106,7 +114,7 @@ void SetVectorMask(int32_t len, const twin::At& at = twin::At::here()) {
     }                                                                                                                   \
     template <typename T, bool isSetMask = true>                                                                        \
     void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const LocalTensor<T>& src1, uint64_t mask,          \
-              const uint8_t repeatTime, const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {            \
+              const TwinRepeat repeatTime, const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {            \
         CHECK;                                                                                                          \
         auto v = TwinBinary(twin::VecOp::OP, dst, src0, src1);                                                          \
         TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
@@ -143,7 +151,7 @@ TWIN_BINARY(FusedMulAddRelu, kFusedMulAddRelu, half, float)
 #define TWIN_MIXED_BINARY(NAME, OP, CHECK)                                                                              \
     template <typename T, typename U, bool isSetMask = true>                                                            \
     void NAME(const LocalTensor<T>& dst, const LocalTensor<U>& src0, const LocalTensor<U>& src1, const uint64_t mask[],  \
-              const uint8_t repeatTime, const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {            \
+              const TwinRepeat repeatTime, const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {            \
         static_assert(CHECK, #NAME ": element types not supported on dav-2201");                                        \
         auto v = TwinBinary(twin::VecOp::OP, dst, src0, src1);                                                          \
         TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
@@ -152,7 +160,7 @@ TWIN_BINARY(FusedMulAddRelu, kFusedMulAddRelu, half, float)
     }                                                                                                                   \
     template <typename T, typename U, bool isSetMask = true>                                                            \
     void NAME(const LocalTensor<T>& dst, const LocalTensor<U>& src0, const LocalTensor<U>& src1, uint64_t mask,          \
-              const uint8_t repeatTime, const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {            \
+              const TwinRepeat repeatTime, const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {            \
         static_assert(CHECK, #NAME ": element types not supported on dav-2201");                                        \
         auto v = TwinBinary(twin::VecOp::OP, dst, src0, src1);                                                          \
         TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
@@ -181,7 +189,7 @@ struct TwinIdentity {
 #define TWIN_SCALAR(NAME, OP, ...)                                                                                      \
     template <typename T, bool isSetMask = true>                                                                        \
     void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const T& scalarValue, uint64_t mask[],               \
-              const uint8_t repeatTime, const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) {             \
+              const TwinRepeat repeatTime, const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) {             \
         static_assert((IsOneOf<T, __VA_ARGS__>), #NAME ": element type not supported on dav-2201");                     \
         auto v = TwinUnary(twin::VecOp::OP, dst, src);                                                                  \
         v.scalar = TwinBits(scalarValue);                                                                               \
@@ -191,7 +199,7 @@ struct TwinIdentity {
     }                                                                                                                   \
     template <typename T, bool isSetMask = true>                                                                        \
     void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const T& scalarValue, uint64_t mask,                 \
-              const uint8_t repeatTime, const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) {             \
+              const TwinRepeat repeatTime, const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) {             \
         static_assert((IsOneOf<T, __VA_ARGS__>), #NAME ": element type not supported on dav-2201");                     \
         auto v = TwinUnary(twin::VecOp::OP, dst, src);                                                                  \
         v.scalar = TwinBits(scalarValue);                                                                               \
@@ -219,7 +227,7 @@ TWIN_SCALAR(ShiftLeft, kShiftLeft, int16_t, uint16_t, int32_t, uint32_t)
 #define TWIN_SHIFT_RIGHT(MASK)                                                                                          \
     template <typename T, bool isSetMask = true>                                                                        \
     void ShiftRight(const LocalTensor<T>& dst, const LocalTensor<T>& src, const T& scalarValue, MASK,                    \
-                    const uint8_t repeatTime, const UnaryRepeatParams& p, bool roundEn = false,                         \
+                    const TwinRepeat repeatTime, const UnaryRepeatParams& p, bool roundEn = false,                         \
                     const twin::At& at = twin::At::here()) {                                                            \
         static_assert((IsOneOf<T, int16_t, uint16_t, int32_t, uint32_t>), "ShiftRight: 16- and 32-bit integers");       \
         auto v = TwinUnary(twin::VecOp::kShiftRight, dst, src);                                                         \
@@ -245,7 +253,7 @@ void ShiftRight(const LocalTensor<T>& dst, const LocalTensor<T>& src, const T& s
 /// dst += src * scalar.
 #define TWIN_AXPY(MASK)                                                                                                 \
     template <typename T, typename U, bool isSetMask = true>                                                            \
-    void Axpy(const LocalTensor<T>& dst, const LocalTensor<U>& src, const U& scalarValue, MASK, const uint8_t repeatTime, \
+    void Axpy(const LocalTensor<T>& dst, const LocalTensor<U>& src, const U& scalarValue, MASK, const TwinRepeat repeatTime, \
               const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) {                                      \
         static_assert((std::is_same<T, U>::value && IsOneOf<T, half, float>) ||                                         \
                           (std::is_same<T, float>::value && std::is_same<U, half>::value),                              \
@@ -274,7 +282,7 @@ void Axpy(const LocalTensor<T>& dst, const LocalTensor<U>& src, const U& scalarV
 // ------------------------------------------------------------------------------- one source
 #define TWIN_UNARY_FORM(NAME, OP, MASK, ...)                                                                            \
     template <typename T, bool isSetMask = true>                                                                        \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, MASK, const uint8_t repeatTime,                      \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, MASK, const TwinRepeat repeatTime,                      \
               const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) {                                      \
         static_assert((IsOneOf<T, __VA_ARGS__>), #NAME ": element type not supported on dav-2201");                     \
         auto v = TwinUnary(twin::VecOp::OP, dst, src);                                                                  \
@@ -327,7 +335,7 @@ twin::VectorArgs TwinCast(const LocalTensor<T>& dst, const LocalTensor<U>& src, 
 }
 template <typename T, typename U, bool isSetMask = true>
 void Cast(const LocalTensor<T>& dst, const LocalTensor<U>& src, const RoundMode& roundMode, const uint64_t mask[],
-          const uint8_t repeatTime, const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) {
+          const TwinRepeat repeatTime, const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) {
     auto v = TwinCast(dst, src, roundMode);
     TwinForm(v, isSetMask, mask, repeatTime);
     TwinStrides(v, p);
@@ -335,7 +343,7 @@ void Cast(const LocalTensor<T>& dst, const LocalTensor<U>& src, const RoundMode&
 }
 template <typename T, typename U, bool isSetMask = true>
 void Cast(const LocalTensor<T>& dst, const LocalTensor<U>& src, const RoundMode& roundMode, const uint64_t mask,
-          const uint8_t repeatTime, const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) {
+          const TwinRepeat repeatTime, const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) {
     auto v = TwinCast(dst, src, roundMode);
     TwinForm(v, isSetMask, mask, repeatTime);
     TwinStrides(v, p);
@@ -355,7 +363,7 @@ inline void SetDeqScale(half scale, const twin::At& at = twin::At::here()) {
 
 #define TWIN_COPY(MASK)                                                                                                 \
     template <typename T, bool isSetMask = true>                                                                        \
-    void Copy(const LocalTensor<T>& dst, const LocalTensor<T>& src, MASK, const uint8_t repeatTime,                      \
+    void Copy(const LocalTensor<T>& dst, const LocalTensor<T>& src, MASK, const TwinRepeat repeatTime,                      \
               const CopyRepeatParams& p, const twin::At& at = twin::At::here()) {                                       \
         static_assert(sizeof(T) == 2 || sizeof(T) == 4, "Copy: 2- and 4-byte types");                                   \
         auto v = TwinUnary(twin::VecOp::kCopy, dst, src);                                                               \
@@ -374,7 +382,7 @@ constexpr bool TwinFillType = IsOneOf<T, half, bfloat16_t, int16_t, uint16_t, in
 
 #define TWIN_DUPLICATE(MASK)                                                                                            \
     template <typename T, bool isSetMask = true>                                                                        \
-    void Duplicate(const LocalTensor<T>& dst, const T& scalarValue, MASK, const uint8_t repeatTime,                      \
+    void Duplicate(const LocalTensor<T>& dst, const T& scalarValue, MASK, const TwinRepeat repeatTime,                      \
                    const uint16_t dstBlockStride, const uint8_t dstRepeatStride, const twin::At& at = twin::At::here()) { \
         static_assert(TwinFillType<T>, "Duplicate: element type not supported on dav-2201");                            \
         auto v = TwinVector(twin::VecOp::kDuplicate, TwinType<T>, TwinType<T>, dst.Twin());                             \
@@ -397,7 +405,7 @@ void Duplicate(const LocalTensor<T>& dst, const T& scalarValue, const int32_t& c
 
 #define TWIN_INDEX(MASK)                                                                                                \
     template <typename T>                                                                                               \
-    void CreateVecIndex(LocalTensor<T>& dst, const T& firstValue, MASK, uint8_t repeatTime, uint16_t dstBlkStride,       \
+    void CreateVecIndex(LocalTensor<T>& dst, const T& firstValue, MASK, const TwinRepeat repeatTime, uint16_t dstBlkStride,       \
                         uint8_t dstRepStride, const twin::At& at = twin::At::here()) {                                  \
         static_assert((IsOneOf<T, half, int16_t, int32_t, float>), "CreateVecIndex: half, int16, int32, float");        \
         auto v = TwinVector(twin::VecOp::kCreateVecIndex, TwinType<T>, TwinType<T>, dst.Twin());                        \
@@ -432,7 +440,7 @@ twin::VectorArgs TwinCompare(const LocalTensor<U>& dst, const LocalTensor<T>& sr
 #define TWIN_COMPARE(MASK)                                                                                              \
     template <typename T, typename U, bool isSetMask = true>                                                            \
     void Compare(const LocalTensor<U>& dst, const LocalTensor<T>& src0, const LocalTensor<T>& src1, CMPMODE cmpMode,     \
-                 MASK, uint8_t repeatTime, const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {         \
+                 MASK, const TwinRepeat repeatTime, const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {         \
         auto v = TwinCompare(dst, src0, cmpMode);                                                                       \
         v.sources = 2;                                                                                                  \
         v.src1 = src1.Twin();                                                                                           \
@@ -466,7 +474,7 @@ void Compare(const LocalTensor<U>& dst, const LocalTensor<T>& src0, const LocalT
 #define TWIN_COMPARES(NAME)                                                                                             \
     template <typename T, typename U, bool isSetMask = true>                                                            \
     void NAME(const LocalTensor<U>& dst, const LocalTensor<T>& src0, const T src1Scalar, CMPMODE cmpMode,                \
-              const uint64_t mask, uint8_t repeatTime, const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) { \
+              const uint64_t mask, const TwinRepeat repeatTime, const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) { \
         auto v = TwinCompare(dst, src0, cmpMode);                                                                       \
         v.op = twin::VecOp::kCompareScalar;                                                                             \
         v.scalar = TwinBits(src1Scalar);                                                                                \
@@ -511,7 +519,7 @@ twin::VectorArgs TwinSelect(const LocalTensor<T>& dst, const LocalTensor<U>& sel
 #define TWIN_SELECT(MASK)                                                                                               \
     template <typename T, typename U, bool isSetMask = true>                                                            \
     void Select(const LocalTensor<T>& dst, const LocalTensor<U>& selMask, const LocalTensor<T>& src0,                    \
-                const LocalTensor<T>& src1, SELMODE selMode, MASK, uint8_t repeatTime, const BinaryRepeatParams& p,      \
+                const LocalTensor<T>& src1, SELMODE selMode, MASK, const TwinRepeat repeatTime, const BinaryRepeatParams& p,      \
                 const twin::At& at = twin::At::here()) {                                                                \
         auto v = TwinSelect(dst, selMask, src0, selMode);                                                               \
         v.sources = 2;                                                                                                  \
@@ -522,7 +530,7 @@ twin::VectorArgs TwinSelect(const LocalTensor<T>& dst, const LocalTensor<U>& sel
     }                                                                                                                   \
     template <typename T, typename U, bool isSetMask = true>                                                            \
     void Select(const LocalTensor<T>& dst, const LocalTensor<U>& selMask, const LocalTensor<T>& src0, T src1,            \
-                SELMODE selMode, MASK, uint8_t repeatTime, const BinaryRepeatParams& p,                                 \
+                SELMODE selMode, MASK, const TwinRepeat repeatTime, const BinaryRepeatParams& p,                                 \
                 const twin::At& at = twin::At::here()) {                                                                \
         auto v = TwinSelect(dst, selMask, src0, selMode);                                                               \
         v.op = twin::VecOp::kSelectScalar;                                                                              \
@@ -555,7 +563,7 @@ void Select(const LocalTensor<T>& dst, const LocalTensor<U>& selMask, const Loca
 
 // ------------------------------------------------------------------------------- rearrangement
 template <typename T>
-void Brcb(const LocalTensor<T>& dst, const LocalTensor<T>& src, const uint8_t repeatTime, const BrcbRepeatParams& p,
+void Brcb(const LocalTensor<T>& dst, const LocalTensor<T>& src, const TwinRepeat repeatTime, const BrcbRepeatParams& p,
           const twin::At& at = twin::At::here()) {
     static_assert(sizeof(T) == 2 || sizeof(T) == 4, "Brcb: 2- and 4-byte types");
     auto v = TwinUnary(twin::VecOp::kBrcb, dst, src);
@@ -566,7 +574,7 @@ void Brcb(const LocalTensor<T>& dst, const LocalTensor<T>& src, const uint8_t re
 #define TWIN_GATHER(MASK)                                                                                               \
     template <typename T>                                                                                               \
     void Gather(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<uint32_t>& srcOffset,            \
-                const uint32_t srcBaseOffset, MASK, const uint8_t repeatTime, const uint16_t dstRepStride,               \
+                const uint32_t srcBaseOffset, MASK, const TwinRepeat repeatTime, const uint16_t dstRepStride,               \
                 const twin::At& at = twin::At::here()) {                                                                \
         static_assert(sizeof(T) == 2 || sizeof(T) == 4, "Gather: 2- and 4-byte types");                                 \
         auto v = TwinUnary(twin::VecOp::kGather, dst, src);                                                             \
@@ -590,7 +598,7 @@ void Gather(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTen
     twin::vector(v, at.as("Gather"));
 }
 template <typename T>
-void Gatherb(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<uint32_t>& offset, const uint8_t repeatTime,
+void Gatherb(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<uint32_t>& offset, const TwinRepeat repeatTime,
              const GatherRepeatParams& p, const twin::At& at = twin::At::here()) {
     static_assert(sizeof(T) == 2 || sizeof(T) == 4, "Gatherb: 2- and 4-byte types");
     auto v = TwinUnary(twin::VecOp::kGatherb, dst, src);
