@@ -37,11 +37,13 @@ def _weighted(draw: Any, one_in: int) -> bool:
 
 @st.composite
 def head_dims_v3(draw: Any, alignment: int, wide_v: bool) -> tuple[int, int]:
-    """(d, dv) that v3 accepts."""
+    """(d, dv): upstream's combinations, and any other, which is our extension."""
     units = st.integers(1, 256 // alignment)
-    kind = draw(st.sampled_from(("equal", "equal", "equal", "small", "wide", "deepseek")))
+    kind = draw(st.sampled_from(("equal", "equal", "equal", "small", "wide", "deepseek", "any")))
     if kind == "small":
         return draw(st.integers(1, 64 // alignment)) * alignment, draw(units) * alignment
+    if kind == "any":
+        return draw(st.integers(1, 256)), draw(st.integers(1, 512))
     if kind == "wide":
         limit = 512 if wide_v else 256
         return draw(st.integers(1, 64 // alignment)) * alignment, draw(st.integers(1, limit // alignment)) * alignment
@@ -68,7 +70,7 @@ def cases(draw: Any, api: str, dtypes: tuple[str, ...] | None = None) -> Case:
     if not v3:
         d = dv = draw(st.one_of(st.sampled_from((16, 64, 128)), st.integers(1, 256)))
     elif qv:
-        d, dv = 8 * draw(st.integers(1, 8)), 8 * draw(st.integers(32, 64))
+        d, dv = draw(st.integers(1, 128)), draw(st.one_of(st.sampled_from((256, 512)), st.integers(1, 512)))
     else:
         d, dv = draw(head_dims_v3(16 if fp8 else 8, not fp8))
 
