@@ -35,7 +35,9 @@ class Operator:
         if namespace not in _libraries:
             _libraries[namespace] = torch.library.Library(namespace, "DEF")
         library = _libraries[namespace]
-        library.define(name + schema, tags=(torch.Tag.pt2_compliant_tag,))
+        # torch 2.1 knows neither the tag nor the argument.
+        tags = {"tags": (torch.Tag.pt2_compliant_tag,)} if hasattr(torch.Tag, "pt2_compliant_tag") else {}
+        library.define(name + schema, **tags)
         packet, _, overload = name.partition(".")
         self.overload = getattr(getattr(getattr(torch.ops, namespace), packet), overload or "default")
         arguments = self.overload._schema.arguments
@@ -44,6 +46,8 @@ class Operator:
         self._defaults = tuple(argument.default_value for argument in arguments)
         library.impl(name, self._with_all_arguments(cpu), "CPU")
         library.impl(name, self._on_meta(self._with_all_arguments(meta)), "Meta")
+        # No gradient, as upstream: without this, results would hold on to the graph of q for nothing.
+        library.impl(name, torch.library.fallthrough_kernel, "Autograd")
         for key, reason in _DEVICES_WITHOUT_BACKEND.items():
             library.impl(name, self._refusal(reason), key)
 
