@@ -1,6 +1,5 @@
 // flash_attn_npu_v2._C: what the FlashAttention-2 API instantiates.
-#include "binding/kvcache_call.h"
-#include "cpu/backend.h"
+#include "binding/module.h"
 
 namespace {
 
@@ -37,11 +36,9 @@ PyObject* flash_attn_with_kvcache(PyObject*, PyObject* args) {
     });
 }
 
-PyObject* describe_cpu(PyObject*, PyObject*) { return PyUnicode_FromString(cpu::backend().describe()); }
-
 PyMethodDef methods[] = {
     {"flash_attn_with_kvcache", flash_attn_with_kvcache, METH_VARARGS, "Positional form; see flash_attn_interface."},
-    {"describe_cpu", describe_cpu, METH_NOARGS, "The SIMD level the cpu backend uses."},
+    kDescribeCpu,
     {nullptr, nullptr, 0, nullptr},
 };
 
@@ -49,7 +46,4 @@ PyModuleDef module = {PyModuleDef_HEAD_INIT, "_C", nullptr, -1, methods, nullptr
 
 }  // namespace
 
-PyMODINIT_FUNC PyInit__C() {
-    // Now, under the import lock: a first call from two threads would wait for each other and for the GIL.
-    return guarded([] { return Torch::get(), PyModule_Create(&module); });
-}
+PyMODINIT_FUNC PyInit__C() { return create_module(&module); }

@@ -1,7 +1,6 @@
 // flash_attn_npu_v3._C: what the FlashAttention-3 API instantiates.
 #include "api/scheduler_metadata.h"
-#include "binding/kvcache_call.h"
-#include "cpu/backend.h"
+#include "binding/module.h"
 
 namespace {
 
@@ -64,12 +63,10 @@ PyObject* scheduler_metadata(PyObject*, PyObject* args) {
     });
 }
 
-PyObject* describe_cpu(PyObject*, PyObject*) { return PyUnicode_FromString(cpu::backend().describe()); }
-
 PyMethodDef methods[] = {
     {"flash_attn_with_kvcache", flash_attn_with_kvcache, METH_VARARGS, "Positional form; see flash_attn_interface."},
     {"scheduler_metadata", scheduler_metadata, METH_VARARGS, "Positional form; see flash_attn_interface."},
-    {"describe_cpu", describe_cpu, METH_NOARGS, "The SIMD level the cpu backend uses."},
+    kDescribeCpu,
     {nullptr, nullptr, 0, nullptr},
 };
 
@@ -77,7 +74,4 @@ PyModuleDef module = {PyModuleDef_HEAD_INIT, "_C", nullptr, -1, methods, nullptr
 
 }  // namespace
 
-PyMODINIT_FUNC PyInit__C() {
-    // Now, under the import lock: a first call from two threads would wait for each other and for the GIL.
-    return guarded([] { return Torch::get(), PyModule_Create(&module); });
-}
+PyMODINIT_FUNC PyInit__C() { return create_module(&module); }
