@@ -22,7 +22,7 @@ import torch
 from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path[0] = str(ROOT)  # in place of this directory, whose modules are imported as tests.bench.*
 
 from tests.bench import bars, machine, overhead, plot, report, workload  # noqa: E402
 from tests.bench.cases import BenchCase, all_cases, quick_cases  # noqa: E402

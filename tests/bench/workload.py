@@ -75,19 +75,25 @@ def _add_flex(workload: Workload, q: Tensor, k: Tensor, v: Tensor) -> None:
 
 
 def _decode(case: BenchCase, with_flex: bool) -> Workload:
-    """SDPA and flex get contiguous (b, h, s, d), the layout they like best, and a cache of their own in it."""
+    """SDPA and flex get contiguous (b, h, s, d), the layout they like best, and a cache of their own in it.
+
+    "sdpa rows" is what an expert can do for a single query without a mask: the heads of a group as rows of one head, so
+    that a key is read once for all of them.
+    """
     from flash_attn_npu_v3 import flash_attn_with_kvcache
 
     q = _randn(case, case.batch, 1, case.heads, case.d)
     k, v = _caches(case)
     friendly_dtype = torch.bfloat16 if case.dtype == "fp8" else case.torch_dtype
     q_friendly, k_friendly, v_friendly = (_heads_first(x.to(friendly_dtype)) for x in (q, k, v))
+    q_rows = q_friendly.view(case.batch, case.heads_k, -1, case.d)
     peers: dict[str, Callable[[], Tensor]] = {
-        "sdpa": lambda: sdpa_heads_first(q_friendly, k_friendly, v_friendly).transpose(1, 2)
+        "sdpa": lambda: sdpa_heads_first(q_friendly, k_friendly, v_friendly).transpose(1, 2),
+        "sdpa rows": lambda: sdpa_heads_first(q_rows, k_friendly, v_friendly).view(q.shape),
     }
     notes = []
     if case.dtype == "fp8":
-        notes.append("sdpa and flex read a bf16 cache of twice the bytes; convert+sdpa reads the fp8 cache")
+        notes.append("sdpa, sdpa rows and flex read a bf16 cache of twice the bytes; convert+sdpa reads the fp8 cache")
         peers["convert+sdpa"] = lambda: sdpa(q.bfloat16(), k.bfloat16(), v.bfloat16())
     if case.page_size is None:
         workload = Workload(case, lambda: flash_attn_with_kvcache(q, k, v), peers, notes=notes)
