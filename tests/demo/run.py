@@ -1,6 +1,6 @@
 """Continuous batching as a server does it, on one attention layer with a paged KV cache.
 
-    python tests/demo/run.py             about half a minute on two cores
+    python tests/demo/run.py             less than a minute on two cores
     python tests/demo/run.py --quick     a few seconds
 
 Requests of different lengths arrive and leave; each step is ONE call of flash_attn_with_kvcache that rotates, appends
@@ -59,7 +59,7 @@ def main() -> int:
     options = arguments()
     torch.set_grad_enabled(False)
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}[options.dtype]
-    prompts, replies = ((16, 256), (8, 24)) if options.quick else ((16, 1024), (16, 96))
+    prompts, replies = ((16, 256), (8, 24)) if options.quick else ((16, 1024), (16, 64))
     requests = random_requests(options.requests, options.seed, prompts, replies, steps_between=options.steps_between)
     cache = PagedKVCache(options.pages, options.page_size, HEADS_K, HEAD_DIM, dtype)
     print(
@@ -77,7 +77,7 @@ def main() -> int:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="A continuous-batching decode loop on a paged KV cache.")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter requests")
-    parser.add_argument("--requests", type=int, help="default 24; --quick 8")
+    parser.add_argument("--requests", type=int, help="default 20; --quick 8")
     parser.add_argument("--steps-between", type=float, default=4.0, help="mean steps between arrivals")
     parser.add_argument("--max-batch", type=int, default=12, help="sequences at a time")
     parser.add_argument("--tokens-per-step", type=int, default=512, help="decodes and pieces of prompts together")
@@ -87,7 +87,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if options.requests is None:
-        options.requests = 8 if options.quick else 24
+        options.requests = 8 if options.quick else 20
     return options
 
 

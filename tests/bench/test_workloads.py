@@ -1,0 +1,26 @@
+"""Ours and every peer of the benchmark compute the same; needs flash_attn_npu_v3."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from tests.bench import workload
+from tests.bench.cases import BenchCase, quick_cases
+
+
+@pytest.mark.parametrize("case", quick_cases(), ids=lambda case: case.name)
+def test_ours_and_the_peers_agree(case: BenchCase) -> None:
+    work = workload.make(case, with_flex=False)
+    assert set(work.peers) - work.other_result, "nothing to compare with"
+    work.check()
+
+
+@pytest.mark.parametrize("spoil", [lambda x: x * 1.1, lambda x: torch.full_like(x, float("nan"))], ids=["wrong", "nan"])
+def test_a_wrong_result_is_noticed(spoil) -> None:
+    work = workload.make(quick_cases()[0], with_flex=False)
+    ours = work.ours
+    with pytest.raises(AssertionError, match="ours and sdpa differ"):
+        dataclasses.replace(work, ours=lambda: spoil(ours())).check()
