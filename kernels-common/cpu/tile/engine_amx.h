@@ -127,7 +127,8 @@ struct EngineAmx {
     FA_HOST_DEVICE static void store_probabilities(Probability* p, int32_t key, int32_t n, F even, F odd) {
         Probability* block = p + (key / kSummed * kVectors + n) * kBlock + key % kSummed / 2 * kWidth;
         for (int32_t part = 0; part < kParts; ++part) {
-            _mm512_storeu_si512(block + part * kTile, bf16_pairs(part_of(part, even), part_of(part, odd)));
+            const __m512i pairs = bf16_pairs(part_of_probability(part, even), part_of_probability(part, odd));
+            _mm512_storeu_si512(block + part * kTile, pairs);
         }
     }
 
@@ -206,13 +207,24 @@ private:
         Tiles::template store<kRegister>(c, kRows * sizeof(float));
     }
 
-    // Part 0 of a split number is its upper 16 bits, part 1 the exact rest (none for infinities: inf - inf is NaN).
+    // The parts of a number of Q, K or V: rounded to bf16, and the exact rest. Rounding, because a rest of either sign and at
+    // most 2^-9 makes the omitted low.low small and unbiased. Infinity splits into 1 and infinity: with infinity as the
+    // high part, a factor whose rest is 0 would give NaN.
     FA_HOST_DEVICE static F part_of(int32_t part, F x) {
         if constexpr (kParts == 1) return x;
+        const __m256i rounded = (__m256i)_mm512_cvtneps_pbh(x);
+        F high = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(rounded), 16));
+        const __mmask16 infinite = Simd::eq(Simd::abs(x), Simd::set1(INFINITY));
+        high = Simd::select(infinite, Simd::select(Simd::lt(x, Simd::zero()), Simd::set1(-1.0f), Simd::set1(1.0f)), high);
+        return part == 0 ? high : Simd::sub(x, high);
+    }
+
+    // The parts of P: its upper 16 bits, which is cheaper, and the rest.
+    FA_HOST_DEVICE static F part_of_probability(int32_t part, F p) {
+        if constexpr (kParts == 1) return p;
         const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xffff0000u));
-        const F high = _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(x), upper));
-        if (part == 0) return high;
-        return _mm512_maskz_sub_ps(Simd::lt(Simd::abs(x), Simd::set1(INFINITY)), x, high);
+        const F high = _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(p), upper));
+        return part == 0 ? high : Simd::sub(p, high);
     }
 
     // 32 neighbouring numbers, x then y, as bf16.
