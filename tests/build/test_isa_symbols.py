@@ -32,5 +32,6 @@ def test_isa_objects_export_their_table_only(isa_objects: dict[str, Path]) -> No
     for level, path in isa_objects.items():
         command = ["nm", "-C", "--defined-only", "--extern-only", "--format=posix", path]
         listing = subprocess.run(command, text=True, capture_output=True, check=True).stdout
-        symbols = {line.split(" ")[0] for line in listing.splitlines()}
+        # DW.ref.*: the compiler's pointer to the exception handler, data that is the same in every object.
+        symbols = {line.split(" ")[0] for line in listing.splitlines() if not line.startswith("DW.ref.")}
         assert symbols == {f"flash_attn_npu::cpu::isa_{level}()"}, f"isa_{level}.cpp exports more than its table"
