@@ -135,8 +135,8 @@ def test_package(session: nox.Session, version: str) -> None:
 
 @nox.session(name="test-common", venv_backend="none")
 def test_common(session: nox.Session) -> None:
-    """Tests of what needs no wheel: the float64 reference, the harness, SIMD, the benchmark. -- PYTEST_ARGS"""
-    install(session, *requirements("test", "plot"))
+    """Tests of all the rest, with both wheels: reference, harness, SIMD, comparison, benchmark, demo. -- PYTEST_ARGS"""
+    install_for_scripts(session)
     directories = {path.parent for path in (ROOT / "tests").glob("*/test_*.py")}
     without_session = [path for path in directories if path.name not in TESTS_WITH_SESSION]
     run_tests(session, *sorted(str(path.relative_to(ROOT)) for path in without_session), *session.posargs)

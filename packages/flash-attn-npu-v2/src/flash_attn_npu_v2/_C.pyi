@@ -1,0 +1,6 @@
+"""Types of the extension module (csrc/module.cpp). Arguments are positional; flash_attn_interface names them."""
+
+from typing import Any
+
+def flash_attn_with_kvcache(*args: Any) -> Any: ...
+def describe_cpu() -> str: ...
