@@ -36,10 +36,10 @@ template <int8_t startBit, int8_t endBit>
 void ResetCtrlSpr(const twin::At& at = twin::At::here()) {
     SetCtrlSpr<startBit, endBit>(0, at);
 }
-/// 1: saturate, 0: infinities and NaN stay.
+/// 0: saturate, 1: infinities and NaN stay.
 struct AscendCUtils {
-    static void SetOverflow(uint64_t saturate, const twin::At& at = twin::At::here()) {
-        twin::set_ctrl_bit(48, saturate == 0, at.as("SetOverflow"));
+    static void SetOverflow(uint64_t keep_infinities, const twin::At& at = twin::At::here()) {
+        twin::set_ctrl_bit(48, keep_infinities == 1, at.as("SetOverflow"));
     }
 };
 
