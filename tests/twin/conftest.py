@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "kernels-common" / "twin"), str(Path(__file__).resolve().parent / "others")]
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(ROOT / "kernels-common" / "twin"), str(HERE), str(HERE / "others")]
 
-KERNELS = Path(__file__).resolve().parent / "kernels"
+KERNELS = HERE / "kernels"
 ASCEND = ROOT / "kernels-common" / "ascend"
 
 

@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -46,8 +47,9 @@ class Library:
     kernels: dict[str, int]  # name -> KERNEL_TASK_TYPE number, -1: not declared
 
 
-def compiler() -> str:
-    return os.environ.get("CXX", "g++")
+def compiler() -> list[str]:
+    """The C++ compiler's command ($CXX may hold a launcher and options)."""
+    return shlex.split(os.environ.get("CXX", "")) or ["g++"]
 
 
 def cache_dir() -> Path:
@@ -84,7 +86,7 @@ def runtime_library() -> Path:
     sources = sorted(RUNTIME.glob("*.cc"))
     inputs = sources + sorted(RUNTIME.glob("*.h")) + sorted(RUNTIME.glob("*.def")) + [INCLUDE / "twin" / "abi.h"]
     flags = ["-std=c++17", "-O3", "-march=native", "-fPIC", "-ffp-contract=off", "-fno-gnu-unique", f"-I{INCLUDE}", f"-I{RUNTIME}"]
-    key = "runtime-" + _digest([p.read_bytes() for p in inputs] + [" ".join([compiler(), *flags]).encode()])
+    key = "runtime-" + _digest([p.read_bytes() for p in inputs] + [" ".join([*compiler(), *flags]).encode()])
     target = cache_dir() / f"libascend_twin-{key}.so"
     if target.exists():
         return target
@@ -95,13 +97,13 @@ def runtime_library() -> Path:
 
             def one(source: Path) -> Path:
                 out = Path(tmp) / (source.stem + ".o")
-                _run([compiler(), *flags, "-c", source, "-o", out])
+                _run([*compiler(), *flags, "-c", source, "-o", out])
                 return out
 
             with ThreadPoolExecutor(max_workers=2) as pool:
                 objects = list(pool.map(one, sources))
             made = Path(tmp) / "lib.so"
-            _run([compiler(), "-shared", "-o", made, *objects, "-lpthread"])
+            _run([*compiler(), "-shared", "-o", made, *objects, "-lpthread"])
             _install(made, target)
     return target
 
@@ -116,12 +118,12 @@ def _install(made: Path, target: Path) -> None:
 def _build_pass(name: str, source: Path, flags: Sequence[str], tmp: Path) -> tuple[Path, preprocess.Kernels, bool]:
     macros = [*COMMON_MACROS, *PASS_MACROS[name]]
     include = [f"-I{INCLUDE}"]
-    text = _run([compiler(), "-std=c++17", "-E", "-x", "c++", *macros, *include, *flags, source])
+    text = _run([*compiler(), "-std=c++17", "-E", "-x", "c++", *macros, *include, *flags, source])
     code, kernels = preprocess.transform(text)
     ii, obj, one = tmp / f"{name}.ii", tmp / f"{name}.o", tmp / f"{name}.one.o"
     ii.write_text(code)
     options = [f for f in flags if not f.startswith(("-I", "-D", "-include"))]
-    _run([compiler(), "-std=c++17", "-O2", "-fPIC", "-g1", "-w", "-fvisibility=hidden", "-fno-gnu-unique", "-fpreprocessed",
+    _run([*compiler(), "-std=c++17", "-O2", "-fPIC", "-g1", "-w", "-fvisibility=hidden", "-fno-gnu-unique", "-fpreprocessed",
           "-x", "c++-cpp-output", *options, "-c", ii, "-o", obj])
     _run(["ld", "-r", "--force-group-allocation", obj, "-o", one])
     suffix = "__aic" if name == "cube" else "__aiv"
@@ -158,12 +160,12 @@ def build_kernel(source: str | Path, flags: Sequence[str] = ()) -> Library:
             text_source = False
         headers = sorted(INCLUDE.rglob("*.h"))
         # Headers of the kernel itself are found by the preprocessor's own dependency list.
-        listed = _run([compiler(), "-std=c++17", "-MM", "-x", "c++", *COMMON_MACROS, *PASS_MACROS["cube"], f"-I{INCLUDE}", *flags, path])
-        listed += _run([compiler(), "-std=c++17", "-MM", "-x", "c++", *COMMON_MACROS, *PASS_MACROS["vec"], f"-I{INCLUDE}", *flags, path])
+        listed = _run([*compiler(), "-std=c++17", "-MM", "-x", "c++", *COMMON_MACROS, *PASS_MACROS["cube"], f"-I{INCLUDE}", *flags, path])
+        listed += _run([*compiler(), "-std=c++17", "-MM", "-x", "c++", *COMMON_MACROS, *PASS_MACROS["vec"], f"-I{INCLUDE}", *flags, path])
         own = sorted({w for w in listed.replace("\\\n", " ").split() if not w.endswith(":")} - {str(path)})
         parts = [digest_text] + [h.read_bytes() for h in headers] + [Path(o).read_bytes() for o in own if Path(o).is_file()]
         parts += [Path(__file__).read_bytes(), Path(preprocess.__file__).read_bytes(), str(runtime).encode()]
-        parts.append(" ".join([compiler(), *flags, "" if text_source else str(path)]).encode())
+        parts.append(" ".join([*compiler(), *flags, "" if text_source else str(path)]).encode())
         key = _digest(parts)
         target = cache_dir() / f"kernel-{key}.so"
         meta = cache_dir() / f"kernel-{key}.json"
@@ -173,7 +175,7 @@ def build_kernel(source: str | Path, flags: Sequence[str] = ()) -> Library:
                     with ThreadPoolExecutor(max_workers=2) as pool:
                         passes = list(pool.map(lambda p: _build_pass(p, path, [*flags, f'-DTWIN_BUILD_ID="{key}"'], tmp), ("cube", "vec")))
                     made = tmp / "kernel.so"
-                    _run([compiler(), "-shared", "-Wl,-Bsymbolic", "-o", made, *[p[0] for p in passes], runtime,
+                    _run([*compiler(), "-shared", "-Wl,-Bsymbolic", "-o", made, *[p[0] for p in passes], runtime,
                           f"-Wl,-rpath,{runtime.parent}"])
                     names = sorted(set(passes[0][1].names) | set(passes[1][1].names))
                     declared = {**passes[1][1].kinds, **passes[0][1].kinds}

@@ -192,18 +192,18 @@ D cast_one(S s, const Context& c) {
             if (std::is_same<S, int32_t>::value) return to_half(static_cast<float>(s) * c.deq_scale, c.saturate);
             return narrow_float<half>(static_cast<float>(s), c.round, c.saturate);
         } else if constexpr (std::is_same<D, float>::value) {
-            // int32 and int64 do not all fit: round by the mode.
-            const double exact = static_cast<double>(s);
+            // int32 and int64 do not all fit: round by the mode (long double holds every int64).
+            const long double exact = static_cast<long double>(s);
             float near = static_cast<float>(exact);
-            if (c.round == Round::kNone || c.round == Round::kRint || static_cast<double>(near) == exact) return near;
-            const float below = static_cast<double>(near) > exact ? std::nextafterf(near, -INFINITY) : near;
-            const float above = static_cast<double>(near) < exact ? std::nextafterf(near, INFINITY) : near;
+            if (c.round == Round::kNone || c.round == Round::kRint || static_cast<long double>(near) == exact) return near;
+            const float below = static_cast<long double>(near) > exact ? std::nextafterf(near, -INFINITY) : near;
+            const float above = static_cast<long double>(near) < exact ? std::nextafterf(near, INFINITY) : near;
             switch (c.round) {
                 case Round::kFloor: return below;
                 case Round::kCeil: return above;
                 case Round::kTrunc: return exact > 0 ? below : above;
                 case Round::kRound: {
-                    const double to_below = exact - below, to_above = above - exact;
+                    const long double to_below = exact - below, to_above = above - exact;
                     if (to_below != to_above) return to_below < to_above ? below : above;
                     return exact > 0 ? above : below;
                 }

@@ -154,7 +154,7 @@ void reduce(Operands& ops, const Plan& plan, const VectorArgs& a, bool saturate)
                     const uint32_t pair = lanes[i].index / 2;
                     const bool both = i + 1 < lanes.size() && lanes[i + 1].index / 2 == pair;
                     store(ops, a.dst, uint64_t(r) * a.dst_stride.repeat * 128 + pair * sizeof(T),
-                          both ? add(lanes[i].value, lanes[i + 1].value, saturate) : lanes[i].value);
+                          add(lanes[i].value, both ? lanes[i + 1].value : T(0), saturate));
                     if (both) ++i;
                 }
                 break;
