@@ -149,6 +149,14 @@ def test_twin(session: nox.Session) -> None:
     run_tests(session, "tests/twin", *session.posargs)
 
 
+@nox.session(venv_backend="none")
+def simulate(session: nox.Session) -> None:
+    """An Ascend kernel on the twin: check, predicted time, Perfetto trace. -- matmul 1024 1024 1024 | FILE:NAME ..."""
+    install(session, *requirements("test", "plot"))
+    env = {"PYTHONPATH": str(ROOT / "kernels-common" / "twin")}
+    python(session, "-m", "ascend_twin.simulate", *session.posargs, env=env)
+
+
 @nox.session(name="test-build")
 def test_build(session: nox.Session) -> None:
     """Tests of the build machinery: toolchain checks, source list, build.ninja, sdist contents. -- PYTEST_ARGS"""
