@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Callable
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ def test_ours_and_the_peers_agree(case: BenchCase) -> None:
 
 
 @pytest.mark.parametrize("spoil", [lambda x: x * 1.1, lambda x: torch.full_like(x, float("nan"))], ids=["wrong", "nan"])
-def test_a_wrong_result_is_noticed(spoil) -> None:
+def test_a_wrong_result_is_noticed(spoil: Callable[[torch.Tensor], torch.Tensor]) -> None:
     work = workload.make(quick_cases()[0], with_flex=False)
     ours = work.ours
     with pytest.raises(AssertionError, match="ours and sdpa differ"):

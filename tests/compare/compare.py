@@ -40,40 +40,56 @@ def flash_attn(version: str) -> Callable[..., Any]:
     return importlib.import_module(f"flash_attn_npu_{version}").flash_attn_with_kvcache
 
 
-def compare(name: str, case: Case, budget_s: float) -> Comparison:
+@dataclass(frozen=True)
+class Judged:
+    """A case that passed: its inputs as they were, and what each wheel returned for them."""
+
+    inputs: dict[str, Built]
+    out: dict[str, Tensor]
+
+
+def judge(case: Case) -> Judged:
     """
     Raises:
         AssertionError: the wheels disagree in a bit, or a result is further from float64 than the project allows.
     """
-    built = {version: build(for_api(case, version)) for version in VERSIONS}
-    assert_same_inputs(built["v2"], built["v3"])
-    after = {version: built[version].clone() for version in VERSIONS}
+    inputs = {version: build(for_api(case, version)) for version in VERSIONS}
+    assert_same_inputs(inputs["v2"], inputs["v3"])
+    after = {version: inputs[version].clone() for version in VERSIONS}
     results = {version: flash_attn(version)(**after[version].kwargs) for version in VERSIONS}
     assert_same_results(*(results[version][:2] for version in VERSIONS))
     for cache in ("k_cache", "v_cache"):
         assert bit_equal(after["v2"].kwargs[cache], after["v3"].kwargs[cache]), f"{cache} differs"
-
     for version in VERSIONS:
-        harness.compare(built[version], after[version], results[version])
+        harness.compare(inputs[version], after[version], results[version])
+    return Judged(inputs, {version: results[version][0] for version in VERSIONS})
 
-    exact = attention_with_kvcache("v2", built["v2"].kwargs, Precision.EXACT).out
-    formula = attention_with_kvcache("v2", built["v2"].kwargs, Precision.SAME_DTYPE).out
+
+def compare(name: str, case: Case, budget_s: float) -> Comparison:
+    """Judges, measures the errors, and times both wheels and SDPA in turns.
+
+    Raises:
+        AssertionError: as `judge`.
+    """
+    judged = judge(case)
+    kwargs = judged.inputs["v2"].kwargs
+    exact = attention_with_kvcache("v2", kwargs, Precision.EXACT).out
+    formula = attention_with_kvcache("v2", kwargs, Precision.SAME_DTYPE).out
 
     functions: dict[str, Callable[[], Any]] = {
-        version: functools.partial(flash_attn(version), **built[version].kwargs) for version in VERSIONS
+        version: functools.partial(flash_attn(version), **judged.inputs[version].kwargs) for version in VERSIONS
     }
     sdpa_error = None
-    if torch_call.can_express(built["v2"].kwargs):
-        own = built["v2"].clone()
-        sdpa_error = max_error(torch_call.with_kvcache(own.kwargs), exact)
-        functions["sdpa"] = lambda: torch_call.with_kvcache(own.kwargs)
+    if torch_call.can_express(kwargs):
+        functions["sdpa"] = functools.partial(torch_call.with_kvcache, judged.inputs["v2"].clone().kwargs)
+        sdpa_error = max_error(functions["sdpa"](), exact)
     samples = time_in_turns(functions, budget_s)
     statistic = statistic_for(samples)
     times = {key: getattr(sample, statistic) for key, sample in samples.items()}
     return Comparison(
         case=name,
-        v2_error=max_error(results["v2"][0], exact),
-        v3_error=max_error(results["v3"][0], exact),
+        v2_error=max_error(judged.out["v2"], exact),
+        v3_error=max_error(judged.out["v3"], exact),
         formula_error=max_error(formula, exact),
         sdpa_error=sdpa_error,
         v2_ms=times["v2"],

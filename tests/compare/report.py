@@ -49,10 +49,9 @@ def draw(path: Path, rows: list[Comparison], subtitle: str) -> None:
             shown = [(value, n) for value, n in points if value is not None]
             if shown:
                 label = "formula in the same dtype" if name == "formula" else name
-                face = "none" if name in ("v2", "sdpa") else colour  # results are often equal: all must be seen
-                axes.scatter(
-                    *zip(*shown), edgecolors=colour, facecolors=face, marker=markers[name], s=sizes[name], label=label
-                )
+                # Results are often equal, and all must be seen: hollow markers of different sizes.
+                hollow = {"facecolors": "none"} if name in ("v2", "sdpa") else {}
+                axes.scatter(*zip(*shown), color=colour, marker=markers[name], s=sizes[name], label=label, **hollow)
         axes.set_xscale("log")
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.06), ncols=4, frameon=False)
