@@ -502,7 +502,8 @@ void vector(const VectorArgs& a, const Loc& loc) {
         return;
     }
     if (a.form == MaskForm::kCount && a.count == ~0ull) return illegal(core, loc, "the count is negative");
-    if (a.form != MaskForm::kCount && a.repeat > 255) return illegal(core, loc, format("repeatTime %u is over 255", a.repeat));
+    const bool several = a.op == VecOp::kTensorSum || a.op == VecOp::kTensorMax || a.op == VecOp::kTensorMin;
+    if (a.form != MaskForm::kCount && a.repeat > 255 && !several) return illegal(core, loc, format("repeatTime %u is over 255", a.repeat));
     if (a.op == VecOp::kCast && !legal_cast(a.dst_type, a.src_type, a.mode))
         return illegal(core, loc, format("rounding mode %u does not exist for this pair of types", a.mode));
     if ((a.op == VecOp::kCompare || a.op == VecOp::kCompareScalar) && a.src_type == DType::kInt32 && a.mode != 2)

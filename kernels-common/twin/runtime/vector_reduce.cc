@@ -209,7 +209,12 @@ void reduce_tensor(Operands& ops, const Plan& plan, const VectorArgs& a, bool sa
         }
     }
     if (a.op == VecOp::kTensorSum) {
-        // The results are reduced by the same instruction again, 64 or 128 at a time.
+        // Count form: the repeats' sums are added in order. Masked form: they are reduced by the same instruction again, 64
+        // or 128 at a time.
+        while (a.form == MaskForm::kCount && sums.size() > 1) {
+            sums[1] = add(sums[0], sums[1], saturate);
+            sums.erase(sums.begin());
+        }
         while (sums.size() > 1) {
             std::vector<T> next;
             for (size_t i = 0; i < sums.size(); i += plan.lanes) {

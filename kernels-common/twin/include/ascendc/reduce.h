@@ -80,40 +80,55 @@ TWIN_WHOLE(WholeReduceMin, kWholeMin, const uint64_t mask[], mask)
 TWIN_WHOLE(WholeReduceMin, kWholeMin, const int32_t mask, static_cast<uint64_t>(mask))
 #undef TWIN_WHOLE
 
-// Newer names of the same instructions.
-template <ReduceType type, typename T, typename U, bool isSetMask = true>
-void ReduceDataBlock(const LocalTensor<T>& dst, const LocalTensor<U>& src, const int32_t mask, const int32_t repeatTime,
-                     const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,
-                     const twin::At& at = twin::At::here()) {
-    static_assert(std::is_same<T, U>::value, "ReduceDataBlock: one element type");
-    constexpr auto op = type == ReduceType::SUM ? twin::VecOp::kBlockSum
-                        : type == ReduceType::MAX ? twin::VecOp::kBlockMax
-                                                  : twin::VecOp::kBlockMin;
-    auto v = TwinReduce(op, dst, src, dstRepStride, srcBlkStride, srcRepStride);
-    TwinForm(v, isSetMask, static_cast<uint64_t>(mask), static_cast<uint32_t>(repeatTime));
-    twin::vector(v, at.as("ReduceDataBlock"));
-}
-template <ReduceType type, typename T, typename U, bool isSetMask = true>
-void ReducePairElem(const LocalTensor<T>& dst, const LocalTensor<U>& src, const int32_t mask, const int32_t repeatTime,
-                    const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,
-                    const twin::At& at = twin::At::here()) {
-    static_assert(std::is_same<T, U>::value && type == ReduceType::SUM, "ReducePairElem: sums of one element type");
-    PairReduceSum<T, isSetMask>(dst, src, repeatTime, mask, dstRepStride, srcBlkStride, srcRepStride, at);
-}
-template <ReduceType type, typename T, typename U, bool isSetMask = true>
-void ReduceRepeat(const LocalTensor<T>& dst, const LocalTensor<U>& src, const int32_t mask, const int32_t repeatTime,
-                  const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,
-                  ReduceOrder order = ReduceOrder::ORDER_VALUE_INDEX, const twin::At& at = twin::At::here()) {
-    static_assert(std::is_same<T, U>::value, "ReduceRepeat: one element type");
-    if constexpr (type == ReduceType::SUM)
-        WholeReduceSum<T, isSetMask>(dst, src, mask, repeatTime, dstRepStride, srcBlkStride, srcRepStride, at);
-    else if constexpr (type == ReduceType::MAX)
-        WholeReduceMax<T, isSetMask>(dst, src, mask, repeatTime, dstRepStride, srcBlkStride, srcRepStride, order, at);
-    else
-        WholeReduceMin<T, isSetMask>(dst, src, mask, repeatTime, dstRepStride, srcBlkStride, srcRepStride, order, at);
-}
+// Newer names of the same instructions. MASK is a count of lanes or two mask words.
+#define TWIN_REDUCE_NEW(MASK, AS_MASK)                                                                                  \
+    template <ReduceType type, typename T, typename U, bool isSetMask = true>                                           \
+    void ReduceDataBlock(const LocalTensor<T>& dst, const LocalTensor<U>& src, MASK, const int32_t repeatTime,           \
+                         const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,            \
+                         const twin::At& at = twin::At::here()) {                                                       \
+        static_assert(std::is_same<T, U>::value, "ReduceDataBlock: one element type");                                  \
+        constexpr auto op = type == ReduceType::SUM   ? twin::VecOp::kBlockSum                                          \
+                            : type == ReduceType::MAX ? twin::VecOp::kBlockMax                                          \
+                                                      : twin::VecOp::kBlockMin;                                         \
+        auto v = TwinReduce(op, dst, src, dstRepStride, srcBlkStride, srcRepStride);                                    \
+        TwinForm(v, isSetMask, AS_MASK, static_cast<uint32_t>(repeatTime));                                             \
+        twin::vector(v, at.as("ReduceDataBlock"));                                                                      \
+    }                                                                                                                   \
+    template <ReduceType type, typename T, typename U, bool isSetMask = true>                                           \
+    void ReducePairElem(const LocalTensor<T>& dst, const LocalTensor<U>& src, MASK, const int32_t repeatTime,            \
+                        const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,             \
+                        const twin::At& at = twin::At::here()) {                                                        \
+        static_assert(std::is_same<T, U>::value && type == ReduceType::SUM, "ReducePairElem: sums of one element type"); \
+        PairReduceSum<T, isSetMask>(dst, src, repeatTime, mask, dstRepStride, srcBlkStride, srcRepStride, at);          \
+    }                                                                                                                   \
+    template <ReduceType type, typename T, typename U, bool isSetMask = true>                                           \
+    void ReduceRepeat(const LocalTensor<T>& dst, const LocalTensor<U>& src, MASK, const int32_t repeatTime,              \
+                      const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,               \
+                      ReduceOrder order = ReduceOrder::ORDER_VALUE_INDEX, const twin::At& at = twin::At::here()) {      \
+        static_assert(std::is_same<T, U>::value, "ReduceRepeat: one element type");                                     \
+        if constexpr (type == ReduceType::SUM)                                                                          \
+            WholeReduceSum<T, isSetMask>(dst, src, mask, repeatTime, dstRepStride, srcBlkStride, srcRepStride, at);     \
+        else if constexpr (type == ReduceType::MAX)                                                                     \
+            WholeReduceMax<T, isSetMask>(dst, src, mask, repeatTime, dstRepStride, srcBlkStride, srcRepStride, order, at); \
+        else                                                                                                            \
+            WholeReduceMin<T, isSetMask>(dst, src, mask, repeatTime, dstRepStride, srcBlkStride, srcRepStride, order, at); \
+    }
+TWIN_REDUCE_NEW(const int32_t mask, static_cast<uint64_t>(mask))
+TWIN_REDUCE_NEW(const uint64_t mask[], mask)
+#undef TWIN_REDUCE_NEW
 
 /// Whole-tensor reductions (several instructions on the device, sharedTmpBuffer is their scratch).
+#define TWIN_TENSOR_REDUCE_MASKED(NAME, OP, MASK, AS_MASK)                                                              \
+    template <typename T>                                                                                               \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<T>& sharedTmpBuffer, MASK,         \
+              const int32_t repeatTime, const int32_t srcRepStride, bool calIndex = false,                              \
+              const twin::At& at = twin::At::here()) {                                                                  \
+        auto v = TwinReduce(twin::VecOp::OP, dst, src, 1, 1, srcRepStride);                                             \
+        v.src1 = sharedTmpBuffer.Twin();                                                                                \
+        TwinForm(v, true, AS_MASK, static_cast<uint32_t>(repeatTime));                                                  \
+        v.mode = calIndex;                                                                                              \
+        twin::vector(v, at.as(#NAME));                                                                                  \
+    }
 #define TWIN_TENSOR_REDUCE(NAME, OP)                                                                                    \
     template <typename T>                                                                                               \
     void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<T>& sharedTmpBuffer,               \
@@ -124,20 +139,13 @@ void ReduceRepeat(const LocalTensor<T>& dst, const LocalTensor<U>& src, const in
         v.mode = calIndex;                                                                                              \
         twin::vector(v, at.as(#NAME));                                                                                  \
     }                                                                                                                   \
-    template <typename T>                                                                                               \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<T>& sharedTmpBuffer,               \
-              const int32_t mask, const int32_t repeatTime, const int32_t srcRepStride, bool calIndex = false,          \
-              const twin::At& at = twin::At::here()) {                                                                  \
-        auto v = TwinReduce(twin::VecOp::OP, dst, src, 1, 1, srcRepStride);                                             \
-        v.src1 = sharedTmpBuffer.Twin();                                                                                \
-        TwinForm(v, true, static_cast<uint64_t>(mask), static_cast<uint32_t>(repeatTime));                              \
-        v.mode = calIndex;                                                                                              \
-        twin::vector(v, at.as(#NAME));                                                                                  \
-    }
+    TWIN_TENSOR_REDUCE_MASKED(NAME, OP, const int32_t mask, static_cast<uint64_t>(mask))                                \
+    TWIN_TENSOR_REDUCE_MASKED(NAME, OP, const uint64_t mask[], mask)
 TWIN_TENSOR_REDUCE(ReduceMax, kTensorMax)
 TWIN_TENSOR_REDUCE(ReduceMin, kTensorMin)
 #undef TWIN_TENSOR_REDUCE
-template <typename T>
+#undef TWIN_TENSOR_REDUCE_MASKED
+template <typename T, bool isSetMask = true>
 void ReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<T>& sharedTmpBuffer, const int32_t count,
                const twin::At& at = twin::At::here()) {
     auto v = TwinReduce(twin::VecOp::kTensorSum, dst, src, 1, 1, 8);
@@ -145,14 +153,18 @@ void ReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, const Local
     TwinForm(v, count);
     twin::vector(v, at.as("ReduceSum"));
 }
-template <typename T>
-void ReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<T>& sharedTmpBuffer, const int32_t mask,
-               const int32_t repeatTime, const int32_t srcRepStride, const twin::At& at = twin::At::here()) {
-    auto v = TwinReduce(twin::VecOp::kTensorSum, dst, src, 1, 1, srcRepStride);
-    v.src1 = sharedTmpBuffer.Twin();
-    TwinForm(v, true, static_cast<uint64_t>(mask), static_cast<uint32_t>(repeatTime));
-    twin::vector(v, at.as("ReduceSum"));
-}
+#define TWIN_TENSOR_SUM_MASKED(MASK, AS_MASK)                                                                           \
+    template <typename T>                                                                                               \
+    void ReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<T>& sharedTmpBuffer, MASK,    \
+                   const int32_t repeatTime, const int32_t srcRepStride, const twin::At& at = twin::At::here()) {       \
+        auto v = TwinReduce(twin::VecOp::kTensorSum, dst, src, 1, 1, srcRepStride);                                     \
+        v.src1 = sharedTmpBuffer.Twin();                                                                                \
+        TwinForm(v, true, AS_MASK, static_cast<uint32_t>(repeatTime));                                                  \
+        twin::vector(v, at.as("ReduceSum"));                                                                            \
+    }
+TWIN_TENSOR_SUM_MASKED(const int32_t mask, static_cast<uint64_t>(mask))
+TWIN_TENSOR_SUM_MASKED(const uint64_t mask[], mask)
+#undef TWIN_TENSOR_SUM_MASKED
 
 // High-level library forms used by attention's combine step: [rows, cols] -> [cols] and broadcast of an axis.
 namespace Pattern {
