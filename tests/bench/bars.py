@@ -1,7 +1,7 @@
 """The bars of the project: how much faster than a peer each case must be, on a quiet machine.
 
-A run counts only when the peer shows its quiet speed: its median is at most QUIET times the least time it was ever
-seen to take here. Otherwise neighbours were measured, and the run is repeated.
+A run counts only when nobody else used much of the cores, and the peer shows its quiet speed: its median is at most
+QUIET times the least time it was ever seen to take here. Otherwise neighbours were measured, and the run is repeated.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Callable
 
 from tests.bench.cases import BenchCase
-from tests.bench.report import Row
+from tests.bench.report import Row, is_quiet
 
 QUIET = 1.15
 
@@ -99,7 +99,7 @@ class Verdict:
 
     def line(self) -> str:
         stretch = ""
-        if self.stretch is not None:
+        if self.stretch is not None and self.counted:
             stretch = f", stretch {self.stretch:.1f}x {'reached' if self.ratio >= self.stretch else 'not reached'}"
         runs = " ".join(f"{ratio:.2f}" for ratio in self.ratios)
         return (
@@ -116,7 +116,7 @@ def judge(case: BenchCase, bar: Bar, run: Callable[[], Row], book: QuietBook, wa
         rows.append(run())
         # Once more for all of them: a later run may have shown that an earlier one was not quiet.
         least = min(book.saw(row) for row in rows)
-        counted = [row.ratio for row in rows if row.peer_ms <= QUIET * least]
+        counted = [row.ratio for row in rows if row.peer_ms <= QUIET * least and is_quiet(row)]
     ratio = statistics.median(counted or [row.ratio for row in rows])
     result = ("pass" if ratio >= bar.ratio else "miss") if counted else "not quiet"
     ratios = tuple(row.ratio for row in rows)

@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.bench.cases import BenchCase
 from tests.bench.machine import MachineLimits
+from tests.bench.neighbours import TOLERABLE
 from tests.bench.timing import Sample, statistic_for
 
 
@@ -29,10 +30,13 @@ class Row:
     rounds: int
     ours_min_ms: float
     peer_min_ms: float
+    neighbours: float | None = None  # share of the cores that other processes used meanwhile
     other_peers: dict[str, dict[str, float]] = field(default_factory=dict)  # name -> {"ms", "ratio"}
 
 
-def make_row(case: BenchCase, samples: dict[str, Sample], limits: MachineLimits | None) -> Row:
+def make_row(
+    case: BenchCase, samples: dict[str, Sample], limits: MachineLimits | None, neighbours: float | None = None
+) -> Row:
     """samples has "ours" and the peers, the first of them the one that the ratio refers to."""
     statistic = statistic_for(samples)
     times = {name: getattr(sample, statistic) for name, sample in samples.items()}
@@ -58,6 +62,7 @@ def make_row(case: BenchCase, samples: dict[str, Sample], limits: MachineLimits 
         rounds=len(samples["ours"].times_ms),
         ours_min_ms=samples["ours"].minimum,
         peer_min_ms=samples[peer].minimum,
+        neighbours=neighbours,
         other_peers={name: {"ms": ms, "ratio": ms / ours} for name, ms in times.items() if name != peer},
     )
 
@@ -75,13 +80,18 @@ HEADER = (
 )
 
 
+def is_quiet(row: Row) -> bool:
+    """Whether nobody else used much of the cores; True if that is not known."""
+    return row.neighbours is None or row.neighbours <= TOLERABLE
+
+
 def line(row: Row) -> str:
     speed = f"{row.gflops:.0f} GFLOP/s" if row.gflops is not None else f"{row.gb_per_s:.1f} GB/s"
     fraction = "-" if row.fraction_of_peak is None else f"{row.fraction_of_peak:.0%}"
     others = ", ".join(f"{name} {peer['ratio']:.2f}x" for name, peer in row.other_peers.items())
-    marker = "*" if row.statistic == "minimum" else " "
+    marker = ("*" if row.statistic == "minimum" else "") + ("" if is_quiet(row) else "!")
     return (
-        f"{row.case:40} {row.ours_ms:9.3f}{marker} {row.peer:12} {row.peer_ms:9.3f} {row.ratio:5.2f}x  "
+        f"{row.case:40} {row.ours_ms:9.3f}{marker:2}{row.peer:12} {row.peer_ms:9.3f} {row.ratio:5.2f}x  "
         f"{speed:>13} {fraction:>7}  {others}"
     )
 

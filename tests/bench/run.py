@@ -6,7 +6,8 @@
     python tests/bench/run.py --quick            small sizes, half a minute: does the benchmark itself work?
 
 Both wheels must be installed. Times are medians (marked *: minima, as below a millisecond medians measure the
-neighbours); ratio = the peer's time / ours. Peers run in the same process with the same threads, in turns with ours.
+neighbours; marked !: others used the cores meanwhile); ratio = the peer's time / ours. Peers run in the same process
+with the same threads, in turns with ours.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import re
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import torch
 from tqdm import tqdm
@@ -27,6 +28,7 @@ sys.path[0] = str(ROOT)  # in place of this directory, whose modules are importe
 from tests.bench import bars, machine, overhead, plot, report, workload  # noqa: E402
 from tests.bench.cases import BenchCase, all_cases, quick_cases  # noqa: E402
 from tests.bench.machine import MachineLimits  # noqa: E402
+from tests.bench.neighbours import TOLERABLE, Neighbours  # noqa: E402
 from tests.bench.timing import time_in_turns  # noqa: E402
 
 
@@ -93,8 +95,7 @@ def run_table(cases: list[BenchCase], options: argparse.Namespace, about: dict[s
         progress.set_description(case.name)
         work = workload.make(case, with_flex=not options.no_flex)
         work.check()
-        samples = time_in_turns({"ours": work.ours, **work.peers}, options.seconds)
-        rows.append(report.make_row(case, samples, limits))
+        rows.append(measure(case, {"ours": work.ours, **work.peers}, options.seconds, limits))
         notes += [f"{case.name}: {note}" for note in work.notes]
         tqdm.write(report.line(rows[-1]))
 
@@ -107,6 +108,10 @@ def run_table(cases: list[BenchCase], options: argparse.Namespace, about: dict[s
         print(f"limits of this machine, best of two probes: {limits}")
     for note in notes:
         print(f"note: {note}")
+    if noisy := [row for row in rows if not report.is_quiet(row)]:
+        print(
+            f"! {len(noisy)} of {len(rows)} cases: others used more than {TOLERABLE:.0%} of the cores; do not quote them"
+        )
 
     about = {
         **about,
@@ -119,6 +124,14 @@ def run_table(cases: list[BenchCase], options: argparse.Namespace, about: dict[s
     plot.draw(options.out / "bench.png", rows, f"{about['cpu']}, {about['isa']}; {limits}; torch {about['torch']}")
     print(f"wrote {options.out / 'bench.json'} and {options.out / 'bench.png'}")
     return 0
+
+
+def measure(
+    case: BenchCase, functions: dict[str, Callable[[], Any]], seconds: float, limits: MachineLimits | None
+) -> report.Row:
+    with Neighbours() as neighbours:
+        samples = time_in_turns(functions, seconds)
+    return report.make_row(case, samples, limits, neighbours.share)
 
 
 def run_bars(cases: list[BenchCase], options: argparse.Namespace, about: dict[str, Any]) -> int:
@@ -136,7 +149,7 @@ def run_bars(cases: list[BenchCase], options: argparse.Namespace, about: dict[st
         functions = {"ours": work.ours, peer: work.peers[peer]}
 
         def run(case: BenchCase = case, functions: dict[str, Any] = functions) -> report.Row:
-            return report.make_row(case, time_in_turns(functions, options.seconds), None)
+            return measure(case, functions, options.seconds, None)
 
         verdicts.append(bars.judge(case, bar, run, book, options.runs, options.attempts))
         tqdm.write(verdicts[-1].line())

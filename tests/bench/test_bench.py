@@ -12,6 +12,7 @@ import torch
 
 from tests.bench import bars, machine, report
 from tests.bench.cases import BenchCase, all_cases, mixed_lengths, quick_cases, visible_pairs
+from tests.bench.neighbours import core_seconds
 from tests.bench.timing import MAX_ROUNDS, Sample, statistic_for, time_in_turns
 from tests.bench.torch_attention import gather_pages, rotate, sdpa, sdpa_packed, window_mask
 
@@ -119,6 +120,26 @@ def test_probe_output_and_limits() -> None:
     assert (best.fp32_gflops, best.read_gb_per_s, best.bf16_dot_gflops, best.amx_bf16_gflops) == (500, 60.5, 960, None)
 
 
+# --- neighbours
+
+
+def test_core_seconds_of_the_cores_we_may_use() -> None:
+    stat = """cpu  999 0 0 0 0 0 0 0 0 0
+cpu0 100 10 20 300 5 1 2 62 7 0
+cpu1 50 0 0 450 0 0 0 0 0 0
+cpu10 77 0 0 0 0 0 0 0 0 0
+intr 12345 0 0"""
+    assert core_seconds(stat, {0, 1}, ticks_per_second=100) == (2.45, 10.0)
+    assert core_seconds(stat, {1}, ticks_per_second=100) == (0.5, 5.0)
+
+
+@pytest.mark.parametrize("share, is_quiet", [(None, True), (0.1, True), (0.11, False)])
+def test_rows_beside_neighbours_are_marked(share: float | None, is_quiet: bool) -> None:
+    one = row(2, 100, neighbours=share)
+    assert report.is_quiet(one) is is_quiet
+    assert ("!" in report.line(one)) is not is_quiet
+
+
 # --- bars
 
 
@@ -127,9 +148,9 @@ def test_every_bar_has_cases_and_no_case_two_bars() -> None:
     assert set(bars.BARS) == {bar for bar in judged if bar is not None}
 
 
-def row(ratio: float, peer_ms: float, peer: str = "sdpa") -> report.Row:
+def row(ratio: float, peer_ms: float, peer: str = "sdpa", neighbours: float | None = 0.01) -> report.Row:
     samples = {"ours": sample(peer_ms / ratio), peer: sample(peer_ms)}
-    return report.make_row(PREFILL, samples, None)
+    return report.make_row(PREFILL, samples, None, neighbours)
 
 
 def judge(book: bars.QuietBook, *rows: report.Row, wanted: int = 2) -> bars.Verdict:
@@ -141,6 +162,11 @@ def test_only_quiet_runs_count(tmp_path: Path) -> None:
     book = bars.QuietBook(tmp_path / "quiet.json", "m")
     verdict = judge(book, row(1.2, 300), row(2.2, 100), row(1.0, 150), row(2.4, 110))
     assert (verdict.result, verdict.counted, verdict.runs, verdict.ratio) == ("pass", 2, 4, pytest.approx(2.3))
+
+
+def test_a_run_beside_busy_neighbours_never_counts(tmp_path: Path) -> None:
+    verdict = judge(bars.QuietBook(tmp_path / "quiet.json", "m"), row(3, 100, neighbours=0.4), row(3, 90, neighbours=1))
+    assert (verdict.result, verdict.counted, verdict.runs) == ("not quiet", 0, 2)
 
 
 def test_a_slow_case_misses(tmp_path: Path) -> None:
