@@ -109,9 +109,7 @@ def run_table(cases: list[BenchCase], options: argparse.Namespace, about: dict[s
     for note in notes:
         print(f"note: {note}")
     if noisy := [row for row in rows if not report.is_quiet(row)]:
-        print(
-            f"! {len(noisy)} of {len(rows)} cases: others used more than {TOLERABLE:.0%} of the cores; do not quote them"
-        )
+        print(f"! {len(noisy)} of {len(rows)} cases: others used over {TOLERABLE:.0%} of the cores: not to be quoted")
 
     about = {
         **about,
