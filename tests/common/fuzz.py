@@ -1,6 +1,6 @@
 """Hypothesis strategies over the whole argument space of each API, and a command that runs as many calls as one likes:
 
-    python tests/common/fuzz.py --api v3 10000 [--seed N]
+    python tests/common/fuzz.py [--api v3] [--seed N] 10000
 
 Only valid calls are drawn; wrong ones are in test_bad_input.py. Tensors are small: shapes, options and their
 interplay are what is searched.
@@ -191,34 +191,39 @@ def fuzz(api: str, calls: int, seed: int, before_each: Callable[[int], None] | N
     test()
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description="Fuzz flash_attn_with_kvcache against the float64 reference.")
-    parser.add_argument("calls", type=int, nargs="?", default=10000)
-    parser.add_argument("--api", choices=("v2", "v3"), required=True)
-    parser.add_argument("--seed", type=int, default=None, help="default: FLASH_ATTN_NPU_TEST_SEED or the clock")
-    options = parser.parse_args()
-    seed = options.seed
-    if seed is None:
-        seed = int(os.environ.get("FLASH_ATTN_NPU_TEST_SEED", time.time_ns() % 2**31))
-    backend.package(options.api)  # fail early when it is not installed
-    started = time.monotonic()
-    shown = started
-    print(f"fuzz {options.api}: {options.calls} calls, seed {seed} (repeat with --seed {seed})", flush=True)
+def fuzz_with_progress(api: str, calls: int, seed: int) -> bool:
+    """Prints progress, and the failing call if there is one."""
+    backend.package(api)  # fail early when it is not installed
+    started = shown = time.monotonic()
+    print(f"fuzz {api}: {calls} calls, seed {seed} (repeat with --api {api} --seed {seed})", flush=True)
 
     def progress(done: int) -> None:
         nonlocal shown
         now = time.monotonic()
         if now - shown >= 5:
             shown = now
-            print(f"  {done} of {options.calls} calls, {done / (now - started):.0f} per second", flush=True)
+            print(f"  {done} of {calls} calls, {done / (now - started):.0f} per second", flush=True)
 
     try:
-        fuzz(options.api, options.calls, seed, progress)
+        fuzz(api, calls, seed, progress)
     except AssertionError as error:
         print(f"FAILED with seed {seed}\n{error}", flush=True)
-        return 1
-    print(f"fuzz {options.api}: {options.calls} calls agree with the reference ({time.monotonic() - started:.0f} s)")
-    return 0
+        return False
+    print(f"fuzz {api}: {calls} calls agree with the reference ({time.monotonic() - started:.0f} s)", flush=True)
+    return True
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Fuzz flash_attn_with_kvcache against the float64 reference.")
+    parser.add_argument("calls", type=int, nargs="?", default=10000, help="of each API")
+    parser.add_argument("--api", choices=("v2", "v3"), action="append", help="default: both")
+    parser.add_argument("--seed", type=int, default=None, help="default: FLASH_ATTN_NPU_TEST_SEED or the clock")
+    options = parser.parse_args()
+    seed = options.seed
+    if seed is None:
+        seed = int(os.environ.get("FLASH_ATTN_NPU_TEST_SEED", time.time_ns() % 2**31))
+    results = [fuzz_with_progress(api, options.calls, seed) for api in options.api or ("v2", "v3")]
+    return 0 if all(results) else 1
 
 
 if __name__ == "__main__":
