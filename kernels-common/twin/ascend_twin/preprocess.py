@@ -112,6 +112,56 @@ def rewrite_core_specialisations(text: str) -> str:
     return special.sub(one, text)
 
 
+def _class_scopes(text: str, spots: list[int]) -> dict[int, int]:
+    """For each position that lies directly in a class: where the class's body begins."""
+    token = re.compile(r'"(?:\\.|[^"\\\n])*"|[{};]')
+    stack: list[tuple[bool, int]] = []
+    inside: dict[int, int] = {}
+    pending = iter(sorted(spots))
+    spot = next(pending, None)
+    last = 0
+    for m in token.finditer(text):
+        while spot is not None and spot < m.start():
+            if stack and stack[-1][0]:
+                inside[spot] = stack[-1][1]
+            spot = next(pending, None)
+        mark = m.group()
+        if mark == "{":
+            head = re.sub(r"^# .*$", "", text[last : m.start()], flags=re.M)
+            head = re.sub(r"template\s*<[^{}]*?>\s*(?=struct|class)", "", head)
+            stack.append((bool(re.search(r"^\s*(?:template\b.*)?(?:(?:public|private|protected)\s*:\s*)*(?:struct|class)\b(?!.*[()=])", head, re.S)), m.start()))
+        elif mark == "}" and stack:
+            stack.pop()
+        if mark in "{};":
+            last = m.end()
+    return inside
+
+
+def rewrite_member_specialisations(text: str) -> str:
+    """In-class `template <> struct X<args>`, which g++ refuses -> a partial specialisation over a defaulted dummy parameter."""
+    special = re.compile(r"template\s*<\s*>(\s*(?:struct|class)\s+)(\w+)(\s*<)([^{};]*?)>(\s*(?::[^{};]*)?\{)")
+    hits = list(special.finditer(text))
+    if not hits:
+        return text
+    inside = _class_scopes(text, [m.start() for m in hits])
+    edits: list[tuple[int, int, str]] = []
+    primaries: set[tuple[str, int]] = set()
+    for m in hits:
+        if m.start() not in inside:
+            continue
+        primaries.add((m.group(2), inside[m.start()]))
+        new = f"template <typename twin_dummy>{m.group(1)}{m.group(2)}{m.group(3)}{m.group(4)}, twin_dummy>{m.group(5)}"
+        edits.append((m.start(), m.end(), new))
+    for name, body in primaries:
+        primary = re.compile(r"template\s*<([^<>{};]+)>(\s*(?:struct|class)\s+" + name + r"\b(?!\s*<))")
+        m = primary.search(text, body)
+        if m:
+            edits.append((m.start(), m.end(), f"template <{m.group(1)}, typename twin_dummy = void>{m.group(2)}"))
+    for start, end, new in sorted(edits, reverse=True):
+        text = text[:start] + new + _keep_lines(text[start:end])[new.count("\n") :] + text[end:]
+    return text
+
+
 def transform(text: str) -> tuple[str, Kernels]:
     """C++ text and the kernels declared in it."""
     kernels = Kernels()
@@ -134,7 +184,7 @@ def transform(text: str) -> tuple[str, Kernels]:
     # A program's main() is called from Python; as a member of a shared library it needs another name.
     text = re.sub(r"\bint\s+main\s*\(", 'extern "C" __attribute__((visibility("default"))) int twin_main(', text)
     text = re.sub(r"__twin_(?:global|kind_\d|mix_\d_\d)__", "", text)
-    return rewrite_launches(rewrite_core_specialisations(text)), kernels
+    return rewrite_launches(rewrite_member_specialisations(rewrite_core_specialisations(text))), kernels
 
 
 def uses_cube(text: str, foreign: str) -> bool:

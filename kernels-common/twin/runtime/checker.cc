@@ -173,14 +173,15 @@ void CoreChecker::touch_block(std::vector<AccessEntry>& block, Pipe pipe, uint32
     block.push_back({static_cast<uint16_t>(me), touch, issued_[p], mask, place});
 }
 
-void CoreChecker::access(Pipe pipe, const Ref& ref, uint64_t bytes, Touch touch, Uninit uninit, const Loc& loc) {
-    if (bytes == 0) return;
+bool CoreChecker::access(Pipe pipe, const Ref& ref, uint64_t bytes, Touch touch, Uninit uninit, const Loc& loc) {
+    if (bytes == 0) return true;
+    bool initialised = true;
     BlockTable* table;
     uint64_t start = ref.address;
     uint64_t origin = 0;
     if (ref.memory == Memory::kGm) {
         GmRange* range = Device::get().find_gm(ref.address, bytes);
-        if (!range) return;
+        if (!range) return true;
         if (range->read_only) {
             if (touch != Touch::kRead)
                 core_.error("write_to_input", format("%s writes %s, which the caller registered as read-only", loc.api, range->name.c_str()), loc);
@@ -192,21 +193,23 @@ void CoreChecker::access(Pipe pipe, const Ref& ref, uint64_t bytes, Touch touch,
     } else {
         table = &core_.memory[static_cast<int>(ref.memory)].blocks;
     }
-    if (touch != Touch::kWrite && uninit == Uninit::kReport) {
+    if (touch != Touch::kWrite && uninit != Uninit::kCarry) {
         const uint8_t* valid = core_.resolve_valid(ref, bytes);
         if (valid) {
             const void* hole = std::memchr(valid, 0, bytes);
             if (hole) {
+                initialised = false;
                 const uint64_t offset = static_cast<const uint8_t*>(hole) - valid;
-                core_.error("uninitialised_read",
-                            format("%s reads %s byte %llu, which nothing has written%s", loc.api,
-                                   ref.memory == Memory::kGm ? Device::get().find_gm(ref.address, 1)->name.c_str() : name_of(ref.memory),
-                                   (unsigned long long)(start + offset), ref.memory == Memory::kL0C ? " (or it was computed from such bytes)" : ""),
-                            loc);
+                const std::string text =
+                    format("%s reads %s byte %llu, which nothing has written%s", loc.api,
+                           ref.memory == Memory::kGm ? Device::get().find_gm(ref.address, 1)->name.c_str() : name_of(ref.memory),
+                           (unsigned long long)(start + offset), " or which was computed from such bytes");
+                if (uninit == Uninit::kTaint) core_.warning("uninitialised_lanes", text, loc);
+                else core_.error("uninitialised_read", text, loc);
             }
         }
     }
-    if (!table) return;
+    if (!table) return initialised;
     if (last_loc_.file != loc.file || last_loc_.line != loc.line || last_loc_.api != loc.api) {
         last_loc_ = loc;
         last_place_ = place_of(loc);
@@ -220,6 +223,7 @@ void CoreChecker::access(Pipe pipe, const Ref& ref, uint64_t bytes, Touch touch,
                     origin + block * 32, loc, place);
         at = next;
     }
+    return initialised;
 }
 
 void CoreChecker::scalar_access(const Ref& ref, uint64_t bytes, bool write, const Loc& loc) {

@@ -60,8 +60,9 @@ class BlockTable {
     std::vector<std::vector<AccessEntry>> blocks_;
 };
 
-/// How a read treats bytes nobody has written.
-enum class Uninit : uint8_t { kReport, kCarry };
+/// What a read of bytes nobody has written is: an error; something the mover passes on; a warning, the result being as
+/// undefined as the operand (vector lanes that nobody looks at are common practice; an error follows if one gets out).
+enum class Uninit : uint8_t { kReport, kCarry, kTaint };
 
 class CoreChecker {
   public:
@@ -71,7 +72,8 @@ class CoreChecker {
     void begin(Pipe pipe);
     void begin(Pipe pipe, const Clock& at_issue);
     /// Declares an access of the running instruction: races and uninitialised reads are found here.
-    void access(Pipe pipe, const Ref&, uint64_t bytes, Touch, Uninit, const Loc&);
+    /// Returns false when some of the bytes were never written.
+    bool access(Pipe pipe, const Ref&, uint64_t bytes, Touch, Uninit, const Loc&);
     void scalar_access(const Ref&, uint64_t bytes, bool write, const Loc&);
 
     Clock release(Pipe pipe);                     // at SetFlag / CrossCoreSetFlag

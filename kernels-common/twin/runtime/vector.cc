@@ -391,6 +391,27 @@ void copy_lanes(const Plan& plan, const VectorArgs& a, uint8_t* dst, const uint8
 
 bool is_arithmetic_mixed(VecOp op) { return op == VecOp::kMulAddDst || op == VecOp::kAxpy || op == VecOp::kMulCast; }
 
+/// A result lane is as initialised as the operands it came from.
+void spread_validity(Core& c, const Plan& plan, const VectorArgs& a, uint32_t ds, uint32_t ss, bool reads_dst, bool clean) {
+    uint8_t* valid = c.memory[static_cast<int>(Memory::kUb)].valid.data();
+    if (clean) {
+        for_runs(plan, ds, a.dst_stride, [&](uint64_t offset, uint64_t length) { std::memset(valid + a.dst.address + offset, 1, length); });
+        return;
+    }
+    const auto lane_at = [&](const Ref& ref, uint32_t size, const Stride& stride, uint32_t r, uint32_t lane) {
+        return valid + ref.address + (uint64_t(r) * stride.repeat + uint64_t(lane / (32 / size)) * stride.block) * 32 + lane % (32 / size) * size;
+    };
+    const auto whole = [](const uint8_t* v, uint32_t size) { return std::memchr(v, 0, size) == nullptr; };
+    for (uint32_t r = 0; r < plan.repeats; ++r)
+        for (uint32_t lane = 0; lane < plan.lanes; ++lane) {
+            if (!plan.of(r).on(lane)) continue;
+            uint8_t* dst = lane_at(a.dst, ds, a.dst_stride, r, lane);
+            const bool good = (a.sources < 1 || whole(lane_at(a.src0, ss, a.src0_stride, r, lane), ss)) &&
+                              (a.sources < 2 || whole(lane_at(a.src1, ss, a.src1_stride, r, lane), ss)) && (!reads_dst || whole(dst, ds));
+            std::memset(dst, good, ds);
+        }
+}
+
 /// Repeats whose two source blocks, or a source and the destination, meet in a UB bank group (see costs.def).
 uint32_t conflicts(const Plan& plan, const VectorArgs& a) {
     if (a.sources < 2) return 0;
@@ -542,14 +563,16 @@ void vector(const VectorArgs& a, const Loc& loc) {
         const uint8_t* s1 = a.sources > 1 ? c.resolve(a.src1, bytes(ss, a.src1_stride), "second source", at) : nullptr;
         if (!dst || (a.sources > 0 && !s0) || (a.sources > 1 && !s1)) return;
         if (c.checker) {
+            bool clean = true;
             const auto declare = [&](const Ref& ref, uint32_t size, const Stride& stride, Touch touch) {
-                if (size == 0) return c.checker->access(Pipe::kV, ref, bytes(0, stride), touch, Uninit::kReport, at);
+                if (size == 0) {
+                    clean &= c.checker->access(Pipe::kV, ref, bytes(0, stride), touch, Uninit::kTaint, at);
+                    return;
+                }
                 for_runs(plan, size, stride, [&](uint64_t offset, uint64_t length) {
                     Ref part = ref;
                     part.address += offset;
-                    c.checker->access(Pipe::kV, part, length, touch, Uninit::kReport, at);
-                    if (touch == Touch::kWrite)
-                        if (uint8_t* valid = c.resolve_valid(part, length)) std::memset(valid, 1, length);
+                    clean &= c.checker->access(Pipe::kV, part, length, touch, Uninit::kTaint, at);
                 });
             };
             const bool reads_dst = a.op == VecOp::kMulAddDst || a.op == VecOp::kFusedMulAdd || a.op == VecOp::kFusedMulAddRelu || a.op == VecOp::kAxpy;
@@ -557,6 +580,7 @@ void vector(const VectorArgs& a, const Loc& loc) {
             if (a.sources > 1) declare(a.src1, ss, a.src1_stride, Touch::kRead);
             if (reads_dst) declare(a.dst, ds, a.dst_stride, Touch::kRead);
             declare(a.dst, ds, a.dst_stride, Touch::kWrite);
+            if (!int4) spread_validity(c, plan, a, ds, ss, reads_dst, clean);
             if (int4) {
                 const uint64_t n = bytes(0, a.dst_stride);
                 if (uint8_t* valid = a.dst_type == DType::kInt4 ? c.resolve_valid(a.dst, n) : nullptr) std::memset(valid, 1, n);

@@ -13,6 +13,7 @@ class Operands {
   public:
     Operands(Core& core, const Loc& loc) : core_(core), loc_(loc) {}
 
+    /// A read of undefined bytes taints what is written until fresh().
     const uint8_t* read(const Ref& base, uint64_t offset, uint64_t bytes, const char* role) {
         return touch(base, offset, bytes, role, Touch::kRead);
     }
@@ -21,9 +22,16 @@ class Operands {
         if (p && core_.checker) {
             Ref part = base;
             part.address += offset;
-            if (uint8_t* valid = core_.resolve_valid(part, bytes)) std::memset(valid, 1, bytes);
+            if (uint8_t* valid = core_.resolve_valid(part, bytes)) std::memset(valid, !tainted_, bytes);
         }
         return p;
+    }
+    void fresh(bool tainted = false) { tainted_ = tainted; }
+    bool is_valid(const Ref& base, uint64_t offset, uint64_t bytes) const {
+        Ref part = base;
+        part.address += offset;
+        const uint8_t* valid = core_.checker ? core_.resolve_valid(part, bytes) : nullptr;
+        return !valid || !std::memchr(valid, 0, bytes);
     }
     void error(const char* kind, const std::string& text) { core_.error(kind, std::string(loc_.api) + ": " + text, loc_); }
 
@@ -34,12 +42,13 @@ class Operands {
         if (core_.checker) {
             Ref part = base;
             part.address += offset;
-            core_.checker->access(Pipe::kV, part, bytes, kind, Uninit::kReport, loc_);
+            if (!core_.checker->access(Pipe::kV, part, bytes, kind, Uninit::kTaint, loc_)) tainted_ = true;
         }
         return p + offset;
     }
     Core& core_;
     const Loc& loc_;
+    bool tainted_ = false;
 };
 
 template <typename T>
@@ -83,7 +92,15 @@ template <typename T>
 struct Lane {
     uint32_t index;
     T value;
+    bool valid;
 };
+
+template <typename T>
+bool tainted(const std::vector<Lane<T>>& lanes) {
+    for (const auto& lane : lanes)
+        if (!lane.valid) return true;
+    return false;
+}
 
 /// Enabled lanes of one repeat, declared to the checker run by run.
 template <typename T>
@@ -99,7 +116,10 @@ bool gather_lanes(Operands& ops, const Plan& plan, const VectorArgs& a, uint32_t
     Core& core = current();
     const uint8_t* src = core.memory[static_cast<int>(Memory::kUb)].data.data() + a.src0.address;
     for (uint32_t lane = 0; lane < plan.lanes; ++lane)
-        if (one.mask.on(lane)) out.push_back({lane, get<T>(src + lane_offset(lane, repeat, sizeof(T), a.src0_stride))});
+        if (one.mask.on(lane)) {
+            const uint64_t at = lane_offset(lane, repeat, sizeof(T), a.src0_stride);
+            out.push_back({lane, get<T>(src + at), ops.is_valid(a.src0, at, sizeof(T))});
+        }
     return true;
 }
 
@@ -128,6 +148,7 @@ void reduce(Operands& ops, const Plan& plan, const VectorArgs& a, bool saturate)
     for (uint32_t r = 0; r < plan.repeats; ++r) {
         if (!gather_lanes<T>(ops, plan, a, r, lanes)) return;
         if (lanes.empty()) continue;
+        ops.fresh(tainted(lanes));
         const bool max = a.op == VecOp::kBlockMax || a.op == VecOp::kWholeMax;
         switch (a.op) {
             case VecOp::kBlockSum:
@@ -138,6 +159,7 @@ void reduce(Operands& ops, const Plan& plan, const VectorArgs& a, bool saturate)
                     for (const auto& lane : lanes)
                         if (lane.index / per_block == b) part.push_back(lane);
                     if (part.empty()) continue;
+                    ops.fresh(tainted(part));
                     const uint64_t at = (uint64_t(r) * a.dst_stride.repeat * 8 + b) * sizeof(T);
                     if (a.op == VecOp::kBlockSum) {
                         std::vector<T> full(per_block, T(0));
@@ -153,6 +175,7 @@ void reduce(Operands& ops, const Plan& plan, const VectorArgs& a, bool saturate)
                 for (size_t i = 0; i < lanes.size(); ++i) {
                     const uint32_t pair = lanes[i].index / 2;
                     const bool both = i + 1 < lanes.size() && lanes[i + 1].index / 2 == pair;
+                    ops.fresh(!lanes[i].valid || (both && !lanes[i + 1].valid));
                     store(ops, a.dst, uint64_t(r) * a.dst_stride.repeat * 128 + pair * sizeof(T),
                           add(lanes[i].value, both ? lanes[i + 1].value : T(0), saturate));
                     if (both) ++i;
@@ -270,6 +293,7 @@ void compare(Core& core, Operands& ops, Plan plan, const VectorArgs& a) {
     T scalar;
     std::memcpy(&scalar, &a.scalar, sizeof(T));
     for (uint32_t r = 0; r < plan.repeats; ++r) {
+        ops.fresh();
         uint8_t bits[16] = {};
         for (uint32_t b = 0; b < 8; ++b) {
             const uint32_t per_block = 32 / sizeof(T);
@@ -313,6 +337,8 @@ void select(Core& core, Operands& ops, const Plan& plan, const VectorArgs& a) {
             const uint8_t* x = ops.read(a.src0, lane_offset(lane, r, sizeof(T), a.src0_stride), sizeof(T), "source");
             const uint8_t* y = a.op == VecOp::kSelect ? ops.read(a.src1, lane_offset(lane, r, sizeof(T), a.src1_stride), sizeof(T), "second source") : nullptr;
             if (!x || (a.op == VecOp::kSelect && !y)) return;
+            ops.fresh(first ? !ops.is_valid(a.src0, lane_offset(lane, r, sizeof(T), a.src0_stride), sizeof(T))
+                            : y && !ops.is_valid(a.src1, lane_offset(lane, r, sizeof(T), a.src1_stride), sizeof(T)));
             store(ops, a.dst, lane_offset(lane, r, sizeof(T), a.dst_stride), first ? get<T>(x) : y ? get<T>(y) : scalar);
         }
 }
@@ -326,6 +352,7 @@ void brcb(Operands& ops, const VectorArgs& a) {
         uint8_t values[32];
         std::memcpy(values, src, 8 * size);
         for (uint32_t j = 0; j < 8; ++j) {
+            ops.fresh(!ops.is_valid(a.src0, (uint64_t(r) * 8 + j) * size, size));
             uint8_t* dst = ops.write(a.dst, (uint64_t(r) * a.dst_stride.repeat + uint64_t(j) * block) * 32, 32, "destination");
             if (!dst) return;
             for (uint32_t i = 0; i < 32; i += size) std::memcpy(dst + i, values + j * size, size);
@@ -338,6 +365,7 @@ void gather(Operands& ops, const Plan& plan, const VectorArgs& a) {
     for (uint32_t r = 0; r < plan.repeats; ++r)
         for (uint32_t lane = 0; lane < plan.lanes; ++lane) {
             if (!plan.of(r).on(lane)) continue;
+            ops.fresh();
             const uint8_t* offset = ops.read(a.src1, (uint64_t(r) * plan.lanes + lane) * 4, 4, "offsets");
             if (!offset) return;
             const uint64_t at = uint64_t(a.extra[0]) + get<uint32_t>(offset);
@@ -386,6 +414,7 @@ void gather_mask(Operands& ops, const VectorArgs& a) {
                 }
             }
             if (!keep) continue;
+            ops.fresh();
             const uint32_t per_block = 32 / size;
             const uint64_t at = (uint64_t(r) * a.src0_stride.repeat + uint64_t(e / per_block) * a.src0_stride.block) * 32 + e % per_block * size;
             const uint8_t* src = ops.read(a.src0, at, size, "source");

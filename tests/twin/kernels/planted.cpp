@@ -292,6 +292,25 @@ AIV_KERNEL(read_of_nothing)
     if (!bad) Duplicate(a, 1.0f, static_cast<int32_t>(N));
     PipeBarrier<PIPE_V>();
     Adds(b, a, 1.0f, N);
+    Sync<HardEvent::V_MTE3>();
+    DataCopy(gout, b, N);
+END_KERNEL
+
+AIV_KERNEL(garbage_that_stays_inside)  // undefined lanes that no result depends on
+    Duplicate(a, 1.0f, static_cast<int32_t>(64));
+    PipeBarrier<PIPE_V>();
+    Adds(b, a, 1.0f, bad ? 128 : 64);
+    Sync<HardEvent::V_MTE3>();
+    DataCopy(gout, b, 64);
+END_KERNEL
+
+AIV_KERNEL(garbage_through_a_reduction)
+    Duplicate(a, 1.0f, static_cast<int32_t>(bad ? 120 : 128));
+    PipeBarrier<PIPE_V>();
+    uint64_t mask = 64;
+    BlockReduceMax<float>(b, a, 2, static_cast<int32_t>(mask), 1, 1, 8);
+    Sync<HardEvent::V_MTE3>();
+    DataCopy(gout, b, 16);
 END_KERNEL
 
 AIV_KERNEL(read_of_padding)  // 10 elements arrive, 16 are used
@@ -300,6 +319,8 @@ AIV_KERNEL(read_of_padding)  // 10 elements arrive, 16 are used
     DataCopyPad(a, gin, p, pad);
     Sync<HardEvent::MTE2_V>();
     Adds(b, a, 1.0f, 16);
+    Sync<HardEvent::V_MTE3>();
+    DataCopy(gout, b, 16);
 END_KERNEL
 
 AIV_KERNEL(store_of_nothing)
@@ -318,6 +339,8 @@ AIV_KERNEL(read_of_unwritten_output)
     DataCopy(b, gout, N);
     Sync<HardEvent::MTE2_V>();
     Adds(c, b, 1.0f, N);
+    Sync<HardEvent::V_MTE3>();
+    DataCopy(gout[N], c, N);
 END_KERNEL
 
 // ---------------------------------------------------------------------------------------------- parameters

@@ -12,9 +12,19 @@ void TwinRuns(const Dst& dst, const Src& src, twin::DType type, const DataCopyPa
     a.dst = dst.Twin();
     a.src = src.Twin();
     a.runs = p.blockCount;
-    a.length = uint64_t(p.blockLen) * 32;
-    a.src_stride = (uint64_t(p.blockLen) + p.srcGap) * 32;
-    a.dst_stride = (uint64_t(p.blockLen) + p.dstGap) * 32;
+    if (a.dst.memory == twin::Memory::kBt) {  // blocks of 64 bytes, source gap in 32
+        a.length = uint64_t(p.blockLen) * 64;
+        a.src_stride = a.length + uint64_t(p.srcGap) * 32;
+        a.dst_stride = a.length + uint64_t(p.dstGap) * 64;
+    } else if (a.dst.memory == twin::Memory::kFb) {  // blocks of 128 bytes, gaps from head to head
+        a.length = uint64_t(p.blockLen) * 128;
+        a.src_stride = uint64_t(p.srcGap) * 32;
+        a.dst_stride = uint64_t(p.dstGap) * 128;
+    } else {
+        a.length = uint64_t(p.blockLen) * 32;
+        a.src_stride = (uint64_t(p.blockLen) + p.srcGap) * 32;
+        a.dst_stride = (uint64_t(p.blockLen) + p.dstGap) * 32;
+    }
     twin::copy(a, at.as("DataCopy"));
 }
 template <typename Dst, typename Src>
@@ -57,9 +67,9 @@ void DataCopy(const LocalTensor<T>& dst, const LocalTensor<U>& src, const DataCo
     a.dst = dst.Twin();
     a.src = src.Twin();
     a.runs = p.blockCount;
-    a.length = uint64_t(p.blockLen) * 32;
-    a.src_stride = (uint64_t(p.blockLen) + p.srcGap) * 32;
-    a.dst_stride = (uint64_t(p.blockLen) * 2 + p.dstGap) * 32;
+    a.length = uint64_t(p.blockLen) * 64;
+    a.src_stride = a.length + uint64_t(p.srcGap) * 32;
+    a.dst_stride = a.length * 2 + uint64_t(p.dstGap) * 64;
     a.pad_value = 1;  // widen
     twin::copy(a, at.as("DataCopy"));
 }

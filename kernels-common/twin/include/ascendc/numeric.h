@@ -57,7 +57,10 @@ constexpr bool SupportType() {
 }
 
 template <typename T>
-struct TwinTypeOf;
+struct TwinTypeOf {  // a type without operations, such as a host-side half
+    static constexpr twin::DType value = twin::DType::kVoid;
+    static constexpr uint32_t bits = sizeof(T) * 8;
+};
 #define TWIN_TYPE(T, D, B)                                  \
     template <>                                             \
     struct TwinTypeOf<T> {                                  \
