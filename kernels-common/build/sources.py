@@ -22,7 +22,7 @@ KIND_FLAGS = {
     "debug": ("-O1", "-g", "-D_GLIBCXX_ASSERTIONS"),
     "sanitize": (
         "-O1",
-        "-g",
+        "-g1",  # line numbers for the reports; a full -g adds a third to the compile
         "-fno-omit-frame-pointer",
         "-fsanitize=address,undefined",
         "-fno-sanitize-recover=undefined",
