@@ -41,7 +41,7 @@ class Result:
     v_cache: Tensor
     k_exact: Tensor  # float64, shape of k_cache: the rotated keys without rounding (only where k_tol > 0)
     k_tol: Tensor  # float64, shape of k_cache: allowed |difference| from k_exact; 0 means bit-identical to k_cache
-    max_logit: float  # largest finite |logit|: scales the tolerance of the LSE
+    max_logit: float  # largest |logit|, or |scale| * sum_f |q_f k_f| before cancellation and softcap: scales tolerances
     # norm = |scale| * sqrt(sum_f (q_f k_f)^2): relative errors eps of the products of a logit move it by eps * norm.
     max_product_norm: float
     product_spread: Tensor  # shape of out: sum_j p_j norm_j (|v_j| + |out|), what they do to out at most
@@ -265,14 +265,17 @@ def attention_with_kvcache(api: str, kwargs: dict[str, Any], precision: Precisio
         value_factor = torch.ones(hk, dtype=torch.float64) if descale[2] is None else descale[2]
 
         heads_q, heads_k = heads_first(query), heads_first(keys, group)
-        norms = torch.sqrt(heads_q.square() @ heads_k.square().transpose(1, 2)) * abs(scale)
+        factor = scale * score_factor.repeat_interleave(group).view(-1, 1, 1)
+        norms = torch.sqrt(heads_q.square() @ heads_k.square().transpose(1, 2)) * factor.abs()
+        terms = heads_q.abs() @ heads_k.abs().transpose(1, 2) * factor.abs()
         max_product_norm = max(max_product_norm, float((norms * visible).max()))
+        max_logit = max(max_logit, float((terms * visible).max()))
         o, l, top, o_spread = _attend(
             heads_q,
             heads_k,
             heads_first(values, group),
             None if query_v is None else heads_first(query_v),
-            scale * score_factor.repeat_interleave(group).view(-1, 1, 1),
+            factor,
             value_factor.repeat_interleave(group).view(-1, 1, 1),
             softcap,
             bias,

@@ -1,0 +1,30 @@
+"""flash_attn_npu_v2 on unusual memory: shared, expanded, fused and very large caches."""
+
+import pytest
+
+from tests.common import memory
+
+
+def test_expanded_inputs() -> None:
+    memory.expanded_inputs("v2")
+
+
+def test_sequences_share_a_cache_row() -> None:
+    memory.sequences_share_a_cache_row("v2")
+
+
+@pytest.mark.parametrize("keys_outside", [True, False])
+def test_fused_pages(keys_outside: bool) -> None:
+    memory.fused_pages("v2", keys_outside)
+
+
+def test_heads_outside_the_page() -> None:
+    memory.heads_outside_the_page("v2")
+
+
+def test_pages_beyond_two_to_31_elements() -> None:
+    memory.pages_beyond_two_to_31_elements("v2")
+
+
+def test_rows_beyond_two_to_31_elements() -> None:
+    memory.rows_beyond_two_to_31_elements("v2")
