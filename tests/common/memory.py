@@ -40,7 +40,7 @@ def sequences_share_a_cache_row(api: str) -> None:
 
 
 def fused_pages(api: str, keys_outside: bool) -> None:
-    """k and v of all pages in one tensor: (2, pages, page, heads, d), or (pages, 2, page, heads, d) as servers have it."""
+    """k and v of all pages in one tensor: (2, pages, page, heads, d), or (pages, 2, page, heads, d)."""
     page = 256 if api == "v2" else 16
     case = Case(api, SEED, page_size=page, capacity=2 * page, cache_seqlens=(page - 1, 3), seqlen_new=3, seqlen_q=3)
     plain = arguments(case)

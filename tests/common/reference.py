@@ -268,6 +268,8 @@ def attention_with_kvcache(api: str, kwargs: dict[str, Any], precision: Precisio
         factor = scale * score_factor.repeat_interleave(group).view(-1, 1, 1)
         norms = torch.sqrt(heads_q.square() @ heads_k.square().transpose(1, 2)) * factor.abs()
         terms = heads_q.abs() @ heads_k.abs().transpose(1, 2) * factor.abs()
+        if query_v is not None:
+            terms += heads_first(query_v).abs() @ heads_first(values, group).abs().transpose(1, 2) * factor.abs()
         max_product_norm = max(max_product_norm, float((norms * visible).max()))
         max_logit = max(max_logit, float((terms * visible).max()))
         o, l, top, o_spread = _attend(
