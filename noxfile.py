@@ -185,9 +185,7 @@ def demo(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def fuzz(session: nox.Session) -> None:
     """Random calls over the whole argument space of each API. -- NUMBER_OF_CALLS; prints seed and failing call."""
-    install_for_scripts(session)
-    for version in VERSIONS:
-        python(session, "tests/common/fuzz.py", "--api", version, *session.posargs)
+    run_script(session, "tests/common/fuzz.py")
 
 
 @nox.session(venv_backend="none")
