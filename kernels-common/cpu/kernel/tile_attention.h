@@ -55,8 +55,9 @@ public:
 
     static void attend(const Problem& p, const Plan& plan, const Partials& partials, const WorkItem& item,
                        void* scratch) {
-        const typename Engine::Session session;
+        Engine::begin();
         TileAttention(p, plan, item, scratch).run(partials);
+        Engine::end();
     }
 
 private:

@@ -24,10 +24,6 @@ struct EngineAmx {
     using Key = uint32_t;
     using Value = uint32_t;
     using Probability = uint32_t;
-    struct Session {
-        Session() { Tiles::configure(); }
-        ~Session() { Tiles::release(); }
-    };
 
     static constexpr int32_t kParts = kType == DType::kFloat16 ? 2 : 1;
     static constexpr int32_t kWidth = Simd::kWidth;
@@ -49,6 +45,10 @@ struct EngineAmx {
     static size_t key_size(int32_t features) { return size_t{kChunkKeys / kWidth} * feature_blocks(features) * kBlock; }
     static size_t value_size(int32_t features) { return size_t{2 * kKeyBlocks} * feature_blocks(features) * kBlock; }
     static size_t probability_size() { return size_t{kKeyBlocks} * kVectors * kBlock; }
+
+    // Around all other calls of a thread.
+    FA_HOST_DEVICE static void begin() { Tiles::configure(); }
+    FA_HOST_DEVICE static void end() { Tiles::release(); }
 
     // rows: [vectors * kWidth][stride], zero beyond `features`. q: blocks [features / 32][vector].
     static void pack_queries(Query* q, const float* rows, int32_t stride, int32_t vectors, int32_t features) {

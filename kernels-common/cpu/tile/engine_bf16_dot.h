@@ -20,9 +20,6 @@ struct EngineBf16Dot {
     using Key = uint32_t;
     using Value = uint32_t;
     using Probability = uint32_t;
-    struct Session {
-        Session() {}
-    };
 
     static constexpr int32_t kWidth = Simd::kWidth;
     static constexpr int32_t kBlock = 8;
@@ -41,6 +38,10 @@ struct EngineBf16Dot {
     static size_t key_size(int32_t features) { return size_t{kChunkKeys} * key_stride(features); }
     static size_t value_size(int32_t features) { return size_t{kChunkKeys} / 2 * round_up(features, kPanel); }
     static size_t probability_size() { return size_t{kChunkKeys} / 2 * kRows; }
+
+    // Around all other calls of a thread.
+    FA_HOST_DEVICE static void begin() {}
+    FA_HOST_DEVICE static void end() {}
 
     // rows: [vectors * kWidth][stride], zero beyond `features`. q: [pair of features][kRows].
     static void pack_queries(Query* q, const float* rows, int32_t stride, int32_t vectors, int32_t features) {

@@ -20,9 +20,6 @@ struct EngineFma {
     using Key = float;
     using Value = float;
     using Probability = float;
-    struct Session {
-        Session() {}
-    };
 
     static constexpr int32_t kWidth = Simd::kWidth;
     static constexpr int32_t kBlock = Simd::kRegisters == 32 ? 8 : 4;  // times kVectors: accumulators of the micro kernel
@@ -43,6 +40,10 @@ struct EngineFma {
     static size_t key_size(int32_t features) { return size_t{kChunkKeys} * key_stride(features); }
     static size_t value_size(int32_t features) { return size_t{kChunkKeys} * round_up(features, kPanel); }
     static size_t probability_size() { return size_t{kChunkKeys} * kRows; }
+
+    // Around all other calls of a thread.
+    FA_HOST_DEVICE static void begin() {}
+    FA_HOST_DEVICE static void end() {}
 
     // rows: [vectors * kWidth][stride], zero beyond `features`.
     static void pack_queries(Query* q, const float* rows, int32_t stride, int32_t vectors, int32_t features) {
