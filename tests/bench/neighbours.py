@@ -27,6 +27,12 @@ class Neighbours:
         if total > 0:
             self.share = min(1.0, max(0.0, (busy - own) / total))
 
+    def warning(self) -> str:
+        """A line to print beside the figures, empty if they can be trusted."""
+        if self.share is None or self.share <= TOLERABLE:
+            return ""
+        return f"! others used {self.share:.0%} of the cores meanwhile: times and ratios are not to be quoted\n"
+
     @staticmethod
     def _now() -> tuple[float, float, float] | None:
         if not PROC_STAT.exists():

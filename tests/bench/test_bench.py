@@ -12,7 +12,7 @@ import torch
 
 from tests.bench import bars, machine, report
 from tests.bench.cases import BenchCase, all_cases, mixed_lengths, quick_cases, visible_pairs
-from tests.bench.neighbours import core_seconds
+from tests.bench.neighbours import Neighbours, core_seconds
 from tests.bench.timing import MAX_ROUNDS, Sample, statistic_for, time_in_turns
 from tests.bench.torch_attention import gather_pages, rotate, sdpa, sdpa_packed, window_mask
 
@@ -138,6 +138,13 @@ def test_rows_beside_neighbours_are_marked(share: float | None, is_quiet: bool) 
     one = row(2, 100, neighbours=share)
     assert report.is_quiet(one) is is_quiet
     assert ("!" in report.line(one)) is not is_quiet
+
+
+@pytest.mark.parametrize("share, warned", [(None, False), (0.1, False), (0.5, True)])
+def test_the_warning_about_neighbours(share: float | None, warned: bool) -> None:
+    neighbours = Neighbours()
+    neighbours.share = share
+    assert ("50%" in neighbours.warning()) is warned
 
 
 # --- bars

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[0] = str(ROOT)  # in place of this directory, whose modules are imported as tests.compare.*
 
 from tests.bench.machine import cpu_name  # noqa: E402
+from tests.bench.neighbours import Neighbours  # noqa: E402
 from tests.common.seed import SEED  # noqa: E402
 from tests.compare import report  # noqa: E402
 from tests.compare.cases import quick_cases, shared_cases  # noqa: E402
@@ -39,14 +40,16 @@ def main() -> int:
     print(", ".join(f"{name} {value}" for name, value in about.items()))
     print(report.HEADER)
     rows, failures = [], []
-    progress = tqdm((quick_cases() if options.quick else shared_cases()).items(), disable=None, leave=False)
-    for name, case in progress:
-        try:
-            rows.append(compare(name, case, seconds))
-            progress.write(report.line(rows[-1]))
-        except AssertionError as error:
-            failures.append(f"{name}: {error}\n{case.snippet()}")
-            progress.write(f"{name}: FAILED")
+    with Neighbours() as neighbours:
+        progress = tqdm((quick_cases() if options.quick else shared_cases()).items(), disable=None, leave=False)
+        for name, case in progress:
+            try:
+                rows.append(compare(name, case, seconds))
+                progress.write(report.line(rows[-1]))
+            except AssertionError as error:
+                failures.append(f"{name}: {error}\n{case.snippet()}")
+                progress.write(f"{name}: FAILED")
+    print(neighbours.warning(), end="")
     print("times: medians, or * minima where a median would measure the neighbours; formula: PyTorch, same dtype")
 
     report.write_json(options.out / "compare.json", rows, {**about, "failures": failures})

@@ -28,6 +28,7 @@ from tqdm import tqdm
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[0] = str(ROOT)  # in place of this directory, whose modules are imported as tests.demo.*
 
+from tests.bench.neighbours import Neighbours  # noqa: E402
 from tests.demo.attention_layer import StepInputs, attention_step, plan_step, rotary_tables  # noqa: E402
 from tests.demo.checker import StepChecker  # noqa: E402
 from tests.demo.paged_cache import PagedKVCache  # noqa: E402
@@ -69,8 +70,10 @@ def main() -> int:
         f"seed {options.seed}"
     )
     server = Server(cache, requests, options)
-    server.serve()
+    with Neighbours() as neighbours:
+        server.serve()
     server.report()
+    print(neighbours.warning(), end="")
     return 0
 
 
