@@ -122,6 +122,10 @@ void* local_pointer(Memory which, uint64_t offset) {
     return local.data.empty() ? nullptr : local.data.data() + offset;
 }
 
+uint64_t ub_offset(uint64_t host_address) {
+    return host_address - reinterpret_cast<uint64_t>(local_pointer(Memory::kUb, 0));
+}
+
 void* scalar_access(const Ref& ref, uint32_t bytes, bool write, const Loc& loc) {
     Core& core = current();
     if (core.recorder) core.recorder->scalar(loc);

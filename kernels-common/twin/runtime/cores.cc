@@ -1,6 +1,8 @@
 // Launch: blocks dealt to AI cores, every AIC and AIV a fiber, waits that switch fibers, deadlock, end-of-kernel checks.
 #include "cores.h"
 
+#include "traps.h"
+
 #include <sys/mman.h>
 #include <ucontext.h>
 
@@ -292,6 +294,7 @@ void kernel_task_type(int value, const Loc&) {
 
 void launch_entry(KernelEntry& entry, const KernelCall& call, uint64_t blocks) {
     Device& device = Device::get();
+    DivisionTraps traps;
     int kind = device.options.kernel_kind >= 0 ? device.options.kernel_kind : entry.kind >= 0 ? entry.kind : 5;
     for (int attempt = 0; attempt < 2; ++attempt) {
         device.reset_gm_races();

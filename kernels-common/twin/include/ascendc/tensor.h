@@ -127,7 +127,7 @@ class GlobalTensor {
     void SetValue(const uint64_t index, T value, const twin::At& at = twin::At::here()) {
         *static_cast<T*>(twin::scalar_access(Twin(index), sizeof(T), true, at.as("GlobalTensor::SetValue"))) = value;
     }
-    __gm__ T* GetPhyAddr() const { return pointer_; }
+    const __gm__ T* GetPhyAddr() const { return pointer_; }
     __gm__ T* GetPhyAddr(const uint64_t offset) const { return (*this)[offset].pointer_; }
     uint64_t GetSize() const { return size_; }
     template <CacheRwMode rwMode = CacheRwMode::RW>

@@ -659,4 +659,16 @@ void TransDataTo5HD(const LocalTensor<T> (&dstList)[NCHW_CONV_ADDR_LIST_SIZE],
     twin::vnchwconv(a, at.as("TransDataTo5HD"));
 }
 
+/// The same with addresses from GetPhyAddr.
+template <typename T>
+void TransDataTo5HD(uint64_t dstList[NCHW_CONV_ADDR_LIST_SIZE], uint64_t srcList[NCHW_CONV_ADDR_LIST_SIZE],
+                    const TransDataTo5HDParams& p, const twin::At& at = twin::At::here()) {
+    LocalTensor<T> dst[NCHW_CONV_ADDR_LIST_SIZE], src[NCHW_CONV_ADDR_LIST_SIZE];
+    for (int i = 0; i < NCHW_CONV_ADDR_LIST_SIZE; ++i) {
+        dst[i] = LocalTensor<T>(TPosition::VECCALC, static_cast<uint32_t>(twin::ub_offset(dstList[i])), 32 / sizeof(T));
+        src[i] = LocalTensor<T>(TPosition::VECCALC, static_cast<uint32_t>(twin::ub_offset(srcList[i])), 32 / sizeof(T));
+    }
+    TransDataTo5HD<T>(dst, src, p, at);
+}
+
 }  // namespace AscendC

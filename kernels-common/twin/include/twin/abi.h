@@ -191,6 +191,8 @@ void release_event(Pipe src, Pipe dst, int32_t id, const Loc&);
 void* scalar_access(const Ref&, uint32_t bytes, bool write, const Loc&);
 /// Host address of a local memory of the running core (GetPhyAddr); not checked.
 void* local_pointer(Memory, uint64_t offset);
+/// The reverse for UB: byte offset of a host address.
+uint64_t ub_offset(uint64_t host_address);
 
 void set_mask_mode(bool counter, const Loc&);
 void set_mask(uint64_t high, uint64_t low, const Loc&);
