@@ -133,7 +133,8 @@ void check_exp2(double tolerance) {
         S::store(y, S::exp2<kDegree>(S::load(x)));
         for (int i = 0; i < kWidth; ++i) {
             const double want = std::exp2(double{x[i]});
-            if (!(std::fabs(y[i] / want - 1) < tolerance)) fail("exp2 of degree " + std::to_string(kDegree), x[i], y[i], want);
+            if (!(std::fabs(y[i] / want - 1) < tolerance))
+                fail("exp2 of degree " + std::to_string(kDegree), x[i], y[i], want);
         }
     }
     for (float t : {-kInf, -1e30f, -2000.0f, -200.0f}) {
@@ -150,7 +151,8 @@ void check_exp2(double tolerance) {
 
 void check_tanh() {
     std::vector<float> inputs = {0.0f, -0.0f, 1e-30f, -1e-30f, 20.0f, -20.0f, 1e30f, -1e30f, kInf, -kInf, kNan};
-    for (double x = 1e-6; x < 12; x *= 1.0001) inputs.insert(inputs.end(), {static_cast<float>(x), static_cast<float>(-x)});
+    for (double x = 1e-6; x < 12; x *= 1.0001)
+        inputs.insert(inputs.end(), {static_cast<float>(x), static_cast<float>(-x)});
     while (inputs.size() % kWidth) inputs.push_back(1.0f);
     for (size_t x = 0; x < inputs.size(); x += kWidth) {
         float y[kWidth];
@@ -265,7 +267,9 @@ int main() {
     for (int round = 0; round < 2000; ++round) {
         Vectors v;
         // Few distinct values, so that equal lanes, all-less and none-less vectors all occur.
-        const auto number = [&] { return static_cast<float>(static_cast<int>(random() % 9) - 4) * (round % 3 ? 1.0f : 1.3f); };
+        const auto number = [&] {
+            return static_cast<float>(static_cast<int>(random() % 9) - 4) * (round % 3 ? 1.0f : 1.3f);
+        };
         for (int l = 0; l < kWidth; ++l) {
             v.a[l] = number(), v.c[l] = number(), v.d[l] = number();
             v.b[l] = number() + (round % 5 == 0 ? 10.0f : round % 5 == 1 ? -10.0f : 0.125f * (round % 2));

@@ -82,12 +82,12 @@ private:
         float l[kRows];              // sum of P
         float slope[kRows];          // ALiBi
         float position[kRows];
-        int32_t key_begin[kRows];    // keys the lane sees
+        int32_t key_begin[kRows];  // keys the lane sees
         int32_t key_end[kRows];
         typename Engine::Query* q;
         float* o;  // O^T: [round_up(head_dim_v, kFeatureGroup)][kRows], unnormalised
         bool o_is_zero;
-        int32_t row;      // first packed row
+        int32_t row;  // first packed row
         int32_t rows;
         int32_t vectors;  // lane vectors that hold rows
         int32_t i_begin;  // query positions

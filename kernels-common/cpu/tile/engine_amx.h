@@ -155,7 +155,8 @@ private:
 
     // Tile registers: C 0..3 (row-major 2 x 2), A 4 and 5, B 6 and 7.
     template <int kColumns, bool kAdd>
-    FA_HOST_DEVICE static void multiply(const uint32_t* a, ptrdiff_t a_row, const uint32_t* b, int32_t steps, float* c) {
+    FA_HOST_DEVICE static void multiply(const uint32_t* a, ptrdiff_t a_row, const uint32_t* b, int32_t steps,
+                                        float* c) {
         float* const c_low = c + kWidth * kRows;
         if constexpr (kAdd) {
             load_c<0>(c), load_c<2>(c_low);
@@ -215,7 +216,8 @@ private:
         const __m256i rounded = (__m256i)_mm512_cvtneps_pbh(x);
         F high = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(rounded), 16));
         const __mmask16 infinite = Simd::eq(Simd::abs(x), Simd::set1(INFINITY));
-        high = Simd::select(infinite, Simd::select(Simd::lt(x, Simd::zero()), Simd::set1(-1.0f), Simd::set1(1.0f)), high);
+        high =
+            Simd::select(infinite, Simd::select(Simd::lt(x, Simd::zero()), Simd::set1(-1.0f), Simd::set1(1.0f)), high);
         return part == 0 ? high : Simd::sub(x, high);
     }
 

@@ -25,7 +25,7 @@ struct EngineBf16Dot {
     static constexpr int32_t kBlock = 8;
     static constexpr int32_t kVectors = 3;
     static constexpr int32_t kRows = kVectors * kWidth;
-    static constexpr int32_t kPanel = kWidth;           // features of V that lie next to each other
+    static constexpr int32_t kPanel = kWidth;             // features of V that lie next to each other
     static constexpr int32_t kFeatureGroup = 2 * kWidth;  // one vector of pairs
     static constexpr int32_t kKeyGroup = kBlock;
     static constexpr int32_t kStepKeys = 32;

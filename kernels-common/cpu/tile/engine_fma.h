@@ -22,7 +22,7 @@ struct EngineFma {
     using Probability = float;
 
     static constexpr int32_t kWidth = Simd::kWidth;
-    static constexpr int32_t kBlock = Simd::kRegisters == 32 ? 8 : 4;  // times kVectors: accumulators of the micro kernel
+    static constexpr int32_t kBlock = Simd::kRegisters == 32 ? 8 : 4;  // rows of C in the micro kernel
     static constexpr int32_t kVectors = 3;
     static constexpr int32_t kRows = kVectors * kWidth;
     static constexpr int32_t kPanel = max_of(kWidth, kBlock);
@@ -103,7 +103,8 @@ struct EngineFma {
                            float* o) {
         for (int32_t f = 0; f < head_dim_v; f += kBlock) {
             const Value* panel = v + f / kPanel * (kPanel * kChunkKeys) + f % kPanel;
-            multiply<kN, Result::kContinue>(panel + begin * kPanel, 1, kPanel, p + begin * kRows, end - begin, o + f * kRows);
+            multiply<kN, Result::kContinue>(panel + begin * kPanel, 1, kPanel, p + begin * kRows, end - begin,
+                                            o + f * kRows);
         }
     }
 
@@ -113,8 +114,8 @@ private:
 
     // c[r][n] (+)= sum over t of a[r * a_row + t * a_step] * b[t][n]
     template <int kN, Result kResult>
-    FA_HOST_DEVICE static void multiply(const float* a, ptrdiff_t a_row, ptrdiff_t a_step, const float* b, int32_t steps,
-                                        float* c) {
+    FA_HOST_DEVICE static void multiply(const float* a, ptrdiff_t a_row, ptrdiff_t a_step, const float* b,
+                                        int32_t steps, float* c) {
         F sum[kBlock][kN];
 #pragma GCC unroll 8
         for (int r = 0; r < kBlock; ++r) {

@@ -154,7 +154,7 @@ struct SimdAvx2 {
     FA_HOST_DEVICE static void prefetch_l1(const void* p) { __builtin_prefetch(p, 0, 3); }
     FA_HOST_DEVICE static void prefetch_l2(const void* p) { __builtin_prefetch(p, 0, 2); }
 
-  private:
+private:
     FA_HOST_DEVICE static I first_lanes(int n) { return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), iota_i()); }
 
     // Bytes in words. Shifted by 7 the magnitude is an fp16 whose exponent bias is 8 too large; its subnormals fit too.

@@ -155,7 +155,7 @@ struct SimdAvx512 {
     FA_HOST_DEVICE static void prefetch_l1(const void* p) { __builtin_prefetch(p, 0, 3); }
     FA_HOST_DEVICE static void prefetch_l2(const void* p) { __builtin_prefetch(p, 0, 2); }
 
-  private:
+private:
     FA_HOST_DEVICE static M first_lanes(int n) { return static_cast<M>((1u << n) - 1u); }
 
     template <DType kType>

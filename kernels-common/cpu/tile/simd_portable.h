@@ -153,7 +153,7 @@ struct SimdPortable {
     FA_HOST_DEVICE static void prefetch_l1(const void* p) { __builtin_prefetch(p, 0, 3); }
     FA_HOST_DEVICE static void prefetch_l2(const void* p) { __builtin_prefetch(p, 0, 2); }
 
-  private:
+private:
     FA_HOST_DEVICE static F as_float(I x) { return reinterpret_cast<F>(x); }
     FA_HOST_DEVICE static I as_int(F x) { return reinterpret_cast<I>(x); }
 
