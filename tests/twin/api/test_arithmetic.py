@@ -58,7 +58,9 @@ def numbers(rng, dtype: str, count: int, scale: float = 1.0) -> np.ndarray:
     if np.issubdtype(STORAGE[dtype], np.integer):
         info = np.iinfo(STORAGE[dtype])
         shift = rng.integers(0, info.bits, count)
-        return rng.integers(info.min, info.max, count, dtype=STORAGE[dtype], endpoint=True) >> shift.astype(STORAGE[dtype])
+        return rng.integers(info.min, info.max, count, dtype=STORAGE[dtype], endpoint=True) >> shift.astype(
+            STORAGE[dtype]
+        )
     return (rng.standard_normal(count) * scale).astype(STORAGE[dtype])
 
 
@@ -185,13 +187,18 @@ def test_shift(api_kernel, rng, op, dtype):
             values = [(int(x) << case.scalar) & (2**width - 1) for x in a]
         else:
             rounding = case.extra[0] and case.form != COUNT and case.scalar > 0
-            values = [((int(x) >> case.scalar) + (int(x) >> (case.scalar - 1) & 1 if rounding else 0)) & (2**width - 1) for x in a]
+            values = [
+                ((int(x) >> case.scalar) + (int(x) >> (case.scalar - 1) & 1 if rounding else 0)) & (2**width - 1)
+                for x in a
+            ]
         stored = np.array(values, np.uint64).astype(f"u{size}").view(kind)
         write(expected, case.addresses(case.dst), stored)
         compare(case, got, expected, kind, f"{op}<{dtype}> by {case.scalar}, roundEn {case.extra[0]}")
 
 
-def elementwise(kernel, dtype: str, a: np.ndarray, b: np.ndarray | None = None, ctrl48: int = 1, scalar: int = 0) -> np.ndarray:
+def elementwise(
+    kernel, dtype: str, a: np.ndarray, b: np.ndarray | None = None, ctrl48: int = 1, scalar: int = 0
+) -> np.ndarray:
     """Results of the count form on given elements."""
     image = np.zeros(IMAGE, np.uint8)
     size = size_of(dtype)
@@ -249,12 +256,20 @@ ACCURACY = {
 def test_accuracy(api_kernel, rng, op, dtype):
     formula, low, high, relative = ACCURACY[op]
     kind = STORAGE[dtype]
-    x = rng.uniform(low, high, 4000).astype(kind) if low <= 0 else np.exp(rng.uniform(np.log(low), np.log(high), 4000)).astype(kind)
+    x = (
+        rng.uniform(low, high, 4000).astype(kind)
+        if low <= 0
+        else np.exp(rng.uniform(np.log(low), np.log(high), 4000)).astype(kind)
+    )
     x = x[x > 0] if low > 0 else x
     exact = formula(x.astype(np.float64))
     got = elementwise(api_kernel(FILE, f"{op}_{dtype}"), dtype, x).astype(np.float64)
     error = np.abs(got - exact)
-    bound = np.abs(exact) * (1e-3 if dtype == "half" else 1e-4) if relative else np.spacing(np.abs(exact).astype(kind)).astype(np.float64)
+    bound = (
+        np.abs(exact) * (1e-3 if dtype == "half" else 1e-4)
+        if relative
+        else np.spacing(np.abs(exact).astype(kind)).astype(np.float64)
+    )
     worst = np.argmax(error / bound)
     assert (error <= bound).all(), (op, x[worst], got[worst], exact[worst])
 

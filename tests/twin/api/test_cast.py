@@ -9,7 +9,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from .elements import FLOAT_GRID, STORAGE, from_exact, round_to_float, round_to_integer, round_whole, size_of, to_float64
+from .elements import (
+    FLOAT_GRID,
+    STORAGE,
+    from_exact,
+    round_to_float,
+    round_to_integer,
+    round_whole,
+    size_of,
+    to_float64,
+)
 from .vector_case import COUNT, FORM_NAMES, Case, compare, draw, launch, read, write
 
 FILE = "cast.cpp"
@@ -85,14 +94,16 @@ def interesting(rng, src: str, dst: str, count: int) -> np.ndarray:
     kind = STORAGE[src]
     if np.issubdtype(kind, np.integer) and src != "bfloat16_t":
         info = np.iinfo(kind)
-        x = rng.integers(info.min, info.max, count, dtype=kind, endpoint=True) >> rng.integers(0, info.bits, count).astype(kind)
+        x = rng.integers(info.min, info.max, count, dtype=kind, endpoint=True) >> rng.integers(
+            0, info.bits, count
+        ).astype(kind)
         # Odd multiples of half a unit of a float's 24 or 11 bits are ties.
         for i, bits in enumerate([11, 24]):
             if info.bits > bits + 1:
                 room = info.bits - 2 - bits
                 shift = rng.integers(1, room + 1, count // 4)
                 base = rng.integers(1 << (bits - 1), 1 << bits, count // 4)
-                x[i :: 4][: count // 4] = ((2 * base + 1) << (shift - 1)).astype(kind)
+                x[i::4][: count // 4] = ((2 * base + 1) << (shift - 1)).astype(kind)
         x[:8] = [0, 1, info.max, info.min, info.max - 1, info.min + 1, info.max // 2, info.min // 2]
         return rng.permutation(x)
     if dst in FLOAT_GRID and dst != src and FLOAT_GRID[dst][0] < FLOAT_GRID[src][0]:
@@ -103,7 +114,14 @@ def interesting(rng, src: str, dst: str, count: int) -> np.ndarray:
         exact = np.rint(significand * np.ldexp(1.0, exponent - precision + 1) / unit) * unit
         offset = rng.choice([0, 0.5, -0.5, 0.25, 0.75, 0.5 + 2**-10, 0.5 - 2**-10], count)
         x = (exact + offset * unit) * rng.choice([-1, 1], count)
-        edges = [limit, limit * (1 + 2.0**-13), limit * (1 + 2.0 ** -(precision + 1)), limit * 1.5, 2.0**least, 2.0 ** (least - 1)]
+        edges = [
+            limit,
+            limit * (1 + 2.0**-13),
+            limit * (1 + 2.0 ** -(precision + 1)),
+            limit * 1.5,
+            2.0**least,
+            2.0 ** (least - 1),
+        ]
     else:
         bits = 24 if dst in FLOAT_GRID else np.iinfo(STORAGE[dst]).bits
         scale = np.ldexp(1.0, rng.integers(0, bits + 2, count))

@@ -16,7 +16,14 @@ from .vector_case import BITS, COUNT, FORM_NAMES, MASK, Case, compare, draw, lau
 FILE = "compare_select.cpp"
 IMAGE = 4 * 24 * 1024
 BITS_AT = 3 * 24 * 1024
-MODES = {"LT": np.less, "GT": np.greater, "EQ": np.equal, "LE": np.less_equal, "GE": np.greater_equal, "NE": np.not_equal}
+MODES = {
+    "LT": np.less,
+    "GT": np.greater,
+    "EQ": np.equal,
+    "LE": np.less_equal,
+    "GE": np.greater_equal,
+    "NE": np.not_equal,
+}
 TYPES = [(t, m) for t in ("half", "float") for m in MODES] + [("int32_t", "EQ")]
 FORMS = [pytest.param(f, id=FORM_NAMES[f]) for f in (COUNT, MASK, BITS)]
 
@@ -39,7 +46,17 @@ def drawn(rng, form: int, dtype: str) -> Case:
 
 def all_lanes(case: Case) -> Case:
     """The same case without its mask."""
-    return Case(case.form, case.image, case.count, (1 << case.per_repeat) - 1, case.repeat, case.dst, case.src0, case.src1, wide=case.wide)
+    return Case(
+        case.form,
+        case.image,
+        case.count,
+        (1 << case.per_repeat) - 1,
+        case.repeat,
+        case.dst,
+        case.src0,
+        case.src1,
+        wide=case.wide,
+    )
 
 
 def put_bits(expected: np.ndarray, at: int, bits: np.ndarray) -> None:
@@ -94,7 +111,9 @@ def test_compare_into_the_register(api_kernel, rng, dtype, mode, form):
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("mode", [0, 1, 2], ids=["register", "scalar", "tensor"])
-@pytest.mark.parametrize(("dtype", "bits"), [("half", "uint8_t"), ("float", "uint8_t"), ("half", "uint64_t"), ("float", "uint32_t")])
+@pytest.mark.parametrize(
+    ("dtype", "bits"), [("half", "uint8_t"), ("float", "uint8_t"), ("half", "uint64_t"), ("float", "uint32_t")]
+)
 def test_select(api_kernel, rng, dtype, bits, mode, form):
     """Bit 1 takes src0. Mode 0 uses the first repeat's bits for all repeats, modes 1 and 2 go on through the bits."""
     cases = []

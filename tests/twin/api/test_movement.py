@@ -91,7 +91,15 @@ def test_ub_to_ub(api_kernel, rng, data, dtype):
     for i in range(6):
         p = {"ub": 0, "source": UB // 2, **runs(rng, 900)}
         if i == 0:
-            p = {"ub": 96, "source": UB // 2, "count": 320, "runs": 1, "length": 320 * size_of(dtype) // 32, "src_gap": 0, "dst_gap": 0}
+            p = {
+                "ub": 96,
+                "source": UB // 2,
+                "count": 320,
+                "runs": 1,
+                "length": 320 * size_of(dtype) // 32,
+                "src_gap": 0,
+                "dst_gap": 0,
+            }
         expected = np.zeros(DATA, np.uint8)
         expected[:UB] = data[:UB]
         copied(expected, data, p["ub"], p["source"], p)
@@ -116,7 +124,13 @@ def test_pad_to_ub(api_kernel, rng, data, dtype):
         filler = np.array([value], np.uint64).astype(f"u{size}")
         for i in range(p["runs"]):
             start = p["gm"] + i * (p["length"] + p["src_gap"])
-            row = np.concatenate([np.repeat(filler, left).view(np.uint8), data[start : start + p["length"]], np.repeat(filler, right).view(np.uint8)])
+            row = np.concatenate(
+                [
+                    np.repeat(filler, left).view(np.uint8),
+                    data[start : start + p["length"]],
+                    np.repeat(filler, right).view(np.uint8),
+                ]
+            )
             expected[i * p["count"] :][: p["count"]] = row
         assert np.array_equal(run(api_kernel(FILE, f"PadIn_{dtype}"), data=data, **p), expected), p
 
@@ -143,7 +157,13 @@ def test_older_pad_forms(api_kernel, rng, data, dtype):
     size = size_of(dtype)
     left, right = 1, 32 // size - 1
     for op in (0, 1):
-        p = {"runs": 7, "length": 96, "src_gap": 2 * size if op == 0 else 1, "dst_gap": 1 if op == 0 else 3 * size, "op": op}
+        p = {
+            "runs": 7,
+            "length": 96,
+            "src_gap": 2 * size if op == 0 else 1,
+            "dst_gap": 1 if op == 0 else 3 * size,
+            "op": op,
+        }
         if op == 0:
             p.update(pad=1, left=left, right=right, value=5)
         expected = np.zeros(DATA, np.uint8)
@@ -151,7 +171,11 @@ def test_older_pad_forms(api_kernel, rng, data, dtype):
             expected[:UB] = data[:UB]
             for i in range(7):
                 five = np.array([5], f"u{size}")
-                row = [np.repeat(five, left).view(np.uint8), data[i * (96 + 2 * size) :][:96], np.repeat(five, right).view(np.uint8)]
+                row = [
+                    np.repeat(five, left).view(np.uint8),
+                    data[i * (96 + 2 * size) :][:96],
+                    np.repeat(five, right).view(np.uint8),
+                ]
                 expected[i * 160 :][:128] = np.concatenate(row)
         else:
             copied(expected, data, 0, 0, p, 1, src_pitch=128, dst_pitch=96 + 3 * size)
@@ -167,7 +191,11 @@ def test_atomics(api_kernel, rng, dtype, op):
     floating = dtype in ("half", "bfloat16_t", "float")
 
     def draw(n):
-        return from_values(rng.standard_normal(n), dtype) if floating else rng.integers(np.iinfo(kind).min, np.iinfo(kind).max, n, dtype=kind, endpoint=True)
+        return (
+            from_values(rng.standard_normal(n), dtype)
+            if floating
+            else rng.integers(np.iinfo(kind).min, np.iinfo(kind).max, n, dtype=kind, endpoint=True)
+        )
 
     data, before = draw(DATA // size), draw(DATA // size)
     numbers = {"ub": 0, "source": 2048, "src_gap": 4096, "gm": 96, "count": count, "op": op}
@@ -180,7 +208,11 @@ def test_atomics(api_kernel, rng, dtype, op):
             value = (value.astype(np.int64) + other).astype(kind)
         else:
             merge = [np.add, np.maximum, np.minimum][op]
-            value = from_values(merge(to_float64(value, dtype), to_float64(other, dtype)), dtype) if floating else merge(value, other)
+            value = (
+                from_values(merge(to_float64(value, dtype), to_float64(other, dtype)), dtype)
+                if floating
+                else merge(value, other)
+            )
     expected = before.copy()
     expected[at : at + count] = value
     expected[at + count : at + 2 * count] = data[:count]

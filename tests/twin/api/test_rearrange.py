@@ -155,7 +155,9 @@ def test_gather_mask(api_kernel, rng, dtype, pattern, counter):
                 bits = case.image[2 * REGION + r * case.src1.rep * 32 :][: per // 8]
                 chosen = np.unpackbits(bits, bitorder="little")[:each]
             lane = np.flatnonzero(chosen)
-            kept.append(REGION + (r * case.src0.rep + lane // (32 // size) * case.src0.blk) * 32 + lane % (32 // size) * size)
+            kept.append(
+                REGION + (r * case.src0.rep + lane // (32 // size) * case.src0.blk) * 32 + lane % (32 // size) * size
+            )
         source = np.concatenate(kept)
         write(expected, np.arange(len(source)) * size, read(case.image, source, bits_type(dtype)))
         expected[REGION - 32 : REGION - 28] = np.array([len(source)], np.uint32).view(np.uint8)
@@ -167,7 +169,9 @@ def test_transpose(api_kernel, rng, dtype):
     case = Case(MASK, noise(rng), mask=1)
     case.src0.at = REGION
     expected = case.image.copy()
-    expected[:512] = np.ascontiguousarray(case.image[REGION : REGION + 512].view(np.uint16).reshape(16, 16).T).view(np.uint8).ravel()
+    expected[:512] = (
+        np.ascontiguousarray(case.image[REGION : REGION + 512].view(np.uint16).reshape(16, 16).T).view(np.uint8).ravel()
+    )
     compare(case, launch(api_kernel(FILE, f"Transpose_{dtype}"), [case])[0], expected, np.uint16, "Transpose")
 
 
@@ -195,10 +199,16 @@ def test_trans_data_to_5hd(api_kernel, rng, dtype):
         for r in range(case.repeat):
             step = 1 if case.repeat == 1 else r
             for row in range(16):
-                source = REGION + (step * case.src0.rep + row * case.src0.blk) * 32 + (16 * high_src if size == 1 else 0)
+                source = (
+                    REGION + (step * case.src0.rep + row * case.src0.blk) * 32 + (16 * high_src if size == 1 else 0)
+                )
                 for col in range(8 if size == 4 else 16):
                     result, place = (2 * col + row // 8, row % 8) if size == 4 else (col, row)
-                    at = (step * case.dst.rep + result * case.dst.blk) * 32 + place * size + (16 * high_dst if size == 1 else 0)
+                    at = (
+                        (step * case.dst.rep + result * case.dst.blk) * 32
+                        + place * size
+                        + (16 * high_dst if size == 1 else 0)
+                    )
                     expected[at : at + size] = case.image[source + col * size : source + col * size + size]
         compare(case, got, expected, bits_type(dtype), f"TransDataTo5HD<{dtype}>")
 
@@ -210,4 +220,6 @@ def test_scalar_access(api_kernel, rng, dtype):
     case.src0.at = REGION
     expected = case.image.copy()
     expected[: 100 * size] = case.image[REGION : REGION + 100 * size].view(bits_type(dtype))[::-1].copy().view(np.uint8)
-    compare(case, launch(api_kernel(FILE, f"Scalars_{dtype}"), [case])[0], expected, bits_type(dtype), "GetValue, SetValue")
+    compare(
+        case, launch(api_kernel(FILE, f"Scalars_{dtype}"), [case])[0], expected, bits_type(dtype), "GetValue, SetValue"
+    )

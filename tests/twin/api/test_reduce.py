@@ -139,7 +139,9 @@ def test_repeat_best(api_kernel, rng, name, op, dtype, form, order):
                 put(expected, case.dst.at + r * case.dst.rep * 4, np.array([index], np.uint32))
             else:
                 unit = size if order == 2 else 2 * size
-                put(expected, case.dst.at + r * case.dst.rep * unit, np.concatenate([pair, pair[::-1], pair[:1]][order]))
+                put(
+                    expected, case.dst.at + r * case.dst.rep * unit, np.concatenate([pair, pair[::-1], pair[:1]][order])
+                )
         compare(case, got, expected, kind, f"{name}{op}<{dtype}> {ORDERS[order]}")
 
 

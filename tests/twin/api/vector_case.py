@@ -161,7 +161,9 @@ def compare(case: Case, got: np.ndarray, expected: np.ndarray, dtype: np.dtype, 
         differ &= ~(np.isnan(g) & np.isnan(e))
         if ulp:
             with np.errstate(all="ignore"):
-                near = np.abs(g.astype(np.float64) - e.astype(np.float64)) <= ulp * np.abs(np.spacing(e).astype(np.float64))
+                near = np.abs(g.astype(np.float64) - e.astype(np.float64)) <= ulp * np.abs(
+                    np.spacing(e).astype(np.float64)
+                )
             differ &= ~near
     where = np.flatnonzero(differ)
     assert not where.size, (

@@ -3,32 +3,32 @@
 
 namespace api_test {
 
-#define BINARY_OP(OP)                                                                                               \
-    template <typename T>                                                                                           \
-    __aicore__ inline void Run##OP(UbCases& c) {                                                                    \
-        LocalTensor<T> d = c.At<T>(kDst), a = c.At<T>(kSrc0), b = c.At<T>(kSrc1);                                   \
-        ALL_FORMS(OP, (OP<T, false>), T, int32_t, BinaryStrides(c), d, a, b)                                        \
+#define BINARY_OP(OP)                                                             \
+    template <typename T>                                                         \
+    __aicore__ inline void Run##OP(UbCases& c) {                                  \
+        LocalTensor<T> d = c.At<T>(kDst), a = c.At<T>(kSrc0), b = c.At<T>(kSrc1); \
+        ALL_FORMS(OP, (OP<T, false>), T, int32_t, BinaryStrides(c), d, a, b)      \
     }
-#define UNARY_OP(OP)                                                                                                \
-    template <typename T>                                                                                           \
-    __aicore__ inline void Run##OP(UbCases& c) {                                                                    \
-        LocalTensor<T> d = c.At<T>(kDst), a = c.At<T>(kSrc0);                                                       \
-        ALL_FORMS(OP, (OP<T, false>), T, int32_t, UnaryStrides(c), d, a)                                            \
+#define UNARY_OP(OP)                                                     \
+    template <typename T>                                                \
+    __aicore__ inline void Run##OP(UbCases& c) {                         \
+        LocalTensor<T> d = c.At<T>(kDst), a = c.At<T>(kSrc0);            \
+        ALL_FORMS(OP, (OP<T, false>), T, int32_t, UnaryStrides(c), d, a) \
     }
-#define SCALAR_OP(OP)                                                                                               \
-    template <typename T>                                                                                           \
-    __aicore__ inline void Run##OP(UbCases& c) {                                                                    \
-        LocalTensor<T> d = c.At<T>(kDst), a = c.At<T>(kSrc0);                                                       \
-        const T s = FromBits<T>(c[kScalar]);                                                                        \
-        ALL_FORMS(OP, (OP<T, false>), T, int32_t, UnaryStrides(c), d, a, s)                                         \
+#define SCALAR_OP(OP)                                                       \
+    template <typename T>                                                   \
+    __aicore__ inline void Run##OP(UbCases& c) {                            \
+        LocalTensor<T> d = c.At<T>(kDst), a = c.At<T>(kSrc0);               \
+        const T s = FromBits<T>(c[kScalar]);                                \
+        ALL_FORMS(OP, (OP<T, false>), T, int32_t, UnaryStrides(c), d, a, s) \
     }
 /// dst and sources of different types: the wider one sets the lanes.
-#define MIXED_OP(OP)                                                                                                \
-    template <typename T, typename U>                                                                               \
-    __aicore__ inline void Run##OP(UbCases& c) {                                                                    \
-        LocalTensor<T> d = c.At<T>(kDst);                                                                           \
-        LocalTensor<U> a = c.At<U>(kSrc0), b = c.At<U>(kSrc1);                                                      \
-        ALL_FORMS(OP, (OP<T, U, false>), T, int32_t, BinaryStrides(c), d, a, b)                                     \
+#define MIXED_OP(OP)                                                            \
+    template <typename T, typename U>                                           \
+    __aicore__ inline void Run##OP(UbCases& c) {                                \
+        LocalTensor<T> d = c.At<T>(kDst);                                       \
+        LocalTensor<U> a = c.At<U>(kSrc0), b = c.At<U>(kSrc1);                  \
+        ALL_FORMS(OP, (OP<T, U, false>), T, int32_t, BinaryStrides(c), d, a, b) \
     }
 
 BINARY_OP(Add)

@@ -29,11 +29,15 @@ __aicore__ inline void RunCompareScalar(UbCases& c) {
     const uint64_t mask = Bits(c[kMaskLow]);
     const bool older = c[kExtra + 1] != 0;
     if (c[kForm] == 0) {
-        if (older) CompareScalar(d, a, s, Mode(c), static_cast<uint32_t>(c[kMaskLow]));
-        else Compares(d, a, s, Mode(c), static_cast<uint32_t>(c[kMaskLow]));
+        if (older)
+            CompareScalar(d, a, s, Mode(c), static_cast<uint32_t>(c[kMaskLow]));
+        else
+            Compares(d, a, s, Mode(c), static_cast<uint32_t>(c[kMaskLow]));
     } else {
-        if (older) CompareScalar(d, a, s, Mode(c), mask, repeat, UnaryStrides(c));
-        else Compares(d, a, s, Mode(c), mask, repeat, UnaryStrides(c));
+        if (older)
+            CompareScalar(d, a, s, Mode(c), mask, repeat, UnaryStrides(c));
+        else
+            Compares(d, a, s, Mode(c), mask, repeat, UnaryStrides(c));
     }
 }
 
@@ -42,8 +46,10 @@ template <typename T>
 __aicore__ inline void RunCompareToRegister(UbCases& c) {
     LocalTensor<T> a = c.At<T>(kSrc0), b = c.At<T>(kSrc1);
     const uint64_t mask[2] = {Bits(c[kMaskLow]), Bits(c[kMaskHigh])};
-    if (c[kForm] == 1) Compare(a, b, Mode(c), mask[0], BinaryStrides(c));
-    else Compare(a, b, Mode(c), mask, BinaryStrides(c));
+    if (c[kForm] == 1)
+        Compare(a, b, Mode(c), mask[0], BinaryStrides(c));
+    else
+        Compare(a, b, Mode(c), mask, BinaryStrides(c));
     PipeBarrier<PIPE_V>();
     GetCmpMask(c.At<T>(kDst));
 }

@@ -5,7 +5,7 @@ namespace api_test {
 
 /// `data`: source in GM; `out`: destination in GM, also loaded as the image of UB first. Numbers per case below.
 class MoveCases {
-  public:
+public:
     __aicore__ inline MoveCases(GM_ADDR data, GM_ADDR out, GM_ADDR params) {
         params_.SetGlobalBuffer(reinterpret_cast<__gm__ int64_t*>(params));
         data_.SetGlobalBuffer(reinterpret_cast<__gm__ uint8_t*>(data));
@@ -44,7 +44,7 @@ class MoveCases {
     }
     static constexpr uint32_t kBytes = 64 * 1024;
 
-  private:
+private:
     TPipe pipe_;
     LocalTensor<uint8_t> ub_;
     GlobalTensor<uint8_t> data_, out_;
@@ -52,8 +52,8 @@ class MoveCases {
 };
 
 // Numbers: UB byte, GM byte; runs, length, source gap, destination gap; then what the call adds.
-constexpr uint32_t kUbAt = 0, kGmAt = 1, kRuns = 2, kLength = 3, kSrcGap = 4, kDstGap = 5, kIsPad = 6, kLeft = 7, kRight = 8,
-                   kValue = 9, kUbFrom = 10, kCount = 11, kOp = 12;
+constexpr uint32_t kUbAt = 0, kGmAt = 1, kRuns = 2, kLength = 3, kSrcGap = 4, kDstGap = 5, kIsPad = 6, kLeft = 7,
+                   kRight = 8, kValue = 9, kUbFrom = 10, kCount = 11, kOp = 12;
 
 __aicore__ inline DataCopyParams Runs(MoveCases& c) {
     return DataCopyParams(static_cast<uint16_t>(c[kRuns]), static_cast<uint16_t>(c[kLength]),
@@ -67,21 +67,27 @@ __aicore__ inline DataCopyExtParams ExtRuns(MoveCases& c) {
 template <typename T>
 __aicore__ inline void RunIn(MoveCases& c) {
     c.Fill();
-    if (c[kCount]) DataCopy(c.Ub<T>(kUbAt), c.Data<T>(kGmAt), static_cast<uint32_t>(c[kCount]));
-    else DataCopy(c.Ub<T>(kUbAt), c.Data<T>(kGmAt), Runs(c));
+    if (c[kCount])
+        DataCopy(c.Ub<T>(kUbAt), c.Data<T>(kGmAt), static_cast<uint32_t>(c[kCount]));
+    else
+        DataCopy(c.Ub<T>(kUbAt), c.Data<T>(kGmAt), Runs(c));
     c.Dump();
 }
 template <typename T>
 __aicore__ inline void RunOut(MoveCases& c) {
     c.Fill();
-    if (c[kCount]) DataCopy(c.Out<T>(kGmAt), c.Ub<T>(kUbAt), static_cast<uint32_t>(c[kCount]));
-    else DataCopy(c.Out<T>(kGmAt), c.Ub<T>(kUbAt), Runs(c));
+    if (c[kCount])
+        DataCopy(c.Out<T>(kGmAt), c.Ub<T>(kUbAt), static_cast<uint32_t>(c[kCount]));
+    else
+        DataCopy(c.Out<T>(kGmAt), c.Ub<T>(kUbAt), Runs(c));
 }
 template <typename T>
 __aicore__ inline void RunInside(MoveCases& c) {
     c.Fill();
-    if (c[kCount]) DataCopy(c.Ub<T>(kUbAt), c.Ub<T>(kUbFrom), static_cast<uint32_t>(c[kCount]));
-    else DataCopy(c.Ub<T>(kUbAt), c.Ub<T>(kUbFrom), Runs(c));
+    if (c[kCount])
+        DataCopy(c.Ub<T>(kUbAt), c.Ub<T>(kUbFrom), static_cast<uint32_t>(c[kCount]));
+    else
+        DataCopy(c.Ub<T>(kUbAt), c.Ub<T>(kUbFrom), Runs(c));
     c.Dump();
 }
 template <typename T>
@@ -122,9 +128,12 @@ __aicore__ inline void RunAtomic(MoveCases& c) {
     const uint32_t count = static_cast<uint32_t>(c[kCount]);
     DataCopy(c.Out<T>(kGmAt), c.Ub<T>(kSrcGap), count);
     PipeBarrier<PIPE_MTE3>();
-    if (c[kOp] == 0) SetAtomicAdd<T>();
-    else if (c[kOp] == 1) SetAtomicMax<T>();
-    else SetAtomicMin<T>();
+    if (c[kOp] == 0)
+        SetAtomicAdd<T>();
+    else if (c[kOp] == 1)
+        SetAtomicMax<T>();
+    else
+        SetAtomicMin<T>();
     DataCopy(c.Out<T>(kGmAt), c.Ub<T>(kUbAt), count);
     PipeBarrier<PIPE_MTE3>();
     DataCopy(c.Out<T>(kGmAt), c.Ub<T>(kUbFrom), count);
@@ -138,16 +147,16 @@ __aicore__ inline void RunAtomic(MoveCases& c) {
 using namespace api_test;
 
 #ifdef __DAV_C220_VEC__
-#define MOVE(OP, T)                                                                        \
+#define MOVE(OP, T)                                                                             \
     extern "C" __global__ __aicore__ void OP##_##T(GM_ADDR data, GM_ADDR out, GM_ADDR params) { \
-        KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);                                    \
-        MoveCases c(data, out, params);                                                    \
-        Run##OP<T>(c);                                                                     \
+        KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);                                         \
+        MoveCases c(data, out, params);                                                         \
+        Run##OP<T>(c);                                                                          \
     }
 #else
-#define MOVE(OP, T)                                                                        \
+#define MOVE(OP, T)                                                                             \
     extern "C" __global__ __aicore__ void OP##_##T(GM_ADDR data, GM_ADDR out, GM_ADDR params) { \
-        KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);                                    \
+        KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);                                         \
     }
 #endif
 #define MOVES(OP) MOVE(OP, int8_t) MOVE(OP, half) MOVE(OP, bfloat16_t) MOVE(OP, float) MOVE(OP, int64_t)

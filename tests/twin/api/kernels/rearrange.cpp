@@ -94,8 +94,10 @@ __aicore__ inline void RunGatherMask(UbCases& c) {
     const bool reduce = c[kExtra + 1] != 0;
     const uint32_t mask = static_cast<uint32_t>(c[kExtra + 2]);
     uint64_t kept = 0;
-    if (pattern) GatherMask(d, a, pattern, reduce, mask, p, kept);
-    else GatherMask(d, a, c.At<U>(kSrc1), reduce, mask, p, kept);
+    if (pattern)
+        GatherMask(d, a, pattern, reduce, mask, p, kept);
+    else
+        GatherMask(d, a, c.At<U>(kSrc1), reduce, mask, p, kept);
     PipeBarrier<PIPE_ALL>();
     c.At<uint32_t>(kExtra + 3).SetValue(0, static_cast<uint32_t>(kept));
 }

@@ -19,29 +19,29 @@ struct Reach {
 };
 
 /// Forms of (dst, src, repeat, mask, ...).
-#define REPEAT_FIRST(OP)                                                                                       \
-    template <typename T>                                                                                      \
-    __aicore__ inline void Run##OP(UbCases& c) {                                                               \
-        LocalTensor<T> d = c.At<T>(kDst), a = c.At<T>(kSrc0);                                                  \
-        Reach r(c);                                                                                            \
-        switch (c[kForm]) {                                                                                    \
-            case 1: OP<T>(d, a, r.repeat, r.mask, r.dst, r.blk, r.src); break;                                 \
-            case 2: OP<T>(d, a, r.repeat, r.bits, r.dst, r.blk, r.src); break;                                 \
-            case 3:                                                                                            \
-                SetMaskNorm();                                                                                 \
-                SetVectorMask<T, MaskMode::NORMAL>(r.bits[1], r.bits[0]);                                      \
-                OP<T, false>(d, a, r.repeat, static_cast<int32_t>(MASK_PLACEHOLDER), r.dst, r.blk, r.src);     \
-                ResetMask();                                                                                   \
-                break;                                                                                         \
-            case 4:                                                                                            \
-                SetMaskCount();                                                                                \
-                SetVectorMask<T, MaskMode::COUNTER>(0, r.bits[0]);                                             \
-                OP<T, false>(d, a, 1, static_cast<int32_t>(MASK_PLACEHOLDER), r.dst, r.blk, r.src);            \
-                SetMaskNorm();                                                                                 \
-                ResetMask();                                                                                   \
-                break;                                                                                         \
-            default: break;                                                                                    \
-        }                                                                                                      \
+#define REPEAT_FIRST(OP)                                                                                   \
+    template <typename T>                                                                                  \
+    __aicore__ inline void Run##OP(UbCases& c) {                                                           \
+        LocalTensor<T> d = c.At<T>(kDst), a = c.At<T>(kSrc0);                                              \
+        Reach r(c);                                                                                        \
+        switch (c[kForm]) {                                                                                \
+            case 1: OP<T>(d, a, r.repeat, r.mask, r.dst, r.blk, r.src); break;                             \
+            case 2: OP<T>(d, a, r.repeat, r.bits, r.dst, r.blk, r.src); break;                             \
+            case 3:                                                                                        \
+                SetMaskNorm();                                                                             \
+                SetVectorMask<T, MaskMode::NORMAL>(r.bits[1], r.bits[0]);                                  \
+                OP<T, false>(d, a, r.repeat, static_cast<int32_t>(MASK_PLACEHOLDER), r.dst, r.blk, r.src); \
+                ResetMask();                                                                               \
+                break;                                                                                     \
+            case 4:                                                                                        \
+                SetMaskCount();                                                                            \
+                SetVectorMask<T, MaskMode::COUNTER>(0, r.bits[0]);                                         \
+                OP<T, false>(d, a, 1, static_cast<int32_t>(MASK_PLACEHOLDER), r.dst, r.blk, r.src);        \
+                SetMaskNorm();                                                                             \
+                ResetMask();                                                                               \
+                break;                                                                                     \
+            default: break;                                                                                \
+        }                                                                                                  \
     }
 /// Forms of (dst, src, mask, repeat, ...[, order]).
 #define MASK_FIRST(NAME, OP, KEPT, ...)                                                                        \
@@ -79,11 +79,16 @@ MASK_FIRST(WholeReduceSum, WholeReduceSum<T>, (WholeReduceSum<T, false>))
 MASK_FIRST(WholeReduceMax, WholeReduceMax<T>, (WholeReduceMax<T, false>), COMMA order)
 MASK_FIRST(WholeReduceMin, WholeReduceMin<T>, (WholeReduceMin<T, false>), COMMA order)
 MASK_FIRST(ReduceRepeatSum, (ReduceRepeat<ReduceType::SUM, T, T>), (ReduceRepeat<ReduceType::SUM, T, T, false>))
-MASK_FIRST(ReduceRepeatMax, (ReduceRepeat<ReduceType::MAX, T, T>), (ReduceRepeat<ReduceType::MAX, T, T, false>), COMMA order)
-MASK_FIRST(ReduceRepeatMin, (ReduceRepeat<ReduceType::MIN, T, T>), (ReduceRepeat<ReduceType::MIN, T, T, false>), COMMA order)
-MASK_FIRST(ReduceDataBlockSum, (ReduceDataBlock<ReduceType::SUM, T, T>), (ReduceDataBlock<ReduceType::SUM, T, T, false>))
-MASK_FIRST(ReduceDataBlockMax, (ReduceDataBlock<ReduceType::MAX, T, T>), (ReduceDataBlock<ReduceType::MAX, T, T, false>))
-MASK_FIRST(ReduceDataBlockMin, (ReduceDataBlock<ReduceType::MIN, T, T>), (ReduceDataBlock<ReduceType::MIN, T, T, false>))
+MASK_FIRST(ReduceRepeatMax, (ReduceRepeat<ReduceType::MAX, T, T>), (ReduceRepeat<ReduceType::MAX, T, T, false>),
+           COMMA order)
+MASK_FIRST(ReduceRepeatMin, (ReduceRepeat<ReduceType::MIN, T, T>), (ReduceRepeat<ReduceType::MIN, T, T, false>),
+           COMMA order)
+MASK_FIRST(ReduceDataBlockSum, (ReduceDataBlock<ReduceType::SUM, T, T>),
+           (ReduceDataBlock<ReduceType::SUM, T, T, false>))
+MASK_FIRST(ReduceDataBlockMax, (ReduceDataBlock<ReduceType::MAX, T, T>),
+           (ReduceDataBlock<ReduceType::MAX, T, T, false>))
+MASK_FIRST(ReduceDataBlockMin, (ReduceDataBlock<ReduceType::MIN, T, T>),
+           (ReduceDataBlock<ReduceType::MIN, T, T, false>))
 MASK_FIRST(ReducePairElemSum, (ReducePairElem<ReduceType::SUM, T, T>), (ReducePairElem<ReduceType::SUM, T, T, false>))
 
 template <typename T>
@@ -105,18 +110,18 @@ __aicore__ inline void RunReduceSum(UbCases& c) {
         default: break;
     }
 }
-#define TENSOR_BEST(OP)                                                                                        \
-    template <typename T>                                                                                      \
-    __aicore__ inline void Run##OP(UbCases& c) {                                                               \
-        LocalTensor<T> d = c.At<T>(kDst), a = c.At<T>(kSrc0), scratch = c.At<T>(kSrc1);                        \
-        Reach r(c);                                                                                            \
-        const bool index = c[kExtra] != 0;                                                                     \
-        switch (c[kForm]) {                                                                                    \
-            case 0: OP<T>(d, a, scratch, r.mask, index); break;                                                \
-            case 1: OP<T>(d, a, scratch, r.mask, r.repeat, r.src, index); break;                               \
-            case 2: OP<T>(d, a, scratch, r.bits, r.repeat, r.src, index); break;                               \
-            default: break;                                                                                    \
-        }                                                                                                      \
+#define TENSOR_BEST(OP)                                                                 \
+    template <typename T>                                                               \
+    __aicore__ inline void Run##OP(UbCases& c) {                                        \
+        LocalTensor<T> d = c.At<T>(kDst), a = c.At<T>(kSrc0), scratch = c.At<T>(kSrc1); \
+        Reach r(c);                                                                     \
+        const bool index = c[kExtra] != 0;                                              \
+        switch (c[kForm]) {                                                             \
+            case 0: OP<T>(d, a, scratch, r.mask, index); break;                         \
+            case 1: OP<T>(d, a, scratch, r.mask, r.repeat, r.src, index); break;        \
+            case 2: OP<T>(d, a, scratch, r.bits, r.repeat, r.src, index); break;        \
+            default: break;                                                             \
+        }                                                                               \
     }
 TENSOR_BEST(ReduceMax)
 TENSOR_BEST(ReduceMin)
