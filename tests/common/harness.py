@@ -32,7 +32,8 @@ LSE_TOLERANCE = {
     torch.bfloat16: (1e-3, 4e-6),
     torch.float8_e4m3fn: (1e-3, 4e-6),
 }
-SMALL = 4096  # elements of out below which the formula's largest error is a matter of luck
+# Below so many elements of out, or rows that mix values, the formula's largest error is a matter of luck.
+SMALL, FEW_ROWS = 4096, 128
 
 CallFunction = Callable[[str, dict[str, Any]], Any]
 
@@ -134,7 +135,7 @@ def compare_out(out: Tensor, exact: Result, formula: Result, case: Case) -> None
     allowed = torch.full_like(truth, 2 * formula_error + 1e-5)
     if dtype == torch.float32:
         allowed += 4 * float(ulp(torch.tensor(exact.max_logit, dtype=torch.float64), dtype))
-    if truth.numel() < SMALL:
+    if truth.numel() < SMALL or exact.mixed_rows < FEW_ROWS:
         allowed += ulp(truth, out_dtype) / 2
         if case.rotary_dim:
             # Two factors rounded to half an eps each: a standard deviation of 0.41 eps per product.

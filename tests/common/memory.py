@@ -73,7 +73,7 @@ def pages_beyond_two_to_31_elements(api: str) -> None:
     small = arguments(Case(**{**case.__dict__, "cache_seqlens": (page - 1,)}))
     name = "block_table" if api == "v2" else "page_table"
     used = small[name][0].tolist()
-    far = [pages - 1, 65]  # 65: whatever a wrapped 32-bit offset would hit stays NaN
+    far = [pages - 1, 65]  # the first one lies beyond what 32-bit offsets reach
     kwargs = dict(small)
     kwargs[name] = torch.tensor([far], dtype=torch.int32)
     for cache in ("k_cache", "v_cache"):

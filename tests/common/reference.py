@@ -44,6 +44,7 @@ class Result:
     max_logit: float  # largest |logit|, or |scale| * sum_f |q_f k_f| before cancellation and softcap: scales tolerances
     # norm = |scale| * sqrt(sum_f (q_f k_f)^2): relative errors eps of the products of a logit move it by eps * norm.
     max_product_norm: float
+    mixed_rows: int  # (row, head) pairs that see more than one key: the others need no arithmetic to speak of
     product_spread: Tensor  # shape of out: sum_j p_j norm_j (|v_j| + |out|), what they do to out at most
 
 
@@ -197,6 +198,7 @@ def attention_with_kvcache(api: str, kwargs: dict[str, Any], precision: Precisio
     spread = torch.zeros_like(out)
     written = torch.zeros(q_rows.shape[0], dtype=torch.bool)
     max_logit = max_product_norm = 0.0
+    mixed_rows = 0
 
     def round_stored(x: Tensor) -> Tensor:
         return x if precision is Precision.EXACT else x.to(dtype).double()
@@ -252,6 +254,7 @@ def attention_with_kvcache(api: str, kwargs: dict[str, Any], precision: Precisio
             j = torch.arange(sk).view(1, 1, -1)
             bias = -slope * (p - j).abs()
         visible = mask.visible(sq, sk)
+        mixed_rows += h * int((visible.sum(-1) > 1).sum())
 
         def heads_first(x: Tensor, repeat: int = 1) -> Tensor:
             return x.transpose(0, 1).repeat_interleave(repeat, dim=0)
@@ -299,7 +302,7 @@ def attention_with_kvcache(api: str, kwargs: dict[str, Any], precision: Precisio
         lse = lse.view(b, sq, h).transpose(1, 2)
     else:
         lse = lse.transpose(0, 1)
-    return Result(out, lse, written, k_cache, v_cache, k_exact, k_tol, max_logit, max_product_norm, spread)
+    return Result(out, lse, written, k_cache, v_cache, k_exact, k_tol, max_logit, max_product_norm, mixed_rows, spread)
 
 
 def _attend(
