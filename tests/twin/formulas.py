@@ -1,4 +1,4 @@
-"""Expected results from the documentation's formulas: lane addresses, rounding modes, reductions. Independent of the twin."""
+"""Expected results from the documentation's formulas: lane addresses, rounding, reductions. Independent of the twin."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import numpy as np
 
 PART = 32 * 1024
 FORM = {"count": 0, "contiguous": 1, "bits": 2, "register": 3, "counter": 4}
-PARAMS = "FORM COUNT REPEAT MASK0 MASK1 MASK2 MASK3 DST_BLK DST_REP S0_BLK S0_REP S1_BLK S1_REP SCALAR MODE EXTRA".split()
+PARAMS = (
+    "FORM COUNT REPEAT MASK0 MASK1 MASK2 MASK3 DST_BLK DST_REP S0_BLK S0_REP S1_BLK S1_REP SCALAR MODE EXTRA".split()
+)
 
 
 def pack(**values: int) -> np.ndarray:
@@ -50,7 +52,7 @@ def bf16_to_float(bits: np.ndarray) -> np.ndarray:
 
 
 def round_float(values: np.ndarray, to: str, mode: int) -> np.ndarray:
-    """float64 -> float16 values or bfloat16 bits with a rounding mode (0 none, 1 rint, 2 floor, 3 ceil, 4 round, 5 trunc, 6 odd).
+    """float64 -> float16 values or bfloat16 bits; modes: 0 none, 1 rint, 2 floor, 3 ceil, 4 round, 5 trunc, 6 odd.
 
     Every representable neighbour is found by nextafter on the target's grid, then the mode chooses.
     """
@@ -91,13 +93,24 @@ def round_integer(values: np.ndarray, mode: int, dtype) -> np.ndarray:
     """float64 -> saturated integer with a rounding mode."""
     v = np.asarray(values, np.float64)
     rounded = {
-        0: np.rint(v), 1: np.rint(v), 2: np.floor(v), 3: np.ceil(v),
-        4: np.sign(v) * np.floor(np.abs(v) + 0.5), 5: np.trunc(v),
-    }[mode]  # fmt: skip
+        0: np.rint(v),
+        1: np.rint(v),
+        2: np.floor(v),
+        3: np.ceil(v),
+        4: np.sign(v) * np.floor(np.abs(v) + 0.5),
+        5: np.trunc(v),
+    }[mode]
     info = np.iinfo(dtype)
     # Clip in Python integers: float64 cannot hold the bounds of int64.
-    return np.array([0 if np.isnan(x) else min(max(int(x) if np.isfinite(x) else (2**70 if x > 0 else -(2**70)), info.min), info.max)
-                     for x in rounded.reshape(-1)], dtype).reshape(v.shape)  # fmt: skip
+    return np.array(
+        [
+            0
+            if np.isnan(x)
+            else min(max(int(x) if np.isfinite(x) else (2**70 if x > 0 else -(2**70)), info.min), info.max)
+            for x in rounded.reshape(-1)
+        ],
+        dtype,
+    ).reshape(v.shape)
 
 
 def tree_sum(values: np.ndarray) -> np.ndarray:

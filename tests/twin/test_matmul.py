@@ -19,14 +19,18 @@ def matmul():
 
 
 @pytest.mark.parametrize("mode,seed", [("fast", 0), ("check", 0), ("check", 5)])
-@pytest.mark.parametrize("m,n,k", [(128, 256, 256), (1, 1, 1), (16, 16, 16), (100, 130, 70), (129, 257, 520), (512, 768, 1024)])
+@pytest.mark.parametrize(
+    "m,n,k", [(128, 256, 256), (1, 1, 1), (16, 16, 16), (100, 130, 70), (129, 257, 520), (512, 768, 1024)]
+)
 def test_result(matmul, rng, m, n, k, mode, seed):
     a, b = rng.standard_normal((m, k)).astype(np.float16), rng.standard_normal((k, n)).astype(np.float16)
     c = np.zeros((m, n), np.float16)
     findings = matmul(5, a, b, Out(c), m, n, k, mode=mode, seed=seed)
     assert findings == []
     exact = a.astype(np.float64) @ b.astype(np.float64)
-    bound = 2.0**-11 * np.abs(exact) + (k + 1) * 2.0**-23 * (np.abs(a.astype(np.float64)) @ np.abs(b.astype(np.float64)))
+    bound = 2.0**-11 * np.abs(exact) + (k + 1) * 2.0**-23 * (
+        np.abs(a.astype(np.float64)) @ np.abs(b.astype(np.float64))
+    )
     assert np.all(np.abs(c - exact) <= bound)
 
 

@@ -43,9 +43,13 @@ def test_strided_store(kernel, rng):
     data = rng.integers(0, 30000, 32768).astype(np.uint16).view(np.float16)
     want = np.full((2048, 16), 7, np.uint16)
     for i in range(count):
-        want[i * (length + dst_gap) :][:length] = data.view(np.uint16).reshape(2048, 16)[i * (length + src_gap) :][:length]
+        want[i * (length + dst_gap) :][:length] = data.view(np.uint16).reshape(2048, 16)[i * (length + src_gap) :][
+            :length
+        ]
     out = np.full(32768, 7, np.uint16).view(np.float16)
-    assert np.array_equal(call(kernel, "copy_out", data, out, count, length, src_gap, dst_gap).view(np.uint16).reshape(2048, 16), want)
+    assert np.array_equal(
+        call(kernel, "copy_out", data, out, count, length, src_gap, dst_gap).view(np.uint16).reshape(2048, 16), want
+    )
 
 
 def test_padded_load(kernel, rng):
@@ -93,7 +97,7 @@ def test_atomics(kernel, rng, dtype, operation):
 @pytest.mark.parametrize("case", range(4))
 @pytest.mark.parametrize("dtype", ["half", "float"])
 def test_nd_to_nz(kernel, rng, dtype, case):
-    """dst(b, n, d) = b*dstNzMatrixStride + (d/C0)*dstNzC0Stride*C0 + n*dstNzNStride*C0 + d%C0; columns up to C0 are zero."""
+    """dst(b, n, d) = b*dstNzMatrixStride + (d/C0)*dstNzC0Stride*C0 + n*dstNzNStride*C0 + d%C0, zero up to C0."""
     np_type, c0 = {"half": (np.float16, 16), "float": (np.float32, 8)}[dtype]
     n, d = int(rng.integers(1, 40)), int(rng.integers(1, 60))
     nd = 1 if case < 2 else int(rng.integers(2, 4))
@@ -109,8 +113,23 @@ def test_nd_to_nz(kernel, rng, dtype, case):
     for b in range(nd):
         for row in range(n):
             for col in range(d):
-                want[b * dst_matrix + col // c0 * c0_stride * c0 + row * row_blocks * c0 + col % c0] = data[b * src_matrix + row * src_row + col]
-    got = call(kernel, f"nd2nz_{dtype}", data, np.zeros(elements, np_type), nd, n, d, src_matrix, src_row, c0_stride, row_blocks, dst_matrix)
+                want[b * dst_matrix + col // c0 * c0_stride * c0 + row * row_blocks * c0 + col % c0] = data[
+                    b * src_matrix + row * src_row + col
+                ]
+    got = call(
+        kernel,
+        f"nd2nz_{dtype}",
+        data,
+        np.zeros(elements, np_type),
+        nd,
+        n,
+        d,
+        src_matrix,
+        src_row,
+        c0_stride,
+        row_blocks,
+        dst_matrix,
+    )
     assert np.array_equal(got, want), (nd, n, d, src_matrix, src_row, c0_stride, row_blocks, dst_matrix)
 
 

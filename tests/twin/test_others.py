@@ -13,7 +13,9 @@ from ascend_twin.machine import aligned
 
 HERE = Path(__file__).resolve().parent
 needs_catlass = pytest.mark.skipif("CATLASS_HOME" not in os.environ, reason="CATLASS_HOME names no checkout of CATLASS")
-needs_peer = pytest.mark.skipif(not {"CATLASS_HOME", "PEER_HOME"} <= os.environ.keys(), reason="CATLASS_HOME and PEER_HOME name no checkouts")
+needs_peer = pytest.mark.skipif(
+    not {"CATLASS_HOME", "PEER_HOME"} <= os.environ.keys(), reason="CATLASS_HOME and PEER_HOME name no checkouts"
+)
 
 # What the checker says about code that works: flags whose reuse is safe only by the order of the queues, scalar reads
 # left to the compiler's auto-sync, vector lanes and padding columns nobody looks at.
@@ -42,15 +44,24 @@ def test_catlass_basic_matmul(rng, m, n, k, mode):
         machine.unregister(array.ctypes.data)
     assert {f.kind for f in machine.findings()} <= KNOWN_WARNINGS
     exact = a.astype(np.float64) @ b.astype(np.float64)
-    bound = 2.0**-11 * np.abs(exact) + (k + 1) * 2.0**-23 * (np.abs(a.astype(np.float64)) @ np.abs(b.astype(np.float64)))
+    bound = 2.0**-11 * np.abs(exact) + (k + 1) * 2.0**-23 * (
+        np.abs(a.astype(np.float64)) @ np.abs(b.astype(np.float64))
+    )
     assert np.all(np.abs(c - exact) <= bound)
 
 
 # Whole example programs: they make their data, run, and compare with their own reference.
 #: Examples whose padding kernels store undefined filler to their workspace; the matmul multiplies the exact sizes.
 STORES_FILLER = {"06_optimized_matmul"}
-EXAMPLES = ["00_basic_matmul", "03_matmul_add", "04_padding_matmul", "06_optimized_matmul", "09_splitk_matmul", "13_basic_matmul_tla",
-            "20_matmul_bias"]  # fmt: skip
+EXAMPLES = [
+    "00_basic_matmul",
+    "03_matmul_add",
+    "04_padding_matmul",
+    "06_optimized_matmul",
+    "09_splitk_matmul",
+    "13_basic_matmul_tla",
+    "20_matmul_bias",
+]
 
 
 @needs_catlass
@@ -86,14 +97,22 @@ def attention(q: np.ndarray, k: np.ndarray, v: np.ndarray, causal: bool) -> tupl
 
 @needs_peer
 @pytest.mark.parametrize("mode", ["fast", "check"])
-@pytest.mark.parametrize("b,h,hk,sq,sk,d,causal", [
-    (1, 2, 1, 128, 512, 128, False), (1, 4, 2, 200, 700, 128, True), (2, 8, 8, 257, 1300, 64, False),
-    (1, 8, 8, 1024, 1024, 128, False), (1, 8, 8, 1024, 1024, 128, True),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "b,h,hk,sq,sk,d,causal",
+    [
+        (1, 2, 1, 128, 512, 128, False),
+        (1, 4, 2, 200, 700, 128, True),
+        (2, 8, 8, 257, 1300, 64, False),
+        (1, 8, 8, 1024, 1024, 128, False),
+        (1, 8, 8, 1024, 1024, 128, True),
+    ],
+)
 def test_peer_forward(rng, b, h, hk, sq, sk, d, causal, mode):
     import peer
 
-    q, k, v = (rng.standard_normal(shape).astype(np.float16) for shape in ((b, sq, h, d), (b, sk, hk, d), (b, sk, hk, d)))
+    q, k, v = (
+        rng.standard_normal(shape).astype(np.float16) for shape in ((b, sq, h, d), (b, sk, hk, d), (b, sk, hk, d))
+    )
     o, lse = peer.forward(q, k, v, causal=causal, mode=mode)
     exact_o, exact_lse = attention(q, k, v, causal)
     assert np.abs(o - exact_o).max() < 2e-3 and np.abs(lse - exact_lse).max() < 1e-5

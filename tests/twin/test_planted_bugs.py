@@ -127,7 +127,9 @@ def test_warning(kernel, name):
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-@pytest.mark.parametrize("name", ["aiv_reads_without_flag", "flag_on_the_wrong_pipe", "aic_reads_without_flag", "all_cores_sync_missing"])
+@pytest.mark.parametrize(
+    "name", ["aiv_reads_without_flag", "flag_on_the_wrong_pipe", "aic_reads_without_flag", "all_cores_sync_missing"]
+)
 def test_races_do_not_depend_on_the_schedule(kernel, name, seed):
     kind, api = ERRORS[name]
     assert any(f.kind == kind and f.api == api for f in run(kernel, name, bad=True, seed=seed))
@@ -138,5 +140,7 @@ def test_auto_sync_accepts_what_the_compiler_would_insert(kernel):
     """V->V and scalar hazards are bisheng's business when auto-sync is on; hazards between other pipes never are."""
     data = np.zeros(MIB // 2, np.float16)
     for name, clean in [("vector_raw", True), ("scalar_reads_vector_result", True), ("load_then_vector", False)]:
-        found = kernel("planted.cpp", name)(1, data, Out(np.zeros(MIB, np.uint8)), 1, mode="check", expect_clean=False, auto_sync=True)
+        found = kernel("planted.cpp", name)(
+            1, data, Out(np.zeros(MIB, np.uint8)), 1, mode="check", expect_clean=False, auto_sync=True
+        )
         assert (found == []) == clean, (name, [str(f) for f in found])

@@ -7,8 +7,18 @@ import pytest
 from ascend_twin.machine import Out
 from formulas import FORM, PART, addresses, bf16_to_float, pack, read, round_float, round_integer, tree_sum, write
 
-DTYPES = {"half": np.float16, "float": np.float32, "int16_t": np.int16, "uint16_t": np.uint16, "int32_t": np.int32,
-          "uint32_t": np.uint32, "int8_t": np.int8, "uint8_t": np.uint8, "int64_t": np.int64, "bfloat16_t": np.uint16}  # fmt: skip
+DTYPES = {
+    "half": np.float16,
+    "float": np.float32,
+    "int16_t": np.int16,
+    "uint16_t": np.uint16,
+    "int32_t": np.int32,
+    "uint32_t": np.uint32,
+    "int8_t": np.int8,
+    "uint8_t": np.uint8,
+    "int64_t": np.int64,
+    "bfloat16_t": np.uint16,
+}
 FLOATS = ("half", "float")
 
 
@@ -30,7 +40,11 @@ def image_of(rng, *parts: tuple[str, float] | np.ndarray | None) -> np.ndarray:
     for i, part in enumerate(parts):
         if part is None:
             continue
-        data = part if isinstance(part, np.ndarray) else values(rng, part[0], PART // np.dtype(DTYPES[part[0]]).itemsize, part[1])
+        data = (
+            part
+            if isinstance(part, np.ndarray)
+            else values(rng, part[0], PART // np.dtype(DTYPES[part[0]]).itemsize, part[1])
+        )
         image[i * PART : i * PART + data.nbytes] = data.view(np.uint8)
     return image
 
@@ -72,12 +86,27 @@ def geometry(rng, form: str, wide: int, sources: int):
             repeats = on.shape[0]
             blk, rep = [1, 1, 1], [8, 8, 8]
         on = on[:repeats]
-    p.update(REPEAT=on.shape[0], DST_BLK=blk[0], DST_REP=rep[0], S0_BLK=blk[1], S0_REP=rep[1], S1_BLK=blk[2], S1_REP=rep[2])
+    p.update(
+        REPEAT=on.shape[0], DST_BLK=blk[0], DST_REP=rep[0], S0_BLK=blk[1], S0_REP=rep[1], S1_BLK=blk[2], S1_REP=rep[2]
+    )
     return p, on, blk, rep
 
 
-def elementwise(kernel, rng, name: str, dst: str, src: str, sources: int, form: str, formula, *, scale: float = 4.0, scalar=None,
-                ulp: int = 0, positive: bool = False) -> None:  # fmt: skip
+def elementwise(
+    kernel,
+    rng,
+    name: str,
+    dst: str,
+    src: str,
+    sources: int,
+    form: str,
+    formula,
+    *,
+    scale: float = 4.0,
+    scalar=None,
+    ulp: int = 0,
+    positive: bool = False,
+) -> None:
     """Run one call and compare the whole image with `formula(dst, src0, src1, scalar)` applied lane by lane."""
     dd, ss = DTYPES[dst], DTYPES[src]
     ds, sz = np.dtype(dd).itemsize, np.dtype(ss).itemsize
@@ -104,20 +133,26 @@ def elementwise(kernel, rng, name: str, dst: str, src: str, sources: int, form: 
             close[at[0][:, None] + np.arange(ds)] = True
     if not ulp:
         different = np.flatnonzero(got != want)
-        assert different.size == 0, f"{name} {p}: byte {different[:8]}, got {got[different[:8]]}, want {want[different[:8]]}"
+        assert different.size == 0, (
+            f"{name} {p}: byte {different[:8]}, got {got[different[:8]]}, want {want[different[:8]]}"
+        )
         return
     assert np.array_equal(got[~close], want[~close]), f"{name} {p}: bytes outside the enabled lanes changed"
     g, w = got[:PART].view(dd), want[:PART].view(dd)
     used = close[:PART].reshape(-1, ds).all(1)
     step = np.spacing(np.abs(w[used]).astype(dd))
     finite = np.isfinite(w[used])
-    assert np.all(np.abs(g[used][finite].astype(np.float64) - w[used][finite]) <= ulp * step[finite]), f"{name} {p}: over {ulp} ulp"
+    assert np.all(np.abs(g[used][finite].astype(np.float64) - w[used][finite]) <= ulp * step[finite]), (
+        f"{name} {p}: over {ulp} ulp"
+    )
     assert np.array_equal(g[used][~finite], w[used][~finite], equal_nan=True)
 
 
 def integer(f):
     """Saturating integer arithmetic of the operand type."""
-    return lambda d, a, b, s: np.clip(f(a.astype(np.int64), b.astype(np.int64)), np.iinfo(a.dtype).min, np.iinfo(a.dtype).max)
+    return lambda d, a, b, s: np.clip(
+        f(a.astype(np.int64), b.astype(np.int64)), np.iinfo(a.dtype).min, np.iinfo(a.dtype).max
+    )
 
 
 def exact(f):
@@ -157,16 +192,30 @@ def test_bitwise(kernel, rng, op, dtype, form):
 @pytest.mark.parametrize("op", ["AddRelu", "SubRelu"])
 def test_relu_of_a_sum(kernel, rng, op, dtype, form):
     f = {"AddRelu": np.add, "SubRelu": np.subtract}[op]
-    formula = exact(lambda d, a, b: np.maximum(f(a, b), 0)) if dtype in FLOATS else integer(lambda a, b: np.maximum(f(a, b), 0))
+    formula = (
+        exact(lambda d, a, b: np.maximum(f(a, b), 0))
+        if dtype in FLOATS
+        else integer(lambda a, b: np.maximum(f(a, b), 0))
+    )
     elementwise(kernel, rng, f"{op}_{dtype}", dtype, dtype, 2, form, formula)
 
 
 @pytest.mark.parametrize("form", ["count", "bits"])
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_fused_multiply_add(kernel, rng, dtype, form):
-    """dst = src0 * dst + src1, rounded once; half products are exact in float32, float ones in float64 up to its 53 bits."""
+    """dst = src0 * dst + src1, rounded once."""
     elementwise(kernel, rng, f"FusedMulAdd_{dtype}", dtype, dtype, 2, form, exact(lambda d, a, b: a * d + b), ulp=1)
-    elementwise(kernel, rng, f"FusedMulAddRelu_{dtype}", dtype, dtype, 2, form, exact(lambda d, a, b: np.maximum(a * d + b, 0)), ulp=1)
+    elementwise(
+        kernel,
+        rng,
+        f"FusedMulAddRelu_{dtype}",
+        dtype,
+        dtype,
+        2,
+        form,
+        exact(lambda d, a, b: np.maximum(a * d + b, 0)),
+        ulp=1,
+    )
 
 
 @pytest.mark.parametrize("form", ["count", "bits"])
@@ -203,21 +252,51 @@ def test_shift(kernel, rng, dtype, shift):
     bits = np.dtype(DTYPES[dtype]).itemsize * 8
     left = lambda d, a, b, s: (a.astype(np.int64) << shift & (2**bits - 1)).astype(f"u{bits // 8}").view(d.dtype)  # noqa: E731
     elementwise(kernel, rng, f"ShiftLeft_{dtype}", dtype, dtype, 1, "count", left, scalar=shift)
-    elementwise(kernel, rng, f"ShiftRight_{dtype}", dtype, dtype, 1, "bits", lambda d, a, b, s: a >> shift, scalar=shift)
+    elementwise(
+        kernel, rng, f"ShiftRight_{dtype}", dtype, dtype, 1, "bits", lambda d, a, b, s: a >> shift, scalar=shift
+    )
 
 
 @pytest.mark.parametrize("form", ["count", "bits"])
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("op", ["Exp", "Ln", "Sqrt", "Rsqrt", "Reciprocal"])
 def test_transcendental(kernel, rng, op, dtype, form):
-    f = {"Exp": np.exp, "Ln": np.log, "Sqrt": np.sqrt, "Rsqrt": lambda a: 1 / np.sqrt(a), "Reciprocal": lambda a: 1 / a}[op]
+    f = {
+        "Exp": np.exp,
+        "Ln": np.log,
+        "Sqrt": np.sqrt,
+        "Rsqrt": lambda a: 1 / np.sqrt(a),
+        "Reciprocal": lambda a: 1 / a,
+    }[op]
     positive = op != "Exp"
-    elementwise(kernel, rng, f"{op}_{dtype}", dtype, dtype, 1, form, exact(lambda d, a, b: f(a)), ulp=1, positive=positive, scale=2.0)
+    elementwise(
+        kernel,
+        rng,
+        f"{op}_{dtype}",
+        dtype,
+        dtype,
+        1,
+        form,
+        exact(lambda d, a, b: f(a)),
+        ulp=1,
+        positive=positive,
+        scale=2.0,
+    )
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("op,dtype", [("Abs", "half"), ("Abs", "float"), ("Relu", "half"), ("Relu", "float"), ("Relu", "int32_t"),
-                                      ("Not", "int16_t"), ("Not", "uint16_t")])  # fmt: skip
+@pytest.mark.parametrize(
+    "op,dtype",
+    [
+        ("Abs", "half"),
+        ("Abs", "float"),
+        ("Relu", "half"),
+        ("Relu", "float"),
+        ("Relu", "int32_t"),
+        ("Not", "int16_t"),
+        ("Not", "uint16_t"),
+    ],
+)
 def test_unary(kernel, rng, op, dtype, form):
     f = {"Abs": np.abs, "Relu": lambda a: np.where(a > 0, a, a.dtype.type(0)), "Not": np.bitwise_not}[op]
     elementwise(kernel, rng, f"{op}_{dtype}", dtype, dtype, 1, form, lambda d, a, b, s: f(a))
@@ -225,13 +304,29 @@ def test_unary(kernel, rng, op, dtype, form):
 
 FIVE = (1, 2, 3, 4, 5)
 CASTS = {
-    ("float", "half"): (0,), ("half", "float"): (0, *FIVE, 6), ("float", "bfloat16_t"): (0,), ("bfloat16_t", "float"): FIVE,
-    ("float", "float"): FIVE, ("int16_t", "float"): FIVE, ("int32_t", "float"): FIVE, ("int64_t", "float"): FIVE,
-    ("int8_t", "half"): (0, *FIVE), ("uint8_t", "half"): (0, *FIVE), ("int16_t", "half"): FIVE, ("int32_t", "half"): FIVE,
-    ("int32_t", "bfloat16_t"): FIVE, ("half", "int8_t"): (0,), ("half", "uint8_t"): (0,), ("half", "int16_t"): (0, *FIVE),
-    ("float", "int16_t"): (0,), ("float", "int32_t"): (0, *FIVE), ("int16_t", "int32_t"): (0,), ("int64_t", "int32_t"): (0,),
-    ("int32_t", "int64_t"): (0,), ("float", "int64_t"): FIVE,
-}  # fmt: skip
+    ("float", "half"): (0,),
+    ("half", "float"): (0, *FIVE, 6),
+    ("float", "bfloat16_t"): (0,),
+    ("bfloat16_t", "float"): FIVE,
+    ("float", "float"): FIVE,
+    ("int16_t", "float"): FIVE,
+    ("int32_t", "float"): FIVE,
+    ("int64_t", "float"): FIVE,
+    ("int8_t", "half"): (0, *FIVE),
+    ("uint8_t", "half"): (0, *FIVE),
+    ("int16_t", "half"): FIVE,
+    ("int32_t", "half"): FIVE,
+    ("int32_t", "bfloat16_t"): FIVE,
+    ("half", "int8_t"): (0,),
+    ("half", "uint8_t"): (0,),
+    ("half", "int16_t"): (0, *FIVE),
+    ("float", "int16_t"): (0,),
+    ("float", "int32_t"): (0, *FIVE),
+    ("int16_t", "int32_t"): (0,),
+    ("int64_t", "int32_t"): (0,),
+    ("int32_t", "int64_t"): (0,),
+    ("float", "int64_t"): FIVE,
+}
 
 
 def cast_values(rng, src: str, count: int) -> np.ndarray:
@@ -257,7 +352,9 @@ def test_cast(kernel, rng, dst, src, mode):
     count = int(rng.integers(1, 2000))
     data = cast_values(rng, src, count)
     image = image_of(rng, None, np.pad(data, (0, -count % 32)))
-    got = run(kernel, f"Cast_{dst}_{src}", image, pack(FORM=0, COUNT=count, MODE=mode))[: count * np.dtype(dd).itemsize].view(dd)
+    got = run(kernel, f"Cast_{dst}_{src}", image, pack(FORM=0, COUNT=count, MODE=mode))[
+        : count * np.dtype(dd).itemsize
+    ].view(dd)
     x = bf16_to_float(data).astype(np.float64) if src == "bfloat16_t" else data
     if dst == "half":
         want = round_float(x, "half", mode)
@@ -267,14 +364,21 @@ def test_cast(kernel, rng, dst, src, mode):
         want = round_float(x, "bf16", mode)
     elif dst == "float":
         if src == "float":
-            want = {1: np.rint, 2: np.floor, 3: np.ceil, 4: lambda v: np.sign(v) * np.floor(np.abs(v) + 0.5), 5: np.trunc}[mode](
-                x.astype(np.float64)).astype(np.float32)  # fmt: skip
+            want = {
+                1: np.rint,
+                2: np.floor,
+                3: np.ceil,
+                4: lambda v: np.sign(v) * np.floor(np.abs(v) + 0.5),
+                5: np.trunc,
+            }[mode](x.astype(np.float64)).astype(np.float32)
         elif src in ("int32_t", "int64_t"):
             # Integers that float32 cannot hold: the mode chooses between the neighbours.
             near = x.astype(np.float64).astype(np.float32)
             below = np.where(near.astype(np.float64) > x, np.nextafter(near, np.float32(-np.inf)), near)
             above = np.where(near.astype(np.float64) < x, np.nextafter(near, np.float32(np.inf)), near)
-            nearer = np.where(x - below.astype(np.float64) == above.astype(np.float64) - x, np.where(x > 0, above, below), near)
+            nearer = np.where(
+                x - below.astype(np.float64) == above.astype(np.float64) - x, np.where(x > 0, above, below), near
+            )
             want = {0: near, 1: near, 2: below, 3: above, 4: nearer, 5: np.where(x > 0, below, above)}[mode]
         else:
             want = x.astype(np.float32)
@@ -283,7 +387,9 @@ def test_cast(kernel, rng, dst, src, mode):
     else:
         info = np.iinfo(dd)
         want = np.clip(x.astype(np.int64), info.min, info.max).astype(dd)
-    bad = np.flatnonzero(got.view(f"u{np.dtype(dd).itemsize}") != np.asarray(want, dd).view(f"u{np.dtype(dd).itemsize}"))
+    bad = np.flatnonzero(
+        got.view(f"u{np.dtype(dd).itemsize}") != np.asarray(want, dd).view(f"u{np.dtype(dd).itemsize}")
+    )
     # -0.0 and 0.0 are the same value.
     bad = [i for i in bad if not (got[i] == 0 and want[i] == 0)]
     assert not bad, f"{src} -> {dst} mode {mode}: {[(data[i], got[i], want[i]) for i in bad[:5]]}"
@@ -301,14 +407,18 @@ def test_cast_of_int32_to_half_scales(kernel, rng):
 def test_cast_overflow_keeps_infinity(kernel, rng):
     """CTRL[48] is 1 by default on the twin: infinities and NaN stay (docs/twin.md)."""
     data = np.array([1e6, -1e6, np.inf, -np.inf, 65504.0, 65520.0, 65519.0, np.nan] * 8, np.float32)
-    got = run(kernel, "Cast_half_float", image_of(rng, None, data), pack(FORM=0, COUNT=64, MODE=1))[:128].view(np.float16)
+    got = run(kernel, "Cast_half_float", image_of(rng, None, data), pack(FORM=0, COUNT=64, MODE=1))[:128].view(
+        np.float16
+    )
     with np.errstate(over="ignore"):
         assert np.array_equal(got, data.astype(np.float16), equal_nan=True)
 
 
 def test_cast_to_integers_saturates(kernel, rng):
     data = np.array([1e20, -1e20, np.inf, -np.inf, np.nan, 2147483520.0, -2147483648.0, 0.0] * 8, np.float32)
-    got = run(kernel, "Cast_int32_t_float", image_of(rng, None, data), pack(FORM=0, COUNT=64, MODE=1))[:256].view(np.int32)
+    got = run(kernel, "Cast_int32_t_float", image_of(rng, None, data), pack(FORM=0, COUNT=64, MODE=1))[:256].view(
+        np.int32
+    )
     want = np.array([2**31 - 1, -(2**31), 2**31 - 1, -(2**31), 0, 2147483520, -(2**31), 0] * 8, np.int32)
     assert np.array_equal(got, want)
 
@@ -404,9 +514,15 @@ def test_gather_mask(kernel, rng, dtype, pattern):
     image = image_of(rng)
     e = np.arange(lanes)
     if pattern == 0:
-        bits = np.unpackbits(image[2 * PART : 2 * PART + repeats * 256], bitorder="little").reshape(repeats, -1)[:, :lanes].astype(bool)
+        bits = (
+            np.unpackbits(image[2 * PART : 2 * PART + repeats * 256], bitorder="little")
+            .reshape(repeats, -1)[:, :lanes]
+            .astype(bool)
+        )
     else:
-        one = {1: e % 2 == 0, 2: e % 2 == 1, 3: e % 4 == 0, 4: e % 4 == 1, 5: e % 4 == 2, 6: e % 4 == 3, 7: e >= 0}[pattern]
+        one = {1: e % 2 == 0, 2: e % 2 == 1, 3: e % 4 == 0, 4: e % 4 == 1, 5: e % 4 == 2, 6: e % 4 == 3, 7: e >= 0}[
+            pattern
+        ]
         bits = np.tile(one, (repeats, 1))
     source = image[PART : PART + repeats * 256].view(dd).reshape(repeats, lanes)
     kept = source[bits]
@@ -510,7 +626,10 @@ def test_reduce_of_a_tensor(kernel, rng, dtype):
     total, largest, least = (got[o * size : o * size + 2 * size].view(dd) for o in (0, 64, 128))
     index = lambda v: v.view(f"u{size}")[1]  # noqa: E731
     depth = np.ceil(np.log2(count)) + 1
-    assert abs(float(total[0]) - x.astype(np.float64).sum()) <= depth * np.finfo(dd).eps * np.abs(x.astype(np.float64)).sum()
+    assert (
+        abs(float(total[0]) - x.astype(np.float64).sum())
+        <= depth * np.finfo(dd).eps * np.abs(x.astype(np.float64)).sum()
+    )
     assert largest[0] == x.max() and index(largest) == x.argmax()
     assert least[0] == x.min() and index(least) == x.argmin()
 
@@ -557,13 +676,15 @@ def test_select(kernel, rng, dtype, mode):
 def test_transpose(kernel, rng):
     image = image_of(rng)
     want = image.copy()
-    want[:512] = np.ascontiguousarray(image[PART : PART + 512].view(np.uint16).reshape(16, 16).T).view(np.uint8).reshape(-1)
+    want[:512] = (
+        np.ascontiguousarray(image[PART : PART + 512].view(np.uint16).reshape(16, 16).T).view(np.uint8).reshape(-1)
+    )
     assert np.array_equal(run(kernel, "Transpose_half", image, pack()), want)
 
 
 @pytest.mark.parametrize("dtype", ["half", "float"])
 def test_trans_data_to_5hd(kernel, rng, dtype):
-    """16 rows of one block; 2-byte: element c of row r -> place r of output c; 4-byte: outputs 2c and 2c+1 take 8 rows each."""
+    """16 rows of one block; 2-byte: element c of row r -> place r of output c; 4-byte: outputs 2c, 2c+1 of 8 rows."""
     size = np.dtype(DTYPES[dtype]).itemsize
     repeats = 2
     image = image_of(rng)

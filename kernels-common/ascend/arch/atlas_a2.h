@@ -18,7 +18,7 @@ struct AtlasA2 {
 /// One local memory as a whole; GetBufferByByte hands out typed tensors by byte offset.
 template <AscendC::TPosition POSITION, uint32_t BYTES>
 class LocalTensorBuffer {
-  public:
+public:
     __aicore__ inline void Init(AscendC::TPipe& pipe) {
         AscendC::TBuf<POSITION> buffer;
         pipe.InitBuffer(buffer, BYTES);
@@ -29,7 +29,7 @@ class LocalTensorBuffer {
         return tensor_[offset].template ReinterpretCast<Element>();
     }
 
-  private:
+private:
     AscendC::LocalTensor<uint8_t> tensor_;
 };
 

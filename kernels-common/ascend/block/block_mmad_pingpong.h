@@ -10,7 +10,7 @@ namespace flash_attn_npu::ascend::block {
 
 template <class ArchTag, class L1TileShape, class L0TileShape, class Element, class ElementC>
 class BlockMmadPingpong {
-  public:
+public:
     static constexpr uint32_t STAGES = 2;
     static constexpr uint32_t L1A_BYTES = L1TileShape::M * L1TileShape::K * sizeof(Element);
     static constexpr uint32_t L1B_BYTES = L1TileShape::N * L1TileShape::K * sizeof(Element);
@@ -20,7 +20,8 @@ class BlockMmadPingpong {
     static_assert(L0TileShape::M * L0TileShape::K * sizeof(Element) <= L0A_BYTES, "the L0A tile does not fit");
     static_assert(L0TileShape::N * L0TileShape::K * sizeof(Element) <= L0B_BYTES, "the L0B tile does not fit");
     static_assert(L1TileShape::M * L1TileShape::N * sizeof(float) <= ArchTag::L0C_SIZE, "the L0C tile does not fit");
-    static_assert(L1TileShape::M == L0TileShape::M && L1TileShape::N == L0TileShape::N, "L1 and L0 tiles share M and N");
+    static_assert(L1TileShape::M == L0TileShape::M && L1TileShape::N == L0TileShape::N,
+                  "L1 and L0 tiles share M and N");
 
     /// A tile of the output and where its operands start.
     struct Tile {
@@ -68,7 +69,7 @@ class BlockMmadPingpong {
         copyL0CToGm_(tile.gmC, l0C_, tile.layoutC, RoundUp<16>(tile.shape.m), UNIT_LAST);
     }
 
-  private:
+private:
     static constexpr uint8_t UNIT_CHECK = 2, UNIT_LAST = 3;
 
     __aicore__ inline void LoadStep(const Tile& tile, uint32_t step, uint32_t stage) {

@@ -20,9 +20,9 @@ struct TileOrder {
 
 template <class BlockMmad, class Element, class ElementC, class L1TileShape>
 class Matmul {
-  public:
-    __aicore__ inline void operator()(arch::Resource<arch::AtlasA2>& resource, GM_ADDR a, GM_ADDR b, GM_ADDR c, uint32_t m,
-                                      uint32_t n, uint32_t k) {
+public:
+    __aicore__ inline void operator()(arch::Resource<arch::AtlasA2>& resource, GM_ADDR a, GM_ADDR b, GM_ADDR c,
+                                      uint32_t m, uint32_t n, uint32_t k) {
         gmA_.SetGlobalBuffer(reinterpret_cast<__gm__ Element*>(a), static_cast<uint64_t>(m) * k);
         gmB_.SetGlobalBuffer(reinterpret_cast<__gm__ Element*>(b), static_cast<uint64_t>(k) * n);
         gmC_.SetGlobalBuffer(reinterpret_cast<__gm__ ElementC*>(c), static_cast<uint64_t>(m) * n);
@@ -51,7 +51,7 @@ class Matmul {
         }
     }
 
-  private:
+private:
     __aicore__ inline void Fill(typename BlockMmad::Tile& tile, uint32_t index) const {
         uint32_t row, col;
         order_.At(index, row, col);

@@ -12,8 +12,9 @@ struct CopyGmToL1 {
     static constexpr uint32_t C0 = ArchTag::BYTE_PER_C0 / sizeof(Element);
     static constexpr uint64_t STRIDE_LIMIT = 65536;
 
-    __aicore__ inline void operator()(const AscendC::LocalTensor<Element>& dst, const AscendC::GlobalTensor<Element>& src,
-                                      const layout::zN& layoutDst, const layout::RowMajor& layoutSrc) const {
+    __aicore__ inline void operator()(const AscendC::LocalTensor<Element>& dst,
+                                      const AscendC::GlobalTensor<Element>& src, const layout::zN& layoutDst,
+                                      const layout::RowMajor& layoutSrc) const {
         AscendC::Nd2NzParams params;
         params.ndNum = 1;
         params.dValue = layoutSrc.cols;

@@ -11,8 +11,9 @@ struct CopyL1ToL0A {
     static constexpr uint32_t C0 = ArchTag::BYTE_PER_C0 / sizeof(Element);
     static constexpr uint32_t FRACTAL = ArchTag::BYTE_PER_FRACTAL / sizeof(Element);
 
-    __aicore__ inline void operator()(const AscendC::LocalTensor<Element>& dst, const AscendC::LocalTensor<Element>& src,
-                                      const layout::zN& layoutSrc, uint32_t rows, uint32_t cols) const {
+    __aicore__ inline void operator()(const AscendC::LocalTensor<Element>& dst,
+                                      const AscendC::LocalTensor<Element>& src, const layout::zN& layoutSrc,
+                                      uint32_t rows, uint32_t cols) const {
         AscendC::LoadData2DParams params;
         params.startIndex = 0;
         params.repeatTimes = static_cast<uint8_t>(CeilDiv<C0>(cols));
@@ -32,8 +33,9 @@ struct CopyL1ToL0B {
     static constexpr uint32_t C0 = ArchTag::BYTE_PER_C0 / sizeof(Element);
     static constexpr uint32_t FRACTAL = ArchTag::BYTE_PER_FRACTAL / sizeof(Element);
 
-    __aicore__ inline void operator()(const AscendC::LocalTensor<Element>& dst, const AscendC::LocalTensor<Element>& src,
-                                      const layout::zN& layoutSrc, uint32_t rows, uint32_t cols) const {
+    __aicore__ inline void operator()(const AscendC::LocalTensor<Element>& dst,
+                                      const AscendC::LocalTensor<Element>& src, const layout::zN& layoutSrc,
+                                      uint32_t rows, uint32_t cols) const {
         AscendC::LoadData2DParams params;
         params.startIndex = 0;
         params.repeatTimes = static_cast<uint8_t>(CeilDiv<16>(cols));

@@ -32,7 +32,14 @@ PASS_MACROS = {
 }
 # The device compiler knows half, bfloat16_t and the address spaces without any header.
 LANGUAGE = ["-include", str(INCLUDE / "ascendc" / "qualifiers.h"), "-include", str(INCLUDE / "ascendc" / "numeric.h")]
-COMMON_MACROS = ["-D__NPU_ARCH__=2201", "-D__CCE_AICORE__=220", "-D__DAV_C220__=1", "-D__CCE__=1", "-DASCEND_TWIN=1", *LANGUAGE]
+COMMON_MACROS = [
+    "-D__NPU_ARCH__=2201",
+    "-D__CCE_AICORE__=220",
+    "-D__DAV_C220__=1",
+    "-D__CCE__=1",
+    "-DASCEND_TWIN=1",
+    *LANGUAGE,
+]
 
 
 class BuildError(RuntimeError):
@@ -54,7 +61,9 @@ def compiler() -> list[str]:
 
 def cache_dir() -> Path:
     root = os.environ.get("FLASH_ATTN_NPU_TWIN_CACHE")
-    path = Path(root) if root else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "flash-attn-npu-twin"
+    path = (
+        Path(root) if root else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "flash-attn-npu-twin"
+    )
     path.mkdir(parents=True, exist_ok=True)
     return path
 
@@ -85,7 +94,16 @@ def runtime_library() -> Path:
     """The model of the machine as a shared library."""
     sources = sorted(RUNTIME.glob("*.cc"))
     inputs = sources + sorted(RUNTIME.glob("*.h")) + sorted(RUNTIME.glob("*.def")) + [INCLUDE / "twin" / "abi.h"]
-    flags = ["-std=c++17", "-O3", "-march=native", "-fPIC", "-ffp-contract=off", "-fno-gnu-unique", f"-I{INCLUDE}", f"-I{RUNTIME}"]
+    flags = [
+        "-std=c++17",
+        "-O3",
+        "-march=native",
+        "-fPIC",
+        "-ffp-contract=off",
+        "-fno-gnu-unique",
+        f"-I{INCLUDE}",
+        f"-I{RUNTIME}",
+    ]
     key = "runtime-" + _digest([p.read_bytes() for p in inputs] + [" ".join([*compiler(), *flags]).encode()])
     target = cache_dir() / f"libascend_twin-{key}.so"
     if target.exists():
@@ -123,8 +141,26 @@ def _build_pass(name: str, source: Path, flags: Sequence[str], tmp: Path) -> tup
     ii, obj, one = tmp / f"{name}.ii", tmp / f"{name}.o", tmp / f"{name}.one.o"
     ii.write_text(code)
     options = [f for f in flags if not f.startswith(("-I", "-D", "-include"))]
-    _run([*compiler(), "-std=c++17", "-O2", "-fPIC", "-g1", "-w", "-fvisibility=hidden", "-fno-gnu-unique", "-fpreprocessed",
-          "-x", "c++-cpp-output", *options, "-c", ii, "-o", obj])
+    _run(
+        [
+            *compiler(),
+            "-std=c++17",
+            "-O2",
+            "-fPIC",
+            "-g1",
+            "-w",
+            "-fvisibility=hidden",
+            "-fno-gnu-unique",
+            "-fpreprocessed",
+            "-x",
+            "c++-cpp-output",
+            *options,
+            "-c",
+            ii,
+            "-o",
+            obj,
+        ]
+    )
     _run(["ld", "-r", "--force-group-allocation", obj, "-o", one])
     suffix = "__aic" if name == "cube" else "__aiv"
     defined = {line.split()[-1] for line in _run(["nm", "-g", "--defined-only", one]).splitlines() if line.strip()}
@@ -160,10 +196,38 @@ def build_kernel(source: str | Path, flags: Sequence[str] = ()) -> Library:
             text_source = False
         headers = sorted(INCLUDE.rglob("*.h"))
         # Headers of the kernel itself are found by the preprocessor's own dependency list.
-        listed = _run([*compiler(), "-std=c++17", "-MM", "-x", "c++", *COMMON_MACROS, *PASS_MACROS["cube"], f"-I{INCLUDE}", *flags, path])
-        listed += _run([*compiler(), "-std=c++17", "-MM", "-x", "c++", *COMMON_MACROS, *PASS_MACROS["vec"], f"-I{INCLUDE}", *flags, path])
+        listed = _run(
+            [
+                *compiler(),
+                "-std=c++17",
+                "-MM",
+                "-x",
+                "c++",
+                *COMMON_MACROS,
+                *PASS_MACROS["cube"],
+                f"-I{INCLUDE}",
+                *flags,
+                path,
+            ]
+        )
+        listed += _run(
+            [
+                *compiler(),
+                "-std=c++17",
+                "-MM",
+                "-x",
+                "c++",
+                *COMMON_MACROS,
+                *PASS_MACROS["vec"],
+                f"-I{INCLUDE}",
+                *flags,
+                path,
+            ]
+        )
         own = sorted({w for w in listed.replace("\\\n", " ").split() if not w.endswith(":")} - {str(path)})
-        parts = [digest_text] + [h.read_bytes() for h in headers] + [Path(o).read_bytes() for o in own if Path(o).is_file()]
+        parts = (
+            [digest_text] + [h.read_bytes() for h in headers] + [Path(o).read_bytes() for o in own if Path(o).is_file()]
+        )
         parts += [Path(__file__).read_bytes(), Path(preprocess.__file__).read_bytes(), str(runtime).encode()]
         parts.append(" ".join([*compiler(), *flags, "" if text_source else str(path)]).encode())
         key = _digest(parts)
@@ -173,10 +237,25 @@ def build_kernel(source: str | Path, flags: Sequence[str] = ()) -> Library:
             with _locked(key):
                 if not (target.exists() and meta.exists()):
                     with ThreadPoolExecutor(max_workers=2) as pool:
-                        passes = list(pool.map(lambda p: _build_pass(p, path, [*flags, f'-DTWIN_BUILD_ID="{key}"'], tmp), ("cube", "vec")))
+                        passes = list(
+                            pool.map(
+                                lambda p: _build_pass(p, path, [*flags, f'-DTWIN_BUILD_ID="{key}"'], tmp),
+                                ("cube", "vec"),
+                            )
+                        )
                     made = tmp / "kernel.so"
-                    _run([*compiler(), "-shared", "-Wl,-Bsymbolic", "-o", made, *[p[0] for p in passes], runtime,
-                          f"-Wl,-rpath,{runtime.parent}"])
+                    _run(
+                        [
+                            *compiler(),
+                            "-shared",
+                            "-Wl,-Bsymbolic",
+                            "-o",
+                            made,
+                            *[p[0] for p in passes],
+                            runtime,
+                            f"-Wl,-rpath,{runtime.parent}",
+                        ]
+                    )
                     names = sorted(set(passes[0][1].names) | set(passes[1][1].names))
                     declared = {**passes[1][1].kinds, **passes[0][1].kinds}
                     cube = passes[0][2] or passes[1][2]

@@ -29,7 +29,10 @@ def table(results: list[tuple[dict[str, float], dict]]) -> str:
     """The corners as a text table, with the range at the end."""
     lines = ["  ".join(f"{name:>18}" for name in CORNERS) + f"  {'us':>10}  {'cube %':>7}"]
     for change, report in results:
-        lines.append("  ".join(f"{change[n]:>18g}" for n in CORNERS) + f"  {report['us']:>10.2f}  {100 * report['cube_utilisation']:>7.1f}")
+        lines.append(
+            "  ".join(f"{change[n]:>18g}" for n in CORNERS)
+            + f"  {report['us']:>10.2f}  {100 * report['cube_utilisation']:>7.1f}"
+        )
     us = [r["us"] for _, r in results]
     cube = [100 * r["cube_utilisation"] for _, r in results]
     lines.append(f"range: {min(us):.2f} to {max(us):.2f} us, cube {min(cube):.1f} to {max(cube):.1f} %")

@@ -54,8 +54,15 @@ class Machine:
         lib.twin_set_options.argtypes = [ctypes.c_int, ctypes.c_uint64] + [ctypes.c_int] * 6
         lib.twin_register_gm.argtypes = [ctypes.c_uint64, ctypes.c_uint64, ctypes.c_char_p, ctypes.c_int, ctypes.c_int]
         lib.twin_unregister_gm.argtypes = [ctypes.c_uint64]
-        lib.twin_launch.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_uint64,
-                                    ctypes.POINTER(ctypes.c_uint64), ctypes.c_uint64, ctypes.c_char_p]  # fmt: skip
+        lib.twin_launch.argtypes = [
+            ctypes.c_void_p,
+            ctypes.c_void_p,
+            ctypes.c_int,
+            ctypes.c_uint64,
+            ctypes.POINTER(ctypes.c_uint64),
+            ctypes.c_uint64,
+            ctypes.c_char_p,
+        ]
         lib.twin_simulate.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int]
         for name in ("twin_launch", "twin_findings", "twin_output", "twin_simulate", "twin_costs"):
             getattr(lib, name).restype = ctypes.c_char_p
@@ -67,11 +74,22 @@ class Machine:
             cls._one = cls()
         return cls._one
 
-    def configure(self, mode: str = "fast", *, seed: int = 0, threads: int = 0, cores: int = 24, kind: str | None = None,
-                  auto_sync: bool = False, skip_math: bool = False, max_findings: int = 200) -> None:  # fmt: skip
+    def configure(
+        self,
+        mode: str = "fast",
+        *,
+        seed: int = 0,
+        threads: int = 0,
+        cores: int = 24,
+        kind: str | None = None,
+        auto_sync: bool = False,
+        skip_math: bool = False,
+        max_findings: int = 200,
+    ) -> None:
         """Set options for the launches that follow (see runtime/device.h)."""
-        self.lib.twin_set_options(MODES[mode], seed, threads, cores, -1 if kind is None else KINDS[kind], auto_sync,
-                                  skip_math, max_findings)  # fmt: skip
+        self.lib.twin_set_options(
+            MODES[mode], seed, threads, cores, -1 if kind is None else KINDS[kind], auto_sync, skip_math, max_findings
+        )
 
     def clear(self) -> None:
         """Forget findings and recorded launches."""
@@ -79,8 +97,10 @@ class Machine:
 
     def findings(self) -> list[Finding]:
         raw = json.loads(self.lib.twin_findings().decode())
-        return [Finding(f["severity"], f["class"], f["message"], f["file"], f["line"], f["api"], f["core"], f["count"])
-                for f in raw["findings"]]  # fmt: skip
+        return [
+            Finding(f["severity"], f["class"], f["message"], f["file"], f["line"], f["api"], f["core"], f["count"])
+            for f in raw["findings"]
+        ]
 
     def output(self) -> str:
         """What the kernels printed since the last call."""
@@ -90,7 +110,9 @@ class Machine:
         """Launches recorded in cycles mode since the last clear()."""
         return self.lib.twin_recorded()
 
-    def simulate(self, index: int = -1, chip: str = "910B2", costs: dict[str, float] | None = None, traced: int = 0) -> dict:
+    def simulate(
+        self, index: int = -1, chip: str = "910B2", costs: dict[str, float] | None = None, traced: int = 0
+    ) -> dict:
         """Timeline report of a recorded launch (see docs/twin.md).
 
         index: which recorded launch; costs: constants of runtime/costs.def to change; traced: how many blocks
@@ -154,7 +176,9 @@ class Kernel:
         if self.cube is None and self.vec is None:
             raise LookupError(f"{library.path} has no kernel {name}; it has {sorted(library.kernels)}")
 
-    def __call__(self, blocks: int, *args: Any, mode: str = "fast", expect_clean: bool = True, **options: Any) -> list[Finding]:
+    def __call__(
+        self, blocks: int, *args: Any, mode: str = "fast", expect_clean: bool = True, **options: Any
+    ) -> list[Finding]:
         """Run on `blocks` AI cores.
 
         args: numpy arrays (inputs, copied to aligned memory, read-only for the checker), Out(array) for outputs and
@@ -179,7 +203,9 @@ class Kernel:
             held.append((device, array if out else None, address))
             words[i] = address
         try:
-            failure = machine.lib.twin_launch(self.cube, self.vec, self.kind, blocks, words, len(args), self.name.encode())
+            failure = machine.lib.twin_launch(
+                self.cube, self.vec, self.kind, blocks, words, len(args), self.name.encode()
+            )
         finally:
             for _, _, address in held:
                 machine.unregister(address)

@@ -101,7 +101,9 @@ def rewrite_core_specialisations(text: str) -> str:
         return text
 
     def one(m: re.Match[str]) -> str:
-        head = f"template <int32_t twin_core = g_coreType, std::enable_if_t<twin_core == AscendC::{m.group(3)}, int> = 0>"
+        head = (
+            f"template <int32_t twin_core = g_coreType, std::enable_if_t<twin_core == AscendC::{m.group(3)}, int> = 0>"
+        )
         return head + m.group(1) + m.group(2) + m.group(4)
 
     primary = re.compile(
@@ -110,6 +112,11 @@ def rewrite_core_specialisations(text: str) -> str:
     )
     text = primary.sub(lambda m: _keep_lines(m.group()) if re.sub(r"\s", "", m.group(1)) in names else m.group(), text)
     return special.sub(one, text)
+
+
+CLASS_HEAD = re.compile(
+    r"^\s*(?:template\b.*)?(?:(?:public|private|protected)\s*:\s*)*(?:struct|class)\b(?!.*[()=])", re.S
+)
 
 
 def _class_scopes(text: str, spots: list[int]) -> dict[int, int]:
@@ -129,7 +136,7 @@ def _class_scopes(text: str, spots: list[int]) -> dict[int, int]:
         if mark == "{":
             head = re.sub(r"^# .*$", "", text[last : m.start()], flags=re.M)
             head = re.sub(r"template\s*<[^{}]*?>\s*(?=struct|class)", "", head)
-            stack.append((bool(re.search(r"^\s*(?:template\b.*)?(?:(?:public|private|protected)\s*:\s*)*(?:struct|class)\b(?!.*[()=])", head, re.S)), m.start()))
+            stack.append((bool(CLASS_HEAD.search(head)), m.start()))
         elif mark == "}" and stack:
             stack.pop()
         if mark in "{};":
@@ -138,7 +145,7 @@ def _class_scopes(text: str, spots: list[int]) -> dict[int, int]:
 
 
 def rewrite_member_specialisations(text: str) -> str:
-    """In-class `template <> struct X<args>`, which g++ refuses -> a partial specialisation over a defaulted dummy parameter."""
+    """In-class `template <> struct X<args>`, which g++ refuses -> a partial one over a defaulted dummy parameter."""
     special = re.compile(r"template\s*<\s*>(\s*(?:struct|class)\s+)(\w+)(\s*<)([^{};]*?)>(\s*(?::[^{};]*)?\{)")
     hits = list(special.finditer(text))
     if not hits:
@@ -154,9 +161,10 @@ def rewrite_member_specialisations(text: str) -> str:
         edits.append((m.start(), m.end(), new))
     for name, body in primaries:
         primary = re.compile(r"template\s*<([^<>{};]+)>(\s*(?:struct|class)\s+" + name + r"\b(?!\s*<))")
-        m = primary.search(text, body)
-        if m:
-            edits.append((m.start(), m.end(), f"template <{m.group(1)}, typename twin_dummy = void>{m.group(2)}"))
+        found = primary.search(text, body)
+        if found:
+            new = f"template <{found.group(1)}, typename twin_dummy = void>{found.group(2)}"
+            edits.append((found.start(), found.end(), new))
     for start, end, new in sorted(edits, reverse=True):
         text = text[:start] + new + _keep_lines(text[start:end])[new.count("\n") :] + text[end:]
     return text
@@ -168,7 +176,9 @@ def transform(text: str) -> tuple[str, Kernels]:
     text = re.sub(r"\[\s*(?:host|aicore)(?:\s*,\s*(?:host|aicore))?\s*\]", lambda m: _keep_lines(m.group()), text)
     text = re.sub(r"__attribute__\(\(\s*(?:cce_kernel|aicore)\s*\)\)", lambda m: _keep_lines(m.group()), text)
 
-    qualified = re.compile(r"((?:__twin_(?:global|kind_\d|mix_\d_\d)__\s*)+)((?:\[\[[^\]]*\]\]\s*|inline\s+)*void\s+(\w+)\s*\()")
+    qualified = re.compile(
+        r"((?:__twin_(?:global|kind_\d|mix_\d_\d)__\s*)+)((?:\[\[[^\]]*\]\]\s*|inline\s+)*void\s+(\w+)\s*\()"
+    )
 
     def declare(match: re.Match[str]) -> str:
         qualifiers, name = match.group(1), match.group(3)
@@ -188,7 +198,7 @@ def transform(text: str) -> tuple[str, Kernels]:
 
 
 def uses_cube(text: str, foreign: str) -> bool:
-    """Whether lines that do not come from headers below `foreign` mention the cube side (bisheng infers kinds likewise)."""
+    """Whether lines outside headers below `foreign` mention the cube side (bisheng infers kinds likewise)."""
     own: list[str] = []
     mine = True
     for line in text.splitlines():
@@ -197,4 +207,6 @@ def uses_cube(text: str, foreign: str) -> bool:
             mine = not marker.group(1).startswith((foreign, "/usr/", "<"))
         elif mine:
             own.append(line)
-    return bool(re.search(r"\b(Mmad|LoadData|Fixpipe|CrossCoreSetFlag|CrossCoreWaitFlag|g_coreType|AIC|L0C)\b", "\n".join(own)))
+    return bool(
+        re.search(r"\b(Mmad|LoadData|Fixpipe|CrossCoreSetFlag|CrossCoreWaitFlag|g_coreType|AIC|L0C)\b", "\n".join(own))
+    )

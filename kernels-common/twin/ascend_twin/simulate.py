@@ -18,7 +18,14 @@ from .machine import Machine, Out, load
 from .trace import summary, write_perfetto, write_picture, write_report
 
 ASCEND = Path(__file__).resolve().parents[2] / "ascend"
-DTYPES = {"half": np.float16, "float": np.float32, "int8": np.int8, "uint8": np.uint8, "int32": np.int32, "uint32": np.uint32}
+DTYPES = {
+    "half": np.float16,
+    "float": np.float32,
+    "int8": np.int8,
+    "uint8": np.uint8,
+    "int32": np.int32,
+    "uint32": np.uint32,
+}
 
 
 def run_matmul(m: int, n: int, k: int, cores: int, check: bool):
@@ -50,7 +57,11 @@ def run_kernel(spec: str, blocks: int, arguments: list[str], cores: int, check: 
             args.append(int(text))
             continue
         dtype = DTYPES[parts[1]]
-        data = rng.standard_normal(int(parts[0])) if np.issubdtype(dtype, np.floating) else rng.integers(0, 100, int(parts[0]))
+        data = (
+            rng.standard_normal(int(parts[0]))
+            if np.issubdtype(dtype, np.floating)
+            else rng.integers(0, 100, int(parts[0]))
+        )
         args.append(Out(data.astype(dtype)) if parts[2:] == ["out"] else data.astype(dtype))
     if check:
         for finding in kernel(blocks, *args, mode="check", cores=cores, expect_clean=False):
@@ -75,7 +86,8 @@ def main() -> None:
     if a.kernel == "matmul":
         if len(a.sizes) != 3:
             parser.error("matmul takes M N K")
-        run_matmul(*a.sizes, cores, not a.no_check)
+        m, n, k = a.sizes
+        run_matmul(m, n, k, cores, not a.no_check)
     else:
         run_kernel(a.kernel, a.blocks, a.arg, cores, not a.no_check)
     changes = {name: float(value) for name, value in (c.split("=") for c in a.cost)}

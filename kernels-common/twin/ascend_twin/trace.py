@@ -22,8 +22,17 @@ def write_perfetto(report: dict, path: Path) -> None:
             events.append({"ph": "M", "pid": pid, "tid": tid, "name": "thread_name", "args": {"name": pipe}})
     mhz = report["mhz"]
     for core, pipe, start, end, api, line in report["intervals"]:
-        events.append({"ph": "X", "pid": cores.index(core), "tid": PIPE_ORDER.index(pipe), "name": api, "ts": start / mhz,
-                       "dur": (end - start) / mhz, "args": {"line": line, "cycles": end - start}})  # fmt: skip
+        events.append(
+            {
+                "ph": "X",
+                "pid": cores.index(core),
+                "tid": PIPE_ORDER.index(pipe),
+                "name": api,
+                "ts": start / mhz,
+                "dur": (end - start) / mhz,
+                "args": {"line": line, "cycles": end - start},
+            }
+        )
     path.write_text(json.dumps({"traceEvents": events, "displayTimeUnit": "ns"}))
 
 
@@ -44,16 +53,25 @@ def write_picture(report: dict, path: Path, until_us: float | None = None) -> No
     figure, axes = plt.subplots(figsize=(12, 0.5 * len(rows) + 1.8))
     for y, row in enumerate(rows):
         for call in calls:
-            spans = [(s / mhz, (e - s) / mhz) for c, p, s, e, a, _ in report["intervals"] if (c, p) == row and a == call]
+            spans = [
+                (s / mhz, (e - s) / mhz) for c, p, s, e, a, _ in report["intervals"] if (c, p) == row and a == call
+            ]
             spans = [s for s in spans if until_us is None or s[0] < until_us]
             axes.broken_barh(spans, (y - 0.4, 0.8), facecolors=colours[call], linewidth=0)
     axes.set_yticks(range(len(rows)), [f"{core} {pipe}" for core, pipe in rows])
     axes.invert_yaxis()
     axes.set_xlim(left=0, right=until_us)
     axes.set_xlabel("µs (predicted)")
-    axes.set_title(f"{report['kernel']} on {report['chip']}: {report['us']:.1f} µs, cube {100 * report['cube_utilisation']:.0f} % busy")
-    axes.legend([plt.Rectangle((0, 0), 1, 1, color=colours[c]) for c in calls], calls, loc="upper center",
-                bbox_to_anchor=(0.5, -0.35 / (0.5 * len(rows) + 1)), ncol=min(6, len(calls)), frameon=False)  # fmt: skip
+    title = f"{report['kernel']} on {report['chip']}: {report['us']:.1f} µs"
+    axes.set_title(f"{title}, cube {100 * report['cube_utilisation']:.0f} % busy")
+    axes.legend(
+        [plt.Rectangle((0, 0), 1, 1, color=colours[c]) for c in calls],
+        calls,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.35 / (0.5 * len(rows) + 1)),
+        ncol=min(6, len(calls)),
+        frameon=False,
+    )
     figure.savefig(path, dpi=110, bbox_inches="tight")
     plt.close(figure)
 
@@ -67,10 +85,13 @@ def summary(report: dict) -> str:
         f"{100 * report['roofline']['fraction']:.1f} % of the roofline (cube {report['roofline']['cube_us']:.2f} us, "
         f"HBM {report['roofline']['hbm_us']:.2f} us, L2 {report['roofline']['l2_us']:.2f} us)",
         "busy: " + ", ".join(f"{k} {100 * v:.0f} %" for k, v in report["busy"].items()),
-        "moved: " + ", ".join(f"{k} {v / 2**20:.1f} MiB" for k, v in report["bytes"].items())
-        + f"; L2 hit rate {100 * report['l2']['hit_rate']:.0f} %, L2 {report['l2']['tbps']:.2f} TB/s, HBM {report['l2']['hbm_tbps']:.2f} TB/s",
+        "moved: "
+        + ", ".join(f"{k} {v / 2**20:.1f} MiB" for k, v in report["bytes"].items())
+        + f"; L2 hit rate {100 * report['l2']['hit_rate']:.0f} %, L2 {report['l2']['tbps']:.2f} TB/s, "
+        + f"HBM {report['l2']['hbm_tbps']:.2f} TB/s",
         "stalls (share of the pipe's time):",
     ]
-    for s in report["stalls"][:8]:
+    waits = [s for s in report["stalls"] if s["reason"] != "nothing issued"]
+    for s in waits[:8]:
         lines.append(f"  {100 * s['share']:5.1f} %  {s['pipe']:9} {s['reason']:14} {s['on']} at {s['where']}")
     return "\n".join(lines)

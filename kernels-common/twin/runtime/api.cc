@@ -16,10 +16,14 @@ thread_local std::string text;
 void quote(std::ostringstream& out, const std::string& s) {
     out << '"';
     for (char c : s) {
-        if (c == '"' || c == '\\') out << '\\' << c;
-        else if (c == '\n') out << "\\n";
-        else if (static_cast<unsigned char>(c) < 32) out << ' ';
-        else out << c;
+        if (c == '"' || c == '\\')
+            out << '\\' << c;
+        else if (c == '\n')
+            out << "\\n";
+        else if (static_cast<unsigned char>(c) < 32)
+            out << ' ';
+        else
+            out << c;
     }
     out << '"';
 }
@@ -31,11 +35,11 @@ struct Words {
 };
 void invoke_words(const void* function, const void* args) {
     const Words& w = *static_cast<const Words*>(args);
-    using F = void (*)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t,
-                       uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
+    using F = void (*)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t,
+                       uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
     const uint64_t* a = w.word;
-    reinterpret_cast<F>(const_cast<void*>(function))(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[11], a[12], a[13],
-                                                     a[14], a[15]);
+    reinterpret_cast<F>(const_cast<void*>(function))(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10],
+                                                     a[11], a[12], a[13], a[14], a[15]);
 }
 
 }  // namespace
@@ -43,7 +47,8 @@ void invoke_words(const void* function, const void* args) {
 
 extern "C" {
 
-void twin_set_options(int mode, uint64_t seed, int threads, int cores, int kind, int auto_sync, int skip_math, int max_findings) {
+void twin_set_options(int mode, uint64_t seed, int threads, int cores, int kind, int auto_sync, int skip_math,
+                      int max_findings) {
     auto& o = twin::Device::get().options;
     o = {static_cast<twin::Mode>(mode), seed, threads, cores, kind, auto_sync != 0, skip_math != 0, max_findings};
 }
@@ -60,7 +65,8 @@ void twin_initialise_gm(uint64_t address, uint64_t bytes) {
 int twin_physical_cores() { return twin::Device::get().options.physical_cores; }
 
 /// Runs an extern "C" kernel by its two passes; returns null or the text of a failure.
-const char* twin_launch(const void* cube, const void* vec, int kind, uint64_t blocks, const uint64_t* args, uint64_t count, const char* name) {
+const char* twin_launch(const void* cube, const void* vec, int kind, uint64_t blocks, const uint64_t* args,
+                        uint64_t count, const char* name) {
     try {
         if (count > 16) throw std::runtime_error("more than 16 kernel arguments");
         twin::KernelEntry entry;
@@ -84,7 +90,9 @@ const char* twin_findings() {
     out << "{\"errors\":" << device.errors << ",\"findings\":[";
     bool first = true;
     for (const auto& f : device.findings) {
-        out << (first ? "" : ",") << "{\"severity\":" << (f.severity == twin::Severity::kError ? "\"error\"" : "\"warning\"") << ",\"class\":";
+        out << (first ? "" : ",")
+            << "{\"severity\":" << (f.severity == twin::Severity::kError ? "\"error\"" : "\"warning\"")
+            << ",\"class\":";
         twin::quote(out, f.error_class);
         out << ",\"message\":";
         twin::quote(out, f.message);
@@ -125,11 +133,11 @@ const char* twin_costs() {
     std::ostringstream out;
     out << "{";
     bool first = true;
-#define COST(name, value, low, high, unit, confidence, source)                                                    \
-    out << (first ? "" : ",") << "\"" #name "\":[" << (value) << "," << (low) << "," << (high) << ",\"" unit      \
-        << "\",\"" confidence "\",";                                                                              \
-    twin::quote(out, source);                                                                                     \
-    out << "]";                                                                                                   \
+#define COST(name, value, low, high, unit, confidence, source)                                               \
+    out << (first ? "" : ",") << "\"" #name "\":[" << (value) << "," << (low) << "," << (high) << ",\"" unit \
+        << "\",\"" confidence "\",";                                                                         \
+    twin::quote(out, source);                                                                                \
+    out << "]";                                                                                              \
     first = false;
 #include "costs.def"
 #undef COST

@@ -87,7 +87,8 @@ uint8_t* Core::resolve(const Ref& ref, uint64_t bytes, const char* role, const L
     }
     LocalMemory& local = memory[static_cast<int>(ref.memory)];
     if (local.data.empty()) {
-        error("wrong_core", format("%s: %s is in %s, which this core does not have", loc.api, role, name_of(ref.memory)), loc);
+        error("wrong_core",
+              format("%s: %s is in %s, which this core does not have", loc.api, role, name_of(ref.memory)), loc);
         return nullptr;
     }
     if (ref.address + bytes > local.data.size()) {
@@ -130,7 +131,8 @@ void* scalar_access(const Ref& ref, uint32_t bytes, bool write, const Loc& loc) 
     Core& core = current();
     if (core.recorder) core.recorder->scalar(loc);
     if (ref.memory != Memory::kGm && ref.memory != Memory::kUb) {
-        core.error("illegal_scalar_access", format("%s: scalar code cannot reach %s", loc.api, name_of(ref.memory)), loc);
+        core.error("illegal_scalar_access", format("%s: scalar code cannot reach %s", loc.api, name_of(ref.memory)),
+                   loc);
         return core.scratch;
     }
     Ref aligned = ref;

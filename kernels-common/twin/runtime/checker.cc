@@ -150,9 +150,9 @@ void CoreChecker::touch_block(std::vector<AccessEntry>& block, Pipe pipe, uint32
             if (GmRange* range = Device::get().find_gm(byte, 1))
                 memory = format("GM %s byte %llu", range->name.c_str(), (unsigned long long)(byte - range->begin));
         static const char* kinds[] = {"", "scalar_sync", "missing_pipe_barrier", "pipe_race", "race_between_cores"};
-        const std::string text = format("%s on %s %s %s, %s by %s on %s (%s:%d), with nothing that orders the two", loc.api,
-                                        thread_name(me).c_str(), touch == Touch::kRead ? "reads" : "writes", memory.c_str(),
-                                        worst->touch == Touch::kRead ? "read" : "written", where.api,
+        const std::string text = format("%s on %s %s %s, %s by %s on %s (%s:%d), with nothing that orders the two",
+                                        loc.api, thread_name(me).c_str(), touch == Touch::kRead ? "reads" : "writes",
+                                        memory.c_str(), worst->touch == Touch::kRead ? "read" : "written", where.api,
                                         thread_name(worst->thread).c_str(), where.file, where.line);
         if (worst_rank == 1)
             core_.warning(kinds[worst_rank], text, loc);
@@ -184,7 +184,10 @@ bool CoreChecker::access(Pipe pipe, const Ref& ref, uint64_t bytes, Touch touch,
         if (!range) return true;
         if (range->read_only) {
             if (touch != Touch::kRead)
-                core_.error("write_to_input", format("%s writes %s, which the caller registered as read-only", loc.api, range->name.c_str()), loc);
+                core_.error(
+                    "write_to_input",
+                    format("%s writes %s, which the caller registered as read-only", loc.api, range->name.c_str()),
+                    loc);
         }
         table = range->blocks.get();
         origin = range->begin;
@@ -202,10 +205,13 @@ bool CoreChecker::access(Pipe pipe, const Ref& ref, uint64_t bytes, Touch touch,
                 const uint64_t offset = static_cast<const uint8_t*>(hole) - valid;
                 const std::string text =
                     format("%s reads %s byte %llu, which nothing has written%s", loc.api,
-                           ref.memory == Memory::kGm ? Device::get().find_gm(ref.address, 1)->name.c_str() : name_of(ref.memory),
+                           ref.memory == Memory::kGm ? Device::get().find_gm(ref.address, 1)->name.c_str()
+                                                     : name_of(ref.memory),
                            (unsigned long long)(start + offset), " or which was computed from such bytes");
-                if (uninit == Uninit::kTaint) core_.warning("uninitialised_lanes", text, loc);
-                else core_.error("uninitialised_read", text, loc);
+                if (uninit == Uninit::kTaint)
+                    core_.warning("uninitialised_lanes", text, loc);
+                else
+                    core_.error("uninitialised_read", text, loc);
             }
         }
     }

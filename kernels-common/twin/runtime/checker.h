@@ -18,7 +18,7 @@ class Core;
 
 /// Completed-instruction counts, indexed by core * 8 + pipe.
 class Clock {
-  public:
+public:
     void join(const Clock& other) {
         if (other.at_.size() > at_.size()) at_.resize(other.at_.size(), 0);
         for (size_t i = 0; i < other.at_.size(); ++i)
@@ -31,7 +31,7 @@ class Clock {
     }
     bool empty() const { return at_.empty(); }
 
-  private:
+private:
     std::vector<uint32_t> at_;
 };
 
@@ -47,7 +47,7 @@ struct AccessEntry {
 };
 
 class BlockTable {
-  public:
+public:
     explicit BlockTable(uint64_t bytes = 0) : blocks_((bytes + 31) / 32) {}
     std::vector<AccessEntry>& operator[](uint64_t block) { return blocks_[block]; }
     void resize(uint64_t bytes) { blocks_.resize((bytes + 31) / 32); }
@@ -56,7 +56,7 @@ class BlockTable {
     }
     uint64_t size() const { return blocks_.size(); }
 
-  private:
+private:
     std::vector<std::vector<AccessEntry>> blocks_;
 };
 
@@ -65,7 +65,7 @@ class BlockTable {
 enum class Uninit : uint8_t { kReport, kCarry, kTaint };
 
 class CoreChecker {
-  public:
+public:
     explicit CoreChecker(Core& core);
 
     /// Starts the next instruction of `pipe`, with what the scalar unit knows now (or knew at issue).
@@ -76,19 +76,19 @@ class CoreChecker {
     bool access(Pipe pipe, const Ref&, uint64_t bytes, Touch, Uninit, const Loc&);
     void scalar_access(const Ref&, uint64_t bytes, bool write, const Loc&);
 
-    Clock release(Pipe pipe);                     // at SetFlag / CrossCoreSetFlag
-    void acquire(Pipe pipe, const Clock&);        // at WaitFlag
-    void acquire_scalar(const Clock&);            // at CrossCoreWaitFlag
+    Clock release(Pipe pipe);               // at SetFlag / CrossCoreSetFlag
+    void acquire(Pipe pipe, const Clock&);  // at WaitFlag
+    void acquire_scalar(const Clock&);      // at CrossCoreWaitFlag
     void barrier(Pipe pipe);
     void barrier_all();
     uint32_t issued(Pipe pipe) const { return issued_[static_cast<int>(pipe)]; }
     uint32_t known(Pipe by, Pipe of) const;
     const Clock& scalar_clock() const { return clocks_[0]; }
 
-  private:
+private:
     uint32_t thread(Pipe pipe) const;
-    void touch_block(std::vector<AccessEntry>& block, Pipe pipe, uint32_t mask, Touch, const Ref&, uint64_t block_address,
-                     const Loc&, uint32_t place);
+    void touch_block(std::vector<AccessEntry>& block, Pipe pipe, uint32_t mask, Touch, const Ref&,
+                     uint64_t block_address, const Loc&, uint32_t place);
     Core& core_;
     Clock clocks_[8];
     uint32_t issued_[8] = {};

@@ -48,13 +48,13 @@ struct Flag {
 class AiCore;
 
 class Core {
-  public:
+public:
     Core(AiCore& group, bool cube, int sub, int global_index);
 
     AiCore& group;
     const bool cube;
-    const int sub;           // 0, 1 for AIVs
-    const int index;         // among all AICs and AIVs of the launch: names its clocks
+    const int sub;    // 0, 1 for AIVs
+    const int index;  // among all AICs and AIVs of the launch: names its clocks
     std::string name() const;
 
     // ---- memories
@@ -105,7 +105,7 @@ class Core {
     uint32_t nd_num = 1, src_nd_stride = 0, dst_nd_stride = 0;
     uint16_t f_matrix_h[2] = {}, f_matrix_w[2] = {};
     uint8_t f_matrix_pad[2][4] = {};
-    Ref fix_scale;            // of SetFixPipeConfig
+    Ref fix_scale;  // of SetFixPipeConfig
     bool has_fix_scale = false;
     bool hf32 = false;
     std::vector<uint8_t> unit_flags;  // L0C, one per 512 bytes

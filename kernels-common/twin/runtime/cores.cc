@@ -14,8 +14,10 @@
 
 namespace twin {
 
-struct GiveUp {};               // unwinds a program of a stopped launch
-struct WrongKind { int kind; };  // the kernel declares another kind than the launch assumed
+struct GiveUp {};  // unwinds a program of a stopped launch
+struct WrongKind {
+    int kind;
+};  // the kernel declares another kind than the launch assumed
 
 std::map<std::string, KernelEntry>& kernels() {
     static std::map<std::string, KernelEntry> all;
@@ -101,10 +103,16 @@ namespace {
 
 /// Runs one share of the blocks on this thread.
 class Worker {
-  public:
-    Worker(Launch& launch, const KernelEntry& entry, const KernelCall& call, int number, int workers, std::atomic<int>& idle,
-           std::vector<RecordedCore>* recorded)
-        : launch_(launch), entry_(entry), call_(call), number_(number), workers_(workers), idle_(idle), recorded_(recorded),
+public:
+    Worker(Launch& launch, const KernelEntry& entry, const KernelCall& call, int number, int workers,
+           std::atomic<int>& idle, std::vector<RecordedCore>* recorded)
+        : launch_(launch),
+          entry_(entry),
+          call_(call),
+          number_(number),
+          workers_(workers),
+          idle_(idle),
+          recorded_(recorded),
           random_(Device::get().options.seed) {}
 
     void run() {
@@ -149,7 +157,7 @@ class Worker {
     int wrong_kind = -1;
     std::exception_ptr failure;
 
-  private:
+private:
     void start(uint64_t block) {
         auto group = std::make_unique<AiCore>(launch_, static_cast<int>(block));
         const int stride = (launch_.has_cube() ? 1 : 0) + launch_.vectors();
@@ -190,7 +198,8 @@ class Worker {
         for (Core* core : turn) {
             if (core->fiber->ready && !core->fiber->ready() && !launch_.stopped) continue;
             if (deadlock_ && core->fiber->ready && !core->stopping)
-                core->error("deadlock", format("%s waits for ever for %s", core->blocked_at.api, core->blocked_on.c_str()),
+                core->error("deadlock",
+                            format("%s waits for ever for %s", core->blocked_at.api, core->blocked_on.c_str()),
                             core->blocked_at);
             switch_to(*core);
             ran = true;
@@ -207,7 +216,8 @@ class Worker {
     void retire() {
         for (size_t i = 0; i < live_.size();) {
             AiCore& group = *live_[i];
-            const bool done = std::all_of(group.cores.begin(), group.cores.end(), [](auto& core) { return core->finished; });
+            const bool done =
+                std::all_of(group.cores.begin(), group.cores.end(), [](auto& core) { return core->finished; });
             if (!done && !(wrong_kind >= 0)) {
                 ++i;
                 continue;
@@ -216,7 +226,8 @@ class Worker {
                 if (wrong_kind < 0 && !core->stopping) finish(*core);
                 if (recorded_ && core->recorder) {
                     std::lock_guard<std::mutex> lock(launch_.mutex);
-                    recorded_->push_back({group.block, core->cube, core->sub, core->name(), std::move(*core->recorder)});
+                    recorded_->push_back(
+                        {group.block, core->cube, core->sub, core->name(), std::move(*core->recorder)});
                 }
                 delete core->fiber;
                 core->fiber = nullptr;
@@ -235,8 +246,8 @@ class Worker {
             if (!core.queue[p].empty()) {
                 const Queued& head = core.queue[p].front();
                 core.error("wait_never_satisfied",
-                           format("%s at the end of the kernel %s still waits for %s", head.loc.api, name_of(static_cast<Pipe>(p)),
-                                  head.waits_for.c_str()),
+                           format("%s at the end of the kernel %s still waits for %s", head.loc.api,
+                                  name_of(static_cast<Pipe>(p)), head.waits_for.c_str()),
                            head.loc);
             }
         for (int s = 0; s < kPipes; ++s)
@@ -268,9 +279,10 @@ void check_cross_flags(const Launch& launch) {
             for (int flag = 0; flag < kCrossFlags; ++flag)
                 if (core->cross_count[flag] > 0 && !core->stopping)
                     core->error("cross_flag_left_set",
-                                format("CrossCoreSetFlag(%d): the kernel ends with %d notifications nobody waited for", flag,
-                                       core->cross_count[flag].load()),
-                                core->cross_where[flag].file ? core->cross_where[flag] : Loc{"kernel end", 0, "CrossCoreSetFlag"});
+                                format("CrossCoreSetFlag(%d): the kernel ends with %d notifications nobody waited for",
+                                       flag, core->cross_count[flag].load()),
+                                core->cross_where[flag].file ? core->cross_where[flag]
+                                                             : Loc{"kernel end", 0, "CrossCoreSetFlag"});
 }
 
 }  // namespace
@@ -302,7 +314,8 @@ void launch_entry(KernelEntry& entry, const KernelCall& call, uint64_t blocks) {
         Launch launch;
         launch.blocks = blocks;
         launch.kind = kind;
-        const int hardware = device.options.threads > 0 ? device.options.threads : static_cast<int>(std::thread::hardware_concurrency());
+        const int hardware =
+            device.options.threads > 0 ? device.options.threads : static_cast<int>(std::thread::hardware_concurrency());
         const int workers = device.checking() ? 1 : static_cast<int>(std::min<uint64_t>(std::max(1, hardware), blocks));
         std::atomic<int> idle{0};
         RecordedLaunch record;
@@ -310,7 +323,8 @@ void launch_entry(KernelEntry& entry, const KernelCall& call, uint64_t blocks) {
         record.blocks = blocks;
         std::vector<std::unique_ptr<Worker>> all;
         for (int i = 0; i < workers; ++i)
-            all.push_back(std::make_unique<Worker>(launch, entry, call, i, workers, idle, device.recording() ? &record.cores : nullptr));
+            all.push_back(std::make_unique<Worker>(launch, entry, call, i, workers, idle,
+                                                   device.recording() ? &record.cores : nullptr));
         std::vector<std::thread> threads;
         for (int i = 1; i < workers; ++i) threads.emplace_back([&all, i] { all[i]->run(); });
         all[0]->run();

@@ -15,7 +15,7 @@ class Launch;
 
 /// One block: the cores that work on it and their shared flags.
 class AiCore {
-  public:
+public:
     AiCore(Launch& launch, int block);
     Launch& launch;
     const int block;
@@ -27,7 +27,7 @@ class AiCore {
 
 /// A kernel running on all its blocks.
 class Launch {
-  public:
+public:
     uint64_t blocks = 0;
     int kind = 5;  // KERNEL_TASK_TYPE number
     bool has_cube() const { return kind == 1 || kind >= 3; }

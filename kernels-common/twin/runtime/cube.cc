@@ -56,15 +56,19 @@ void multiply(Acc* c, const Acc* a, const Acc* b, uint32_t m, uint32_t n, uint32
                     const Acc f = row[p];
                     const Acc* line = b + uint64_t(p) * n + j;
                     for (int x = 0; x < 32; ++x) {
-                        if constexpr (std::is_same<Acc, float>::value) sum[x] = __builtin_fmaf(f, line[x], sum[x]);
-                        else sum[x] += f * line[x];
+                        if constexpr (std::is_same<Acc, float>::value)
+                            sum[x] = __builtin_fmaf(f, line[x], sum[x]);
+                        else
+                            sum[x] += f * line[x];
                     }
                 }
             } else {
                 for (uint32_t p = 0; p < k; ++p)
                     for (uint32_t x = 0; x < width; ++x) {
-                        if constexpr (std::is_same<Acc, float>::value) sum[x] = __builtin_fmaf(row[p], b[uint64_t(p) * n + j + x], sum[x]);
-                        else sum[x] += row[p] * b[uint64_t(p) * n + j + x];
+                        if constexpr (std::is_same<Acc, float>::value)
+                            sum[x] = __builtin_fmaf(row[p], b[uint64_t(p) * n + j + x], sum[x]);
+                        else
+                            sum[x] += row[p] * b[uint64_t(p) * n + j + x];
                     }
             }
             for (uint32_t x = 0; x < width; ++x) c[uint64_t(i) * ldc + j + x] = sum[x];
@@ -89,21 +93,24 @@ struct Scratch {
 };
 
 template <typename Acc>
-void compute(const MmadArgs& a, uint8_t* c, const uint8_t* pa, const uint8_t* pb, const uint8_t* bias, uint32_t c0, uint32_t kr,
-             uint32_t m16, std::vector<Acc>& A, std::vector<Acc>& B, std::vector<Acc>& C, bool gemv) {
+void compute(const MmadArgs& a, uint8_t* c, const uint8_t* pa, const uint8_t* pb, const uint8_t* bias, uint32_t c0,
+             uint32_t kr, uint32_t m16, std::vector<Acc>& A, std::vector<Acc>& B, std::vector<Acc>& C, bool gemv) {
     const uint32_t n16 = up(a.n, 16);
     // L0A: zZ; L0B: nZ with fractals of 16 columns by C0 rows.
     if (a.a_type == DType::kHalf && !gemv) {
         A.resize(uint64_t(a.m) * a.k);
         for (uint32_t r = 0; r < a.m; ++r)
             for (uint32_t g = 0; g < a.k; g += c0) {
-                const uint8_t* line = pa + (uint64_t(r / 16) * 16 * kr + uint64_t(g / c0) * 16 * c0 + (r % 16) * c0) * 2;
+                const uint8_t* line =
+                    pa + (uint64_t(r / 16) * 16 * kr + uint64_t(g / c0) * 16 * c0 + (r % 16) * c0) * 2;
                 const uint32_t w = std::min(c0, a.k - g);
-                for (uint32_t x = 0; x < w; ++x) A[uint64_t(r) * a.k + g + x] = static_cast<Acc>(widen(load<half>(line + x * 2)));
+                for (uint32_t x = 0; x < w; ++x)
+                    A[uint64_t(r) * a.k + g + x] = static_cast<Acc>(widen(load<half>(line + x * 2)));
             }
     } else {
         unpack(A, a.m, a.k, [&](uint32_t r, uint32_t k) {
-            const uint64_t at = gemv ? k : uint64_t(r / 16) * 16 * kr + uint64_t(k / c0) * 16 * c0 + (r % 16) * c0 + k % c0;
+            const uint64_t at =
+                gemv ? k : uint64_t(r / 16) * 16 * kr + uint64_t(k / c0) * 16 * c0 + (r % 16) * c0 + k % c0;
             return static_cast<Acc>(operand(pa, at, a.a_type));
         });
     }
@@ -111,13 +118,16 @@ void compute(const MmadArgs& a, uint8_t* c, const uint8_t* pa, const uint8_t* pb
         B.resize(uint64_t(a.k) * a.n);
         for (uint32_t g = 0; g < a.k; g += c0)
             for (uint32_t n = 0; n < a.n; ++n) {
-                const uint8_t* line = pb + (uint64_t(g / c0) * n16 * c0 + uint64_t(n / 16) * 16 * c0 + (n % 16) * c0) * 2;
+                const uint8_t* line =
+                    pb + (uint64_t(g / c0) * n16 * c0 + uint64_t(n / 16) * 16 * c0 + (n % 16) * c0) * 2;
                 const uint32_t w = std::min(c0, a.k - g);
-                for (uint32_t x = 0; x < w; ++x) B[uint64_t(g + x) * a.n + n] = static_cast<Acc>(widen(load<half>(line + x * 2)));
+                for (uint32_t x = 0; x < w; ++x)
+                    B[uint64_t(g + x) * a.n + n] = static_cast<Acc>(widen(load<half>(line + x * 2)));
             }
     } else {
         unpack(B, a.k, a.n, [&](uint32_t k, uint32_t n) {
-            return static_cast<Acc>(operand(pb, uint64_t(k / c0) * n16 * c0 + uint64_t(n / 16) * 16 * c0 + (n % 16) * c0 + k % c0, a.b_type));
+            return static_cast<Acc>(operand(
+                pb, uint64_t(k / c0) * n16 * c0 + uint64_t(n / 16) * 16 * c0 + (n % 16) * c0 + k % c0, a.b_type));
         });
     }
     C.resize(uint64_t(a.m) * a.n);
@@ -143,8 +153,8 @@ void set_unit_flags(Core& core, uint64_t address, uint64_t bytes, uint8_t value)
 
 /// Runs `op` on `pipe` once the unit flags of its tile are `want`; carries what the other pipe did.
 template <typename Op>
-void issue_unit(Core& core, Pipe pipe, Pipe partner, const Loc& loc, const Cost& cost, uint8_t unit, uint64_t address, uint64_t bytes,
-                uint8_t want, Op op) {
+void issue_unit(Core& core, Pipe pipe, Pipe partner, const Loc& loc, const Cost& cost, uint8_t unit, uint64_t address,
+                uint64_t bytes, uint8_t want, Op op) {
     if (unit == 0) {
         core.issue(pipe, loc, cost, op);
         return;
@@ -166,7 +176,9 @@ void issue_unit(Core& core, Pipe pipe, Pipe partner, const Loc& loc, const Cost&
     };
     const int p = static_cast<int>(pipe);
     if (core.queue[p].empty() && attempt()) return;
-    core.queue[p].push_back({attempt, loc, format("unit flags of L0C [%llu, +%llu)", (unsigned long long)address, (unsigned long long)bytes)});
+    core.queue[p].push_back(
+        {attempt, loc,
+         format("unit flags of L0C [%llu, +%llu)", (unsigned long long)address, (unsigned long long)bytes)});
 }
 
 }  // namespace
@@ -178,16 +190,21 @@ void mmad(const MmadArgs& a, const Loc& loc) {
         return;
     }
     if (a.m == 0 || a.n == 0 || a.k == 0) return;
-    if (a.m > 4095 || a.n > 4095 || a.k > 4095) return illegal(core, loc, format("m, n, k are at most 4095, not %u, %u, %u", a.m, a.n, a.k));
+    if (a.m > 4095 || a.n > 4095 || a.k > 4095)
+        return illegal(core, loc, format("m, n, k are at most 4095, not %u, %u, %u", a.m, a.n, a.k));
     if (a.unit_flag != 0 && a.unit_flag != 2 && a.unit_flag != 3) return illegal(core, loc, "unitFlag is 0, 2 or 3");
     if (a.c.memory != Memory::kL0C || a.a.memory != Memory::kL0A || a.b.memory != Memory::kL0B) {
-        core.error("no_such_path", format("Mmad multiplies L0A by L0B into L0C, not %s by %s into %s", name_of(a.a.memory),
-                                          name_of(a.b.memory), name_of(a.c.memory)),
+        core.error("no_such_path",
+                   format("Mmad multiplies L0A by L0B into L0C, not %s by %s into %s", name_of(a.a.memory),
+                          name_of(a.b.memory), name_of(a.c.memory)),
                    loc);
         return;
     }
     if (a.c.address % 1024) {
-        core.error("misaligned", format("Mmad: the result starts at L0C byte %llu, not a multiple of 1024", (unsigned long long)a.c.address), loc);
+        core.error(
+            "misaligned",
+            format("Mmad: the result starts at L0C byte %llu, not a multiple of 1024", (unsigned long long)a.c.address),
+            loc);
         return;
     }
     const uint32_t bits = bits_of(a.a_type), c0 = 256 / bits;
@@ -203,7 +220,8 @@ void mmad(const MmadArgs& a, const Loc& loc) {
     cost.gm.address = a.c.address;
     const uint64_t c_bytes = uint64_t(m16) * n16 * 4;
     const auto op = [=](Core& c, const Loc& at) {
-        const uint64_t a_bytes = gemv ? uint64_t(kc) * bits / 8 : uint64_t(m16) * kr * bits / 8, b_bytes = uint64_t(kc) * n16 * bits / 8;
+        const uint64_t a_bytes = gemv ? uint64_t(kc) * bits / 8 : uint64_t(m16) * kr * bits / 8,
+                       b_bytes = uint64_t(kc) * n16 * bits / 8;
         uint8_t* pc = c.resolve(a.c, c_bytes, "result", at);
         const uint8_t* pa = c.resolve(a.a, a_bytes, "A", at);
         const uint8_t* pb = c.resolve(a.b, b_bytes, "B", at);
@@ -228,14 +246,18 @@ void mmad(const MmadArgs& a, const Loc& loc) {
             std::vector<uint8_t> rows(a.m, 1), columns(a.n, 1);
             for (uint32_t r = 0; va && r < a.m; ++r)
                 for (uint32_t k = 0; k < a.k; ++k)
-                    rows[r] &= va[byte(gemv ? k : uint64_t(r / 16) * 16 * kr + uint64_t(k / c0) * 16 * c0 + (r % 16) * c0 + k % c0)];
+                    rows[r] &= va[byte(
+                        gemv ? k : uint64_t(r / 16) * 16 * kr + uint64_t(k / c0) * 16 * c0 + (r % 16) * c0 + k % c0)];
             for (uint32_t k = 0; vb && k < a.k; ++k)
                 for (uint32_t n = 0; n < a.n; ++n)
-                    columns[n] &= vb[byte(uint64_t(k / c0) * n16 * c0 + uint64_t(n / 16) * 16 * c0 + (n % 16) * c0 + k % c0)];
+                    columns[n] &=
+                        vb[byte(uint64_t(k / c0) * n16 * c0 + uint64_t(n / 16) * 16 * c0 + (n % 16) * c0 + k % c0)];
             const auto none = [](const std::vector<uint8_t>& v) { return std::find(v.begin(), v.end(), 1) == v.end(); };
             if (none(rows) || none(columns))
-                c.error("uninitialised_read", format("Mmad: every %s of %s has an element that nothing has written", none(rows) ? "row" : "column",
-                                                     none(rows) ? "A" : "B"), at);
+                c.error("uninitialised_read",
+                        format("Mmad: every %s of %s has an element that nothing has written",
+                               none(rows) ? "row" : "column", none(rows) ? "A" : "B"),
+                        at);
             c.checker->access(Pipe::kM, a.c, c_bytes, Touch::kWrite, Uninit::kCarry, at);
             const bool fresh = a.init || a.from_bias;
             for (uint32_t j = 0; vc && j < a.n; ++j)
@@ -283,8 +305,16 @@ namespace {
 /// The scale register keeps 1 sign, 8 exponent and 10 mantissa bits.
 float scale_of(uint64_t bits) { return float_of_bits(static_cast<uint32_t>(bits) & 0xffffe000u); }
 
+/// Rounded within 9 bits, the offset of the scale word added; its sign bit, not the destination's type, picks int8 or uint8.
+uint8_t to_8_bits(double scaled, uint64_t word) {
+    const double rounded = std::isnan(scaled) ? 0 : std::nearbyint(std::min(255.0, std::max(-256.0, scaled)));
+    const double moved = rounded + static_cast<double>(word >> 37 & 0x1ff);
+    return word >> 46 & 1 ? static_cast<uint8_t>(saturate_to<int8_t>(moved)) : saturate_to<uint8_t>(moved);
+}
+
 /// One element through the quantisation stage, as bytes of the destination type.
-uint64_t quantise(const FixpipeArgs& a, uint32_t raw, float scale, bool saturate) {
+uint64_t quantise(const FixpipeArgs& a, uint32_t raw, uint64_t word, bool saturate) {
+    const float scale = scale_of(word);
     uint64_t out = 0;
     if (a.src_type == DType::kFloat) {
         float v = float_of_bits(raw);
@@ -298,8 +328,7 @@ uint64_t quantise(const FixpipeArgs& a, uint32_t raw, float scale, bool saturate
             case Quant::kF32ToBf16: return to_bf16(v, saturate).bits;
             case Quant::kF32ToB8:
             case Quant::kVF32ToB8: {
-                const double scaled = std::nearbyint(static_cast<double>(v) * scale);
-                return a.dst_type == DType::kUint8 ? saturate_to<uint8_t>(scaled) : static_cast<uint8_t>(saturate_to<int8_t>(scaled));
+                return to_8_bits(static_cast<double>(v) * scale, word);
             }
             default: return bits_of_float(v);
         }
@@ -315,8 +344,7 @@ uint64_t quantise(const FixpipeArgs& a, uint32_t raw, float scale, bool saturate
         }
         case Quant::kReq8:
         case Quant::kVreq8: {
-            const double scaled = std::nearbyint(static_cast<double>(v) * scale);
-            return a.dst_type == DType::kUint8 ? saturate_to<uint8_t>(scaled) : static_cast<uint8_t>(saturate_to<int8_t>(scaled));
+            return to_8_bits(static_cast<double>(v) * scale, word);
         }
         default: return static_cast<uint32_t>(v);
     }
@@ -358,24 +386,32 @@ void fixpipe(const FixpipeArgs& args, const Loc& loc) {
     if (a.n == 0 || a.m == 0) return;
     const bool to_gm = a.dst.memory == Memory::kGm;
     if (a.src.memory != Memory::kL0C || (!to_gm && a.dst.memory != Memory::kL1)) {
-        core.error("no_such_path", format("%s: no path from %s to %s", loc.api, name_of(a.src.memory), name_of(a.dst.memory)), loc);
+        core.error("no_such_path",
+                   format("%s: no path from %s to %s", loc.api, name_of(a.src.memory), name_of(a.dst.memory)), loc);
         return;
     }
     if (!legal_pair(a)) return illegal(core, loc, "this quantisation mode does not produce this destination type");
+    if (!to_gm && a.quant == Quant::kNone) return illegal(core, loc, "L1 takes converted results only (no NoQuant)");
     const bool vector_quant = a.quant == Quant::kVF32ToB8 || a.quant == Quant::kVdeqF16 || a.quant == Quant::kVreq8;
     if (vector_quant && !a.has_scale) return illegal(core, loc, "a vector quantisation mode needs the scale tensor");
     if (a.row_major && !to_gm) return illegal(core, loc, "L1 takes NZ only");
     if (a.n > 4095) return illegal(core, loc, format("nSize %u is over 4095", a.n));
     if (a.row_major ? a.m > 8192 : a.m > 65535) return illegal(core, loc, format("mSize %u is too large", a.m));
-    if (!a.row_major && a.n % (a.channel_split ? 8 : 16)) return illegal(core, loc, format("NZ output needs nSize in multiples of 16, not %u", a.n));
-    if (a.row_major && a.nd_num > 1 && (a.src_nd_stride < 1 || a.src_nd_stride > 512)) return illegal(core, loc, "srcNdStride is 1 to 512");
-    if (a.src_stride < a.m && a.n > 16) return illegal(core, loc, format("srcStride %u is less than mSize %u: panels overlap", a.src_stride, a.m));
-    if (a.row_major && a.dst_stride < a.n && a.m > 1) return illegal(core, loc, format("dstStride %u is less than nSize %u: rows overlap", a.dst_stride, a.n));
+    if (!a.row_major && a.n % (a.channel_split ? 8 : 16))
+        return illegal(core, loc, format("NZ output needs nSize in multiples of 16, not %u", a.n));
+    if (a.row_major && a.nd_num > 1 && (a.src_nd_stride < 1 || a.src_nd_stride > 512))
+        return illegal(core, loc, "srcNdStride is 1 to 512");
+    if (a.src_stride < a.m && a.n > 16)
+        return illegal(core, loc, format("srcStride %u is less than mSize %u: panels overlap", a.src_stride, a.m));
+    if (a.row_major && a.dst_stride < a.n && a.m > 1)
+        return illegal(core, loc, format("dstStride %u is less than nSize %u: rows overlap", a.dst_stride, a.n));
     const uint32_t es = bytes_of(a.dst_type);
     const uint32_t c0 = a.row_major ? 16 : a.channel_split ? 8 : (es == 1 ? 32 : 16);
-    const uint64_t src_bytes = uint64_t(a.nd_num - 1) * a.src_nd_stride * 1024 + (uint64_t((a.n + 15) / 16 - 1) * a.src_stride * 16 + uint64_t(a.m) * 16) * 4;
-    const uint64_t dst_bytes = a.row_major ? (uint64_t(a.nd_num - 1) * a.dst_nd_stride + uint64_t(a.m - 1) * a.dst_stride + a.n) * es
-                                           : uint64_t((a.n + c0 - 1) / c0 - 1) * a.dst_stride * 32 + uint64_t(a.m) * c0 * es;
+    const uint64_t src_bytes = uint64_t(a.nd_num - 1) * a.src_nd_stride * 1024 +
+                               (uint64_t((a.n + 15) / 16 - 1) * a.src_stride * 16 + uint64_t(a.m) * 16) * 4;
+    const uint64_t dst_bytes =
+        a.row_major ? (uint64_t(a.nd_num - 1) * a.dst_nd_stride + uint64_t(a.m - 1) * a.dst_stride + a.n) * es
+                    : uint64_t((a.n + c0 - 1) / c0 - 1) * a.dst_stride * 32 + uint64_t(a.m) * ((a.n - 1) % c0 + 1) * es;
     Cost cost;
     cost.kind = to_gm ? CostKind::kFixGm : CostKind::kFixL1;
     cost.a = a.m * a.n * a.nd_num;
@@ -383,8 +419,17 @@ void fixpipe(const FixpipeArgs& args, const Loc& loc) {
     cost.c = a.unit_flag;
     cost.d = static_cast<uint32_t>(a.src.address / 512);
     if (to_gm) {
-        if (a.row_major) cost.gm = {a.dst.address, a.m * a.nd_num, a.n * es, int64_t(a.dst_stride) * es, core.atomic != Atomic::kNone, a.dst.l2_bypass};
-        else cost.gm = {a.dst.address, (a.n + c0 - 1) / c0, a.m * c0 * es, int64_t(a.dst_stride) * 32, core.atomic != Atomic::kNone, a.dst.l2_bypass};
+        if (a.row_major)
+            cost.gm = {
+                a.dst.address,  a.m * a.nd_num, a.n * es, int64_t(a.dst_stride) * es, core.atomic != Atomic::kNone,
+                a.dst.l2_bypass};
+        else
+            cost.gm = {a.dst.address,
+                       (a.n + c0 - 1) / c0,
+                       a.m * c0 * es,
+                       int64_t(a.dst_stride) * 32,
+                       core.atomic != Atomic::kNone,
+                       a.dst.l2_bypass};
     }
     const Atomic atomic = to_gm ? core.atomic : Atomic::kNone;
     const DType atomic_type = core.atomic_type;
@@ -421,16 +466,17 @@ void fixpipe(const FixpipeArgs& args, const Loc& loc) {
             for (uint32_t j = 0; !a.row_major && j < a.n; j += c0) {
                 Ref to = a.dst;
                 to.address += uint64_t(j / c0) * a.dst_stride * 32;
-                c.checker->access(Pipe::kFix, to, uint64_t(a.m) * c0 * es, touch, Uninit::kReport, at);
-                if (uint8_t* valid = c.resolve_valid(to, uint64_t(a.m) * c0 * es)) std::memset(valid, 1, uint64_t(a.m) * c0 * es);
+                const uint64_t bytes = uint64_t(a.m) * std::min(c0, a.n - j) * es;
+                c.checker->access(Pipe::kFix, to, bytes, touch, Uninit::kReport, at);
+                if (uint8_t* valid = c.resolve_valid(to, bytes)) std::memset(valid, 1, bytes);
             }
         }
         if (Device::get().options.skip_math) return;
-        const float one_scale = scale_of(a.deq_scalar);
         std::vector<uint8_t> line(uint64_t(a.row_major ? a.n : c0) * es);
         const auto value = [&](uint32_t b, uint32_t i, uint32_t j) {
-            const uint32_t raw = load<uint32_t>(src + uint64_t(b) * a.src_nd_stride * 1024 + (uint64_t(j / 16) * a.src_stride * 16 + uint64_t(i) * 16 + j % 16) * 4);
-            return quantise(a, raw, scales ? scale_of(load<uint64_t>(scales + j * 8)) : one_scale, saturate);
+            const uint32_t raw = load<uint32_t>(src + uint64_t(b) * a.src_nd_stride * 1024 +
+                                                (uint64_t(j / 16) * a.src_stride * 16 + uint64_t(i) * 16 + j % 16) * 4);
+            return quantise(a, raw, scales ? load<uint64_t>(scales + j * 8) : a.deq_scalar, saturate);
         };
         for (uint32_t b = 0; b < a.nd_num; ++b)
             for (uint32_t i = 0; i < a.m; ++i) {
@@ -439,7 +485,8 @@ void fixpipe(const FixpipeArgs& args, const Loc& loc) {
                         const uint64_t v = value(b, i, j);
                         std::memcpy(&line[j * es], &v, es);
                     }
-                    store_gm(dst + (uint64_t(b) * a.dst_nd_stride + uint64_t(i) * a.dst_stride) * es, line.data(), a.n * es, atomic, atomic_type);
+                    store_gm(dst + (uint64_t(b) * a.dst_nd_stride + uint64_t(i) * a.dst_stride) * es, line.data(),
+                             a.n * es, atomic, atomic_type);
                     continue;
                 }
                 for (uint32_t p = 0; p < (a.n + c0 - 1) / c0; ++p) {
@@ -448,7 +495,8 @@ void fixpipe(const FixpipeArgs& args, const Loc& loc) {
                         const uint64_t v = value(b, i, p * c0 + x);
                         std::memcpy(&line[x * es], &v, es);
                     }
-                    store_gm(dst + uint64_t(p) * a.dst_stride * 32 + uint64_t(i) * c0 * es, line.data(), width * es, atomic, atomic_type);
+                    store_gm(dst + uint64_t(p) * a.dst_stride * 32 + uint64_t(i) * width * es, line.data(), width * es,
+                             atomic, atomic_type);
                 }
             }
     };

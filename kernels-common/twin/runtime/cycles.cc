@@ -41,11 +41,11 @@ struct PipeState {
     };
     std::deque<Entry> queue;
     bool busy = false;
-    double complete = 0;    // results of everything started are visible
+    double complete = 0;  // results of everything started are visible
     double idle_since = 0;
     double busy_cycles = 0;
     double current_start = 0;
-    double wake = kNever;   // a scheduled attempt, so that it is not scheduled twice
+    double wake = kNever;  // a scheduled attempt, so that it is not scheduled twice
 };
 
 struct Stall {
@@ -54,9 +54,13 @@ struct Stall {
 };
 
 class Timeline {
-  public:
+public:
     Timeline(const RecordedLaunch& launch, const Costs& costs, const Chip& chip, int traced)
-        : launch_(launch), costs_(costs), chip_(chip), traced_(traced), l2_(static_cast<uint64_t>(costs.l2_mbytes) << 20) {
+        : launch_(launch),
+          costs_(costs),
+          chip_(chip),
+          traced_(traced),
+          l2_(static_cast<uint64_t>(costs.l2_mbytes) << 20) {
         const double hz = chip.mhz * 1e6;
         l2_rate_ = costs.l2_tbps * chip.l2 * 1e12 / hz;
         hbm_rate_ = costs.hbm_tbps * costs.hbm_efficiency * chip.hbm * 1e12 / hz;
@@ -64,7 +68,7 @@ class Timeline {
 
     std::string run();
 
-  private:
+private:
     enum EventKind { kIssue, kPipe, kFlowStart, kFlows, kFinish, kCross };
     struct Event {
         double time;
@@ -77,11 +81,11 @@ class Timeline {
     struct CoreState {
         const RecordedCore* source = nullptr;
         uint32_t pc = 0;
-        double scalar = 0;          // when the scalar unit is free
+        double scalar = 0;           // when the scalar unit is free
         double next_issue = kNever;  // when it will look next
         bool started = false, done = false;
-        int waits_queue = -1;       // scalar blocked: queue of this pipe is full
-        int blocked = 0;            // 1: flag, 2: cross flag, 3: barrier all
+        int waits_queue = -1;  // scalar blocked: queue of this pipe is full
+        int blocked = 0;       // 1: flag, 2: cross flag, 3: barrier all
         uint32_t blocked_record = 0;
         double blocked_since = 0;
         PipeState pipes[kPipes];
@@ -90,12 +94,14 @@ class Timeline {
         std::unordered_map<uint32_t, double> unit_done;     // unit-flag instructions that are finished
         std::unordered_map<uint32_t, uint32_t> unit_needs;  // instruction -> partner it waits for
         uint32_t last_mmad3 = ~0u;
-        std::unordered_map<uint32_t, uint32_t> last_fix;    // L0C block -> Fixpipe record
+        std::unordered_map<uint32_t, uint32_t> last_fix;  // L0C block -> Fixpipe record
         double macs = 0, scalar_busy = 0;
         double finished = 0;
     };
 
-    void push(double time, EventKind kind, int core, int pipe = 0, uint64_t data = 0) { events_.push({time, order_++, kind, core, pipe, data}); }
+    void push(double time, EventKind kind, int core, int pipe = 0, uint64_t data = 0) {
+        events_.push({time, order_++, kind, core, pipe, data});
+    }
     const Record& record(int core, uint32_t i) const { return cores_[core].source->program.records[i]; }
     /// Has the scalar unit of a core look again at `time`.
     void wake(int core, double time) {
@@ -110,9 +116,7 @@ class Timeline {
     void begin(int core, int pipe, uint32_t index, double now);
     void finish(int core, int pipe, uint32_t index, double now);
     void deliver(int core, const Record& r, double now);
-    void notify(int core, int flag, double now) {
-        push(now + costs_.cross_flag_latency, kCross, core, flag);
-    }
+    void notify(int core, int flag, double now) { push(now + costs_.cross_flag_latency, kCross, core, flag); }
     double vector_cycles(const Cost& c) const;
     double issue_cost(const Record& r) const;
     void settle(double now);
@@ -134,8 +138,8 @@ class Timeline {
     std::vector<std::vector<int>> block_cores_;
     std::vector<int> slot_next_;
     int next_block_ = 0;
-    std::map<std::pair<int, int>, std::vector<int>> pending_;   // cross-core contributions: (key, flag) -> counts
-    std::map<std::pair<int, int>, uint32_t> flow_record_;        // (core, pipe) -> the transfer under way
+    std::map<std::pair<int, int>, std::vector<int>> pending_;  // cross-core contributions: (key, flag) -> counts
+    std::map<std::pair<int, int>, uint32_t> flow_record_;      // (core, pipe) -> the transfer under way
     std::map<std::string, Stall> stalls_;
     std::map<std::string, double> moved_;
     std::vector<Interval> intervals_;
@@ -153,18 +157,37 @@ double Timeline::vector_cycles(const Cost& c) const {
         case VecOp::kDiv: slope = (half_wide ? costs_.vec_half_transcendental : costs_.vec_div); break;
         case VecOp::kCast:
         case VecOp::kMulCast: slope = (c.gm.run_bytes ? costs_.vec_cast : costs_.vec_one_source); break;
-        case VecOp::kAdd: case VecOp::kSub: case VecOp::kMul: case VecOp::kMax: case VecOp::kMin: case VecOp::kAnd: case VecOp::kOr:
-        case VecOp::kAddRelu: case VecOp::kSubRelu: case VecOp::kMulAddDst: case VecOp::kFusedMulAdd: case VecOp::kFusedMulAddRelu:
-            slope = costs_.vec_two_source;
-            break;
-        case VecOp::kBlockSum: case VecOp::kBlockMax: case VecOp::kBlockMin: case VecOp::kPairSum: slope = costs_.vec_reduce_block; break;
-        case VecOp::kWholeSum: case VecOp::kWholeMax: case VecOp::kWholeMin: case VecOp::kTensorSum: case VecOp::kTensorMax: case VecOp::kTensorMin:
-            slope = costs_.vec_reduce_whole;
-            break;
-        case VecOp::kCompare: case VecOp::kCompareScalar: case VecOp::kCompareToSpr: case VecOp::kSelect: case VecOp::kSelectScalar:
-            slope = costs_.vec_select;
-            break;
-        case VecOp::kGather: case VecOp::kGatherb: case VecOp::kTranspose: case VecOp::kBrcb: slope = costs_.vec_gather; break;
+        case VecOp::kAdd:
+        case VecOp::kSub:
+        case VecOp::kMul:
+        case VecOp::kMax:
+        case VecOp::kMin:
+        case VecOp::kAnd:
+        case VecOp::kOr:
+        case VecOp::kAddRelu:
+        case VecOp::kSubRelu:
+        case VecOp::kMulAddDst:
+        case VecOp::kFusedMulAdd:
+        case VecOp::kFusedMulAddRelu: slope = costs_.vec_two_source; break;
+        case VecOp::kBlockSum:
+        case VecOp::kBlockMax:
+        case VecOp::kBlockMin:
+        case VecOp::kPairSum: slope = costs_.vec_reduce_block; break;
+        case VecOp::kWholeSum:
+        case VecOp::kWholeMax:
+        case VecOp::kWholeMin:
+        case VecOp::kTensorSum:
+        case VecOp::kTensorMax:
+        case VecOp::kTensorMin: slope = costs_.vec_reduce_whole; break;
+        case VecOp::kCompare:
+        case VecOp::kCompareScalar:
+        case VecOp::kCompareToSpr:
+        case VecOp::kSelect:
+        case VecOp::kSelectScalar: slope = costs_.vec_select; break;
+        case VecOp::kGather:
+        case VecOp::kGatherb:
+        case VecOp::kTranspose:
+        case VecOp::kBrcb: slope = costs_.vec_gather; break;
         case VecOp::kGatherMask: slope = costs_.vec_gather_mask; break;
         default: slope = costs_.vec_one_source;
     }
@@ -188,10 +211,14 @@ void Timeline::stall(int core, int pipe, uint32_t at, const char* reason, double
     const Record& r = record(core, at);
     const Loc& loc = c.source->program.places[r.place];
     const char* file = std::strrchr(loc.file, '/');
-    std::string key = std::string(c.source->cube ? "AIC " : "AIV ") + name_of(static_cast<Pipe>(pipe)) + "|" + reason + "|";
-    if (r.kind == RecordKind::kWait) key += std::string(name_of(r.other)) + "_" + name_of(r.pipe) + " event " + std::to_string(r.id);
-    else if (r.kind == RecordKind::kCrossWait) key += "cross-core flag " + std::to_string(r.id);
-    else key += loc.api;
+    std::string key =
+        std::string(c.source->cube ? "AIC " : "AIV ") + name_of(static_cast<Pipe>(pipe)) + "|" + reason + "|";
+    if (r.kind == RecordKind::kWait)
+        key += std::string(name_of(r.other)) + "_" + name_of(r.pipe) + " event " + std::to_string(r.id);
+    else if (r.kind == RecordKind::kCrossWait)
+        key += "cross-core flag " + std::to_string(r.id);
+    else
+        key += loc.api;
     key += std::string("|") + (file ? file + 1 : loc.file) + ":" + std::to_string(loc.line);
     Stall& s = stalls_[key];
     s.cycles += cycles;
@@ -306,7 +333,8 @@ void Timeline::finish(int core, int pipe, uint32_t index, double now) {
     p.busy_cycles += now - p.current_start;
     p.complete = std::max(p.complete, now + latency);
     if (c.source->block < traced_) intervals_.push_back({core, static_cast<Pipe>(pipe), p.current_start, now, index});
-    const bool unit = (r.cost.kind == CostKind::kMmad && r.cost.gm.runs) || ((r.cost.kind == CostKind::kFixGm || r.cost.kind == CostKind::kFixL1) && r.cost.c);
+    const bool unit = (r.cost.kind == CostKind::kMmad && r.cost.gm.runs) ||
+                      ((r.cost.kind == CostKind::kFixGm || r.cost.kind == CostKind::kFixL1) && r.cost.c);
     if (unit) {
         c.unit_done[index] = now;
         for (int other : {static_cast<int>(Pipe::kM), static_cast<int>(Pipe::kFix)})
@@ -383,9 +411,7 @@ void Timeline::advance_pipe(int core, int pipe, double now) {
             wake(core, now);
         }
         switch (r.kind) {
-            case RecordKind::kWait:
-                c.flags[static_cast<int>(r.other)][pipe][r.id].pop_front();
-                break;
+            case RecordKind::kWait: c.flags[static_cast<int>(r.other)][pipe][r.id].pop_front(); break;
             case RecordKind::kBarrier: break;
             case RecordKind::kSet: {
                 const int dst = static_cast<int>(r.other);
@@ -403,8 +429,7 @@ void Timeline::advance_pipe(int core, int pipe, double now) {
                 deliver(core, copy, std::max(now, p.complete));
                 break;
             }
-            default:
-                begin(core, pipe, index, now);
+            default: begin(core, pipe, index, now);
         }
     }
     if (!p.busy && p.queue.empty() && c.blocked == 3) wake(core, std::max(now, p.complete));
@@ -482,7 +507,8 @@ void Timeline::issue(int core, double now) {
                         auto fix = c.last_fix.find(block);
                         if (fix != c.last_fix.end()) c.unit_needs[c.pc] = fix->second;
                         if (cost.gm.runs == 3) c.last_mmad3 = c.pc;
-                    } else if ((cost.kind == CostKind::kFixGm || cost.kind == CostKind::kFixL1) && cost.c && c.last_mmad3 != ~0u) {
+                    } else if ((cost.kind == CostKind::kFixGm || cost.kind == CostKind::kFixL1) && cost.c &&
+                               c.last_mmad3 != ~0u) {
                         c.unit_needs[c.pc] = c.last_mmad3;
                         c.last_fix[cost.d] = c.pc;
                     }
@@ -592,8 +618,8 @@ std::string Timeline::run() {
                     moved_[on_cube ? "L1->GM" : "UB->GM"] += useful;
                 }
                 settle(now);
-                flows_.push_back({bytes, 0, cap, hit.hbm_bytes / std::max(1.0, bytes), e.core, static_cast<Pipe>(e.pipe),
-                                  read && hit.hbm_bytes > 0 ? costs_.read_latency_hbm : 0});
+                flows_.push_back({bytes, 0, cap, hit.hbm_bytes / std::max(1.0, bytes), e.core,
+                                  static_cast<Pipe>(e.pipe), read && hit.hbm_bytes > 0 ? costs_.read_latency_hbm : 0});
                 // The record rides in the pipe's state: one transfer per pipe at a time.
                 cores_[e.core].pipes[e.pipe].wake = kNever;
                 flow_record_[{e.core, e.pipe}] = static_cast<uint32_t>(e.data);
@@ -667,13 +693,17 @@ std::string Timeline::report(double total) {
     const double bound = std::max(cube_bound, std::max(hbm_bound, l2_bound));
     std::ostringstream out;
     out.precision(10);
-    out << "{\"kernel\":" << json::text(launch_.kernel) << ",\"chip\":" << json::text(chip_.name) << ",\"blocks\":" << launch_.blocks
-        << ",\"cycles\":" << total << ",\"us\":" << us << ",\"task_us\":" << us + costs_.launch_us << ",\"mhz\":" << chip_.mhz
-        << ",\"tflops\":" << (us > 0 ? 2 * macs / us * 1e-6 : 0) << ",\"cube_utilisation\":" << (total > 0 ? mac_cycles / total / chip_.cores : 0)
-        << ",\"roofline\":{\"fraction\":" << (total > 0 ? bound / total : 0) << ",\"cube_us\":" << cube_bound / chip_.mhz << ",\"hbm_us\":"
-        << hbm_bound / chip_.mhz << ",\"l2_us\":" << l2_bound / chip_.mhz << "}"
-        << ",\"l2\":{\"bytes\":" << l2_bytes_ << ",\"hbm_bytes\":" << hbm_bytes_ << ",\"hit_rate\":"
-        << (l2_.hits + l2_.misses ? static_cast<double>(l2_.hits) / (l2_.hits + l2_.misses) : 0) << ",\"tbps\":" << (us > 0 ? l2_bytes_ / us * 1e-6 : 0)
+    out << "{\"kernel\":" << json::text(launch_.kernel) << ",\"chip\":" << json::text(chip_.name)
+        << ",\"blocks\":" << launch_.blocks << ",\"cycles\":" << total << ",\"us\":" << us
+        << ",\"task_us\":" << us + costs_.launch_us << ",\"mhz\":" << chip_.mhz
+        << ",\"tflops\":" << (us > 0 ? 2 * macs / us * 1e-6 : 0)
+        << ",\"cube_utilisation\":" << (total > 0 ? mac_cycles / total / chip_.cores : 0)
+        << ",\"roofline\":{\"fraction\":" << (total > 0 ? bound / total : 0)
+        << ",\"cube_us\":" << cube_bound / chip_.mhz << ",\"hbm_us\":" << hbm_bound / chip_.mhz
+        << ",\"l2_us\":" << l2_bound / chip_.mhz << "}"
+        << ",\"l2\":{\"bytes\":" << l2_bytes_ << ",\"hbm_bytes\":" << hbm_bytes_
+        << ",\"hit_rate\":" << (l2_.hits + l2_.misses ? static_cast<double>(l2_.hits) / (l2_.hits + l2_.misses) : 0)
+        << ",\"tbps\":" << (us > 0 ? l2_bytes_ / us * 1e-6 : 0)
         << ",\"hbm_tbps\":" << (us > 0 ? hbm_bytes_ / us * 1e-6 : 0) << "}";
     out << ",\"busy\":{";
     bool first = true;
@@ -681,7 +711,8 @@ std::string Timeline::report(double total) {
         for (int p = 0; p < kPipes; ++p) {
             const int n = cube ? cube_cores : vector_cores;
             if (!n || busy[cube][p] == 0) continue;
-            out << (first ? "" : ",") << "\"" << (cube ? "AIC " : "AIV ") << name_of(static_cast<Pipe>(p)) << "\":" << busy[cube][p] / n / total;
+            out << (first ? "" : ",") << "\"" << (cube ? "AIC " : "AIV ") << name_of(static_cast<Pipe>(p))
+                << "\":" << busy[cube][p] / n / total;
             first = false;
         }
     out << "},\"bytes\":{";
@@ -700,8 +731,10 @@ std::string Timeline::report(double total) {
         while (std::getline(in, part, '|')) parts.push_back(part);
         parts.resize(4);
         const int n = parts[0].compare(0, 3, "AIC") == 0 ? cube_cores : vector_cores;
-        out << (i ? "," : "") << "{\"pipe\":" << json::text(parts[0]) << ",\"reason\":" << json::text(parts[1]) << ",\"on\":" << json::text(parts[2])
-            << ",\"where\":" << json::text(parts[3]) << ",\"share\":" << all[i].second.cycles / std::max(1, n) / total << ",\"times\":" << all[i].second.times << "}";
+        out << (i ? "," : "") << "{\"pipe\":" << json::text(parts[0]) << ",\"reason\":" << json::text(parts[1])
+            << ",\"on\":" << json::text(parts[2]) << ",\"where\":" << json::text(parts[3])
+            << ",\"share\":" << all[i].second.cycles / std::max(1, n) / total << ",\"times\":" << all[i].second.times
+            << "}";
     }
     out << "],\"intervals\":[";
     out.precision(9);
@@ -709,8 +742,8 @@ std::string Timeline::report(double total) {
         const Interval& v = intervals_[i];
         const Record& r = record(v.core, v.record);
         const Loc& loc = cores_[v.core].source->program.places[r.place];
-        out << (i ? "," : "") << "[" << json::text(cores_[v.core].source->name) << ",\"" << name_of(v.pipe) << "\"," << v.start << "," << v.end << ","
-            << json::text(loc.api) << "," << loc.line << "]";
+        out << (i ? "," : "") << "[" << json::text(cores_[v.core].source->name) << ",\"" << name_of(v.pipe) << "\","
+            << v.start << "," << v.end << "," << json::text(loc.api) << "," << loc.line << "]";
     }
     out << "]}";
     return out.str();

@@ -15,7 +15,7 @@ enum class CostKind : uint8_t {
     kMmad,     // a: tiles of 16x16xk0, d: 1 if float
     kLoadL0A,  // a: bytes
     kLoadL0B,
-    kLoad3d,   // a: bytes, b: 1 for L0B
+    kLoad3d,  // a: bytes, b: 1 for L0B
     kFillL0,
     kFillL1,
     kTable,    // L1 -> BT or FB, a: bytes
@@ -44,16 +44,16 @@ enum class RecordKind : uint8_t { kInstruction, kSet, kWait, kBarrier, kBarrierA
 
 struct Record {
     RecordKind kind;
-    Pipe pipe;        // executes it (kSet: source, kWait: destination)
-    Pipe other;       // kSet: destination, kWait: source
-    uint8_t id;       // event or flag
-    uint32_t place;   // source place
-    uint8_t mode;     // kCrossSet: who takes part
+    Pipe pipe;       // executes it (kSet: source, kWait: destination)
+    Pipe other;      // kSet: destination, kWait: source
+    uint8_t id;      // event or flag
+    uint32_t place;  // source place
+    uint8_t mode;    // kCrossSet: who takes part
     Cost cost;
 };
 
 class Recorder {
-  public:
+public:
     void instruction(Pipe, const Loc&, const Cost&);
     void set(Pipe src, Pipe dst, int id, const Loc&);
     void wait(Pipe src, Pipe dst, int id, const Loc&);
@@ -64,7 +64,7 @@ class Recorder {
     std::vector<Record> records;
     std::vector<Loc> places;
 
-  private:
+private:
     uint32_t place(const Loc&);
     const char* last_file_ = nullptr;
     const char* last_api_ = nullptr;

@@ -52,7 +52,8 @@ void Device::report(Severity severity, const std::string& error_class, const std
     std::lock_guard<std::mutex> lock(mutex);
     if (severity == Severity::kError) ++errors;
     const std::string file = loc.file ? loc.file : "?";
-    const std::string key = error_class + "|" + file + ":" + std::to_string(loc.line) + "|" + core.substr(core.find('.') + 1);
+    const std::string key =
+        error_class + "|" + file + ":" + std::to_string(loc.line) + "|" + core.substr(core.find('.') + 1);
     if (!seen_.insert(key).second) {
         for (auto& finding : findings)
             if (finding.error_class == error_class && finding.line == loc.line && finding.file == file) {

@@ -39,17 +39,17 @@ struct GmRange {
 
 struct Options {
     Mode mode = Mode::kFast;
-    uint64_t seed = 0;          // core scheduling order; 0: block order
-    int threads = 0;            // fast and cycles: host threads, 0 = all
-    int physical_cores = 24;    // AI cores blocks are dealt to
-    int kernel_kind = -1;       // -1: what the kernel declares
-    bool auto_sync = false;     // accept V->V hazards and scalar hazards that bisheng's auto-sync covers
-    bool skip_math = false;     // cycles of kernels whose control flow does not read results: no data moves
+    uint64_t seed = 0;        // core scheduling order; 0: block order
+    int threads = 0;          // fast and cycles: host threads, 0 = all
+    int physical_cores = 24;  // AI cores blocks are dealt to
+    int kernel_kind = -1;     // -1: what the kernel declares
+    bool auto_sync = false;   // accept V->V hazards and scalar hazards that bisheng's auto-sync covers
+    bool skip_math = false;   // cycles of kernels whose control flow does not read results: no data moves
     int max_findings = 200;
 };
 
 class Device {
-  public:
+public:
     static Device& get();
 
     Options options;
@@ -63,7 +63,8 @@ class Device {
     bool any_gm() const { return !ranges_.empty(); }
     void reset_gm_races();
 
-    void report(Severity, const std::string& error_class, const std::string& message, const Loc&, const std::string& core);
+    void report(Severity, const std::string& error_class, const std::string& message, const Loc&,
+                const std::string& core);
     std::vector<Finding> findings;
     uint64_t errors = 0;
     void clear_findings();
@@ -71,7 +72,7 @@ class Device {
 
     std::mutex mutex;
 
-  private:
+private:
     std::map<uint64_t, std::unique_ptr<GmRange>> ranges_;
     std::set<std::string> seen_;
 };

@@ -17,11 +17,13 @@ bool pipe_exists(const Core& core, Pipe pipe) {
 /// False when the call is no event of this core (it compiles to nothing on the device) or its id is illegal.
 bool legal_event(Core& core, Pipe src, Pipe dst, int32_t id, const Loc& loc) {
     if (!pipe_exists(core, src) || !pipe_exists(core, dst)) {
-        core.warning("wrong_core", format("%s<%s_%s> has no effect on this core", loc.api, name_of(src), name_of(dst)), loc);
+        core.warning("wrong_core", format("%s<%s_%s> has no effect on this core", loc.api, name_of(src), name_of(dst)),
+                     loc);
         return false;
     }
     if (id < 0 || id >= kEvents) {
-        core.error("illegal_event_id", format("%s<%s_%s>(%d): event ids are 0 to %d", loc.api, name_of(src), name_of(dst), id, kEvents - 1),
+        core.error("illegal_event_id",
+                   format("%s<%s_%s>(%d): event ids are 0 to %d", loc.api, name_of(src), name_of(dst), id, kEvents - 1),
                    loc);
         return false;
     }
@@ -44,15 +46,17 @@ void raise(Core& core, Pipe src, Pipe dst, int32_t id, const Loc& loc) {
     Flag& flag = core.flags[static_cast<int>(src)][static_cast<int>(dst)][id];
     if (flag.set)
         core.error("duplicate_event",
-                   format("%s<%s_%s>(%d): the flag is already set (%s:%d) and nobody has waited for it", loc.api, name_of(src),
-                          name_of(dst), id, flag.where.file, flag.where.line),
+                   format("%s<%s_%s>(%d): the flag is already set (%s:%d) and nobody has waited for it", loc.api,
+                          name_of(src), name_of(dst), id, flag.where.file, flag.where.line),
                    loc);
     if (core.checker) {
         if (flag.waited_at && src != Pipe::kS && dst != Pipe::kS && core.checker->known(src, dst) < flag.waited_at)
-            core.warning("event_reuse",
-                         format("%s<%s_%s>(%d): the source pipe may run ahead and set the flag again before the last wait took it",
-                                loc.api, name_of(src), name_of(dst), id),
-                         loc);
+            core.warning(
+                "event_reuse",
+                format(
+                    "%s<%s_%s>(%d): the source pipe may run ahead and set the flag again before the last wait took it",
+                    loc.api, name_of(src), name_of(dst), id),
+                loc);
         flag.clock = core.checker->release(src);
     }
     flag.set = true;
@@ -102,7 +106,8 @@ int32_t alloc_event(Pipe src, Pipe dst, bool reserve, const Loc& loc) {
             flags[id].allocated = reserve;
             return id;
         }
-    core.error("no_free_event", format("%s: all %d %s_%s events are in use", loc.api, kEvents, name_of(src), name_of(dst)), loc);
+    core.error("no_free_event",
+               format("%s: all %d %s_%s events are in use", loc.api, kEvents, name_of(src), name_of(dst)), loc);
     return 0;
 }
 
@@ -117,7 +122,8 @@ void notify(Core& target, int flag, const Clock& clock, Core& by, const Loc& loc
     const int count = ++target.cross_count[flag];
     if (count > 15)
         by.error("cross_flag_overflow",
-                 format("%s(%d): %d notifications are pending on %s; the counter holds 15", loc.api, flag, count, target.name().c_str()),
+                 format("%s(%d): %d notifications are pending on %s; the counter holds 15", loc.api, flag, count,
+                        target.name().c_str()),
                  loc);
     if (target.checker) {
         target.cross_clocks[flag].push_back(clock);
@@ -182,7 +188,8 @@ void cross_set_unchecked(Core& core, uint32_t mode, Pipe pipe, uint32_t flag, co
 void cross_wait_unchecked(Core& core, uint32_t flag, const Loc& loc) {
     if (core.recorder) core.recorder->cross_wait(flag, loc);
     if (core.cross_count[flag] == 0)
-        block_until(core, [&core, flag] { return core.cross_count[flag] > 0; }, format("cross-core flag %u", flag), loc);
+        block_until(
+            core, [&core, flag] { return core.cross_count[flag] > 0; }, format("cross-core flag %u", flag), loc);
     if (core.cross_count[flag] == 0) return;  // giving up
     --core.cross_count[flag];
     if (core.checker && !core.cross_clocks[flag].empty()) {
@@ -219,7 +226,8 @@ void cross_core_set(uint32_t mode, Pipe pipe, uint32_t flag, const Loc& loc) {
         return;
     }
     if (pipe == Pipe::kAll || pipe == Pipe::kS || !pipe_exists(core, pipe)) {
-        core.error("illegal_cross_pipe", format("%s: this core cannot set a flag from %s", loc.api, name_of(pipe)), loc);
+        core.error("illegal_cross_pipe", format("%s: this core cannot set a flag from %s", loc.api, name_of(pipe)),
+                   loc);
         return;
     }
     cross_set_unchecked(core, mode, pipe, flag, loc);

@@ -1,4 +1,4 @@
-// The shared L2: 512-byte lines, 16 ways, least recently used, write-back.
+// The shared L2: 512-byte lines of four 128-byte sectors, 16 ways, least recently used, write-back.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -9,60 +9,73 @@
 namespace twin {
 
 class L2 {
-  public:
+public:
     struct Result {
         double hbm_bytes = 0;
     };
-    explicit L2(uint64_t bytes) : sets_(bytes / (kLine * kWays)), tags_(sets_ * kWays, 0), used_(sets_ * kWays, 0), dirty_(sets_ * kWays, 0) {}
+    explicit L2(uint64_t bytes)
+        : sets_(bytes / (kLine * kWays)),
+          tags_(sets_ * kWays, 0),
+          used_(sets_ * kWays, 0),
+          present_(sets_ * kWays, 0),
+          dirty_(sets_ * kWays, 0) {}
 
     /// Runs through the lines of a transfer; bytes that go to or come from HBM because of it.
     Result touch(const GmTransfer& gm, bool write) {
         Result result;
         for (uint32_t i = 0; i < gm.runs; ++i) {
-            const uint64_t from = gm.address + static_cast<uint64_t>(static_cast<int64_t>(i) * gm.stride), to = from + gm.run_bytes;
+            const uint64_t from = gm.address + static_cast<uint64_t>(static_cast<int64_t>(i) * gm.stride),
+                           to = from + gm.run_bytes;
             for (uint64_t line = from / kLine; line * kLine < to; ++line) {
-                const uint64_t part = std::min(to, (line + 1) * kLine) - std::max(from, line * kLine);
+                const uint64_t first = std::max(from, line * kLine), last = std::min(to, (line + 1) * kLine) - 1;
                 if (gm.bypass) {
-                    result.hbm_bytes += part;
+                    result.hbm_bytes += last - first + 1;
                     continue;
                 }
-                result.hbm_bytes += touch_line(line + 1, write, part);
+                uint8_t sectors = 0;
+                for (uint64_t s = first % kLine / kSector; s <= last % kLine / kSector; ++s) sectors |= 1 << s;
+                result.hbm_bytes += touch_line(line + 1, write, sectors);
             }
         }
         return result;
     }
     uint64_t hits = 0, misses = 0;
 
-  private:
-    static constexpr uint64_t kLine = 512, kWays = 16;
+private:
+    static constexpr uint64_t kLine = 512, kSector = 128, kWays = 16;
 
-    double touch_line(uint64_t tag, bool write, uint64_t part) {
+    /// HBM bytes of one access: sectors a read has to fetch, dirty sectors that had to leave.
+    double touch_line(uint64_t tag, bool write, uint8_t sectors) {
         // The set index mixes upper bits, so that power-of-two strides do not pile up in a few sets.
         const uint64_t set = (tag ^ tag >> 15 ^ tag >> 27) % sets_ * kWays;
         ++clock_;
-        uint64_t victim = set;
-        for (uint64_t way = set; way < set + kWays; ++way) {
-            if (tags_[way] == tag) {
-                used_[way] = clock_;
-                dirty_[way] |= write;
-                hits += part;
-                return 0;
-            }
-            if (used_[way] < used_[victim]) victim = way;
+        uint64_t way = set;
+        double traffic = 0;
+        bool found = false;
+        for (uint64_t w = set; w < set + kWays && !found; ++w) {
+            found = tags_[w] == tag;
+            if (found || used_[w] < used_[way]) way = w;
         }
-        double traffic = dirty_[victim] ? kLine : 0;
-        tags_[victim] = tag;
-        used_[victim] = clock_;
-        dirty_[victim] = write;
-        misses += part;
-        // A read fetches the line; a write allocates it without fetching. Lines are 128-byte sectors, fetched as needed:
-        // a run that covers part of a line brings that part.
-        return traffic + (write ? 0 : static_cast<double>(std::max<uint64_t>(part, 128)));
+        if (!found) {
+            traffic += __builtin_popcount(dirty_[way]) * static_cast<double>(kSector);
+            tags_[way] = tag;
+            present_[way] = dirty_[way] = 0;
+        }
+        used_[way] = clock_;
+        const uint8_t missing = sectors & ~present_[way];
+        hits += __builtin_popcount(sectors & present_[way]) * kSector;
+        misses += __builtin_popcount(missing) * kSector;
+        present_[way] |= sectors;
+        if (write)
+            dirty_[way] |= sectors;
+        else
+            traffic += __builtin_popcount(missing) * static_cast<double>(kSector);
+        return traffic;
     }
 
     uint64_t sets_;
     std::vector<uint64_t> tags_, used_;
-    std::vector<uint8_t> dirty_;
+    std::vector<uint8_t> present_, dirty_;
     uint64_t clock_ = 0;
 };
 

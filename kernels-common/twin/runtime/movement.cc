@@ -102,17 +102,20 @@ void copy(const CopyArgs& a, const Loc& loc) {
     else if (s == Memory::kL1 && d == Memory::kFb)
         pipe = Pipe::kFix;
     else {
-        core.error("no_such_path", format("%s: dav-2201 has no path from %s to %s", loc.api, name_of(s), name_of(d)), loc);
+        core.error("no_such_path", format("%s: dav-2201 has no path from %s to %s", loc.api, name_of(s), name_of(d)),
+                   loc);
         return;
     }
     if (a.runs > 4095) return illegal(core, loc, format("blockCount %u is over 4095", a.runs));
     if (a.plain && a.length % 32) {
-        core.error("misaligned_length", format("%s: %llu bytes, not a multiple of 32 (DataCopyPad takes any length)", loc.api,
-                                               (unsigned long long)a.length),
+        core.error("misaligned_length",
+                   format("%s: %llu bytes, not a multiple of 32 (DataCopyPad takes any length)", loc.api,
+                          (unsigned long long)a.length),
                    loc);
         return;
     }
-    if (!a.plain && a.length > 2097151) return illegal(core, loc, format("blockLen %llu is over 2097151", (unsigned long long)a.length));
+    if (!a.plain && a.length > 2097151)
+        return illegal(core, loc, format("blockLen %llu is over 2097151", (unsigned long long)a.length));
     const uint32_t es = std::max(1u, bytes_of(a.type));
     if (!a.plain && (uint64_t(a.left) * es > 32 || uint64_t(a.right) * es > 32))
         return illegal(core, loc, "leftPadding and rightPadding are at most 32 bytes");
@@ -122,14 +125,19 @@ void copy(const CopyArgs& a, const Loc& loc) {
                                               : (a.length + (uint64_t(a.left) + a.right) * es + 31) / 32 * 32;
     Cost cost;
     if (pipe == Pipe::kV) {
-        cost = {CostKind::kVector, static_cast<uint32_t>((a.length + 255) / 256 * a.runs), static_cast<uint32_t>(VecOp::kCopy), 4, 0, {}};
+        cost = {CostKind::kVector,
+                static_cast<uint32_t>((a.length + 255) / 256 * a.runs),
+                static_cast<uint32_t>(VecOp::kCopy),
+                4,
+                0,
+                {}};
     } else if (pipe == Pipe::kMte1 || pipe == Pipe::kFix) {
         cost = {CostKind::kTable, static_cast<uint32_t>(a.length * a.runs), 0, 0, 0, {}};
     } else {
         cost.kind = to_gm ? CostKind::kGmWrite : CostKind::kGmRead;
-        cost.gm = {to_gm ? a.dst.address : a.src.address, a.runs, static_cast<uint32_t>(a.length),
-                   static_cast<int64_t>(to_gm ? a.dst_stride : a.src_stride), to_gm && core.atomic != Atomic::kNone,
-                   to_gm ? a.dst.l2_bypass : a.src.l2_bypass};
+        cost.gm = {to_gm ? a.dst.address : a.src.address, a.runs,
+                   static_cast<uint32_t>(a.length),       static_cast<int64_t>(to_gm ? a.dst_stride : a.src_stride),
+                   to_gm && core.atomic != Atomic::kNone, to_gm ? a.dst.l2_bypass : a.src.l2_bypass};
     }
     const Atomic atomic = to_gm ? core.atomic : Atomic::kNone;
     const DType atomic_type = core.atomic_type;
@@ -143,21 +151,26 @@ void copy(const CopyArgs& a, const Loc& loc) {
                 from.address += i * a.src_stride;
                 to.address += i * a.dst_stride;
                 c.checker->access(pipe, from, a.length, Touch::kRead, to_gm ? Uninit::kReport : Uninit::kCarry, at);
-                c.checker->access(pipe, to, dst_run, atomic != Atomic::kNone ? Touch::kAtomic : Touch::kWrite, Uninit::kReport, at);
+                c.checker->access(pipe, to, dst_run, atomic != Atomic::kNone ? Touch::kAtomic : Touch::kWrite,
+                                  Uninit::kReport, at);
             }
             uint8_t* vd = c.resolve_valid(a.dst, (a.runs - 1) * a.dst_stride + dst_run);
             const uint8_t* vs = c.resolve_valid(a.src, (a.runs - 1) * a.src_stride + a.length);
             for (uint32_t i = 0; vd && i < a.runs; ++i) {
                 uint8_t* to = vd + i * a.dst_stride;
                 if (to_gm || a.plain) {
-                    if (widen_bias || !vs) std::memset(to, 1, dst_run);
-                    else std::memmove(to, vs + i * a.src_stride, a.length);
+                    if (widen_bias || !vs)
+                        std::memset(to, 1, dst_run);
+                    else
+                        std::memmove(to, vs + i * a.src_stride, a.length);
                     continue;
                 }
                 std::memset(to, 0, dst_run);
                 if (a.pad) std::memset(to, 1, (uint64_t(a.left) + a.right) * es + a.length);
-                if (vs) std::memmove(to + a.left * es, vs + i * a.src_stride, a.length);
-                else std::memset(to + a.left * es, 1, a.length);
+                if (vs)
+                    std::memmove(to + a.left * es, vs + i * a.src_stride, a.length);
+                else
+                    std::memset(to + a.left * es, 1, a.length);
             }
         }
         if (skip_math()) return;
@@ -225,7 +238,9 @@ void nd2nz(const Nd2NzArgs& a, const Loc& loc) {
                                          (uint64_t(p) * a.c0_stride + uint64_t(r) * a.n_stride) * 32;
                         const uint32_t count = std::min(c0, a.d - p * c0);
                         if (from)
-                            std::memcpy(block, from + (uint64_t(b) * a.src_matrix_stride + uint64_t(r) * a.src_d + p * c0) * es, count * es);
+                            std::memcpy(
+                                block, from + (uint64_t(b) * a.src_matrix_stride + uint64_t(r) * a.src_d + p * c0) * es,
+                                count * es);
                         else
                             std::memset(block, 1, count * es);
                         std::memset(block + count * es, fill, 32 - count * es);
@@ -297,7 +312,8 @@ void load_2d(const Load2dArgs& a, const Loc& loc) {
     const bool from_gm = a.src.memory == Memory::kGm;
     const bool to_l0 = a.dst.memory == Memory::kL0A || a.dst.memory == Memory::kL0B;
     if (!(to_l0 && (from_gm || a.src.memory == Memory::kL1)) && !(from_gm && a.dst.memory == Memory::kL1)) {
-        core.error("no_such_path", format("%s: no path from %s to %s", loc.api, name_of(a.src.memory), name_of(a.dst.memory)), loc);
+        core.error("no_such_path",
+                   format("%s: no path from %s to %s", loc.api, name_of(a.src.memory), name_of(a.dst.memory)), loc);
         return;
     }
     if (a.repeat == 0) return;
@@ -346,7 +362,8 @@ void load_transpose(const LoadTransposeArgs& a, const Loc& loc) {
     if (!here(core, true, loc)) return;
     const uint32_t bits = bits_of(a.type);
     if (a.src.memory != Memory::kL1 || (a.dst.memory != Memory::kL0A && a.dst.memory != Memory::kL0B)) {
-        core.error("no_such_path", format("%s: no path from %s to %s", loc.api, name_of(a.src.memory), name_of(a.dst.memory)), loc);
+        core.error("no_such_path",
+                   format("%s: no path from %s to %s", loc.api, name_of(a.src.memory), name_of(a.dst.memory)), loc);
         return;
     }
     if (bits == 4 && a.dst.memory == Memory::kL0A) return illegal(core, loc, "int4 is transposed into L0B only");
@@ -365,7 +382,8 @@ void load_transpose(const LoadTransposeArgs& a, const Loc& loc) {
         if (!dst || !src) return;
         const auto run = [&](uint8_t* to, const uint8_t* from) {
             for (uint32_t i = 0; i < a.repeat; ++i) {
-                const uint64_t square = a.decrease ? a.start - uint64_t(i) * a.src_stride : a.start + uint64_t(i) * a.src_stride;
+                const uint64_t square =
+                    a.decrease ? a.start - uint64_t(i) * a.src_stride : a.start + uint64_t(i) * a.src_stride;
                 uint8_t* d[4];
                 const uint8_t* s[4];
                 for (uint32_t j = 0; j < fractals; ++j) {
@@ -377,7 +395,8 @@ void load_transpose(const LoadTransposeArgs& a, const Loc& loc) {
         };
         if (c.checker) {
             for (uint32_t i = 0; i < a.repeat; ++i) {
-                const uint64_t square = a.decrease ? a.start - uint64_t(i) * a.src_stride : a.start + uint64_t(i) * a.src_stride;
+                const uint64_t square =
+                    a.decrease ? a.start - uint64_t(i) * a.src_stride : a.start + uint64_t(i) * a.src_stride;
                 Ref from = a.src;
                 from.address += square * fractals * 512;
                 c.checker->access(Pipe::kMte1, from, fractals * 512, Touch::kRead, Uninit::kCarry, at);
@@ -390,8 +409,10 @@ void load_transpose(const LoadTransposeArgs& a, const Loc& loc) {
             uint8_t* vd = c.resolve_valid(a.dst, dst_bytes);
             const uint8_t* vs = c.resolve_valid(a.src, src_bytes);
             if (vd && vs) {
-                if (bits == 4) std::memset(vd, 1, dst_bytes);
-                else run(vd, vs);
+                if (bits == 4)
+                    std::memset(vd, 1, dst_bytes);
+                else
+                    run(vd, vs);
             }
         }
         if (!skip_math()) run(dst, src);
@@ -419,7 +440,8 @@ void load_3d(const Load3dArgs& args, const Loc& loc) {
     if (es == 0) return illegal(core, loc, "int4 is not modelled for LoadData3D");
     const uint32_t c0 = 32 / es;
     if (a.src.memory != Memory::kL1 || (a.dst.memory != Memory::kL0A && a.dst.memory != Memory::kL0B)) {
-        core.error("no_such_path", format("%s: no path from %s to %s", loc.api, name_of(a.src.memory), name_of(a.dst.memory)), loc);
+        core.error("no_such_path",
+                   format("%s: no path from %s to %s", loc.api, name_of(a.src.memory), name_of(a.dst.memory)), loc);
         return;
     }
     if (a.l1_h == 0 || a.l1_w == 0 || a.stride_w == 0 || a.stride_h == 0 || a.filter_w == 0 || a.filter_h == 0)
@@ -441,12 +463,15 @@ void load_3d(const Load3dArgs& args, const Loc& loc) {
             for (uint32_t i = 0; i < m16; ++i)
                 for (uint32_t j = 0; j < kc; ++j) {
                     const uint32_t m = a.m_start + i, k = a.k_start + j;
-                    const uint32_t channel_block = k / (c0 * a.filter_w * a.filter_h), rest = k / c0 % (a.filter_w * a.filter_h);
+                    const uint32_t channel_block = k / (c0 * a.filter_w * a.filter_h),
+                                   rest = k / c0 % (a.filter_w * a.filter_h);
                     const int32_t y = int32_t(m / out_w * a.stride_h + rest / a.filter_w * a.dilation_h) - a.pad[2];
                     const int32_t x = int32_t(m % out_w * a.stride_w + rest % a.filter_w * a.dilation_w) - a.pad[0];
-                    // zZ in L0A; transposed: nZ, i.e. zZ of the transposed matrix.
+                    // zZ in L0A, of the transposed matrix (k rows, m columns) with enTranspose; nZ in L0B.
                     uint64_t offset;
-                    if (to_b || a.transpose) {
+                    if (a.transpose && !to_b) {
+                        offset = uint64_t(j / 16) * 16 * m16 + uint64_t(i / c0) * 16 * c0 + (j % 16) * c0 + i % c0;
+                    } else if (to_b) {
                         // Row index is i (K of the Mmad), column j: fractals of 16 columns by C0 rows, row-major over i.
                         offset = uint64_t(i / c0) * cc16 * c0 + uint64_t(j / 16) * 16 * c0 + (j % 16) * c0 + i % c0;
                     } else {
@@ -454,7 +479,9 @@ void load_3d(const Load3dArgs& args, const Loc& loc) {
                     }
                     uint8_t* element = to + offset * es;
                     if (y >= 0 && y < a.l1_h && x >= 0 && x < a.l1_w && channel_block * c0 < a.channels)
-                        std::memcpy(element, from + ((uint64_t(channel_block) * a.l1_h + y) * a.l1_w + x) * 32 + k % c0 * es, es);
+                        std::memcpy(element,
+                                    from + ((uint64_t(channel_block) * a.l1_h + y) * a.l1_w + x) * 32 + k % c0 * es,
+                                    es);
                     else
                         std::memcpy(element, &fill, es);
                 }
@@ -482,7 +509,8 @@ void fill(const FillArgs& a, const Loc& loc) {
     if (a.repeat == 0 || a.blocks == 0) return;
     const uint64_t unit = l1 ? 32 : 512;
     const Pipe pipe = l1 ? Pipe::kMte2 : Pipe::kMte1;
-    const Cost cost{l1 ? CostKind::kFillL1 : CostKind::kFillL0, static_cast<uint32_t>(a.repeat * a.blocks * unit), 0, 0, 0, {}};
+    const Cost cost{
+        l1 ? CostKind::kFillL1 : CostKind::kFillL0, static_cast<uint32_t>(a.repeat * a.blocks * unit), 0, 0, 0, {}};
     core.issue(pipe, loc, cost, [=](Core& c, const Loc& at) {
         const uint64_t stride = uint64_t(a.blocks + a.gap) * unit, length = a.blocks * unit;
         uint8_t* dst = c.resolve(a.dst, (a.repeat - 1) * stride + length, "destination", at);

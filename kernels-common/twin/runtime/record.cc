@@ -11,7 +11,8 @@ uint32_t Recorder::place(const Loc& loc) {
     last_line_ = loc.line;
     last_api_ = loc.api;
     for (size_t i = 0; i < places.size(); ++i)
-        if (places[i].file == loc.file && places[i].line == loc.line && places[i].api == loc.api) return last_place_ = static_cast<uint32_t>(i);
+        if (places[i].file == loc.file && places[i].line == loc.line && places[i].api == loc.api)
+            return last_place_ = static_cast<uint32_t>(i);
     places.push_back(loc);
     return last_place_ = static_cast<uint32_t>(places.size() - 1);
 }
@@ -26,10 +27,12 @@ void Recorder::wait(Pipe src, Pipe dst, int id, const Loc& loc) {
     records.push_back({RecordKind::kWait, dst, src, static_cast<uint8_t>(id), place(loc), 0, {}});
 }
 void Recorder::barrier(Pipe pipe, const Loc& loc) {
-    records.push_back({pipe == Pipe::kAll ? RecordKind::kBarrierAll : RecordKind::kBarrier, pipe, pipe, 0, place(loc), 0, {}});
+    records.push_back(
+        {pipe == Pipe::kAll ? RecordKind::kBarrierAll : RecordKind::kBarrier, pipe, pipe, 0, place(loc), 0, {}});
 }
 void Recorder::cross_set(Pipe pipe, int mode, int flag, const Loc& loc) {
-    records.push_back({RecordKind::kCrossSet, pipe, pipe, static_cast<uint8_t>(flag), place(loc), static_cast<uint8_t>(mode), {}});
+    records.push_back(
+        {RecordKind::kCrossSet, pipe, pipe, static_cast<uint8_t>(flag), place(loc), static_cast<uint8_t>(mode), {}});
 }
 void Recorder::cross_wait(int flag, const Loc& loc) {
     records.push_back({RecordKind::kCrossWait, Pipe::kS, Pipe::kS, static_cast<uint8_t>(flag), place(loc), 0, {}});

@@ -33,6 +33,8 @@ void user_print(const char* text) {
 void* core_slot(int index) { return current().slots[index]; }
 void set_core_slot(int index, void* value) { current().slots[index] = value; }
 
-void report(const char* error_class, const char* message, const Loc& loc) { current().error(error_class, message, loc); }
+void report(const char* error_class, const char* message, const Loc& loc) {
+    current().error(error_class, message, loc);
+}
 
 }  // namespace twin

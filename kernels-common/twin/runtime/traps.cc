@@ -43,7 +43,8 @@ int division_length(const uint8_t* code, bool* wide, bool* byte_sized) {
 void on_fault(int number, siginfo_t* info, void* context) {
     auto& regs = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
     bool wide, byte_sized;
-    const int length = current_or_null() ? division_length(reinterpret_cast<const uint8_t*>(regs[REG_RIP]), &wide, &byte_sized) : 0;
+    const int length =
+        current_or_null() ? division_length(reinterpret_cast<const uint8_t*>(regs[REG_RIP]), &wide, &byte_sized) : 0;
     if (length == 0 || byte_sized) {
         // Not ours: the next fault goes where it would have gone.
         sigaction(SIGFPE, &previous, nullptr);

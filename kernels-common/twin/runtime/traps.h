@@ -4,7 +4,7 @@
 namespace twin {
 
 class DivisionTraps {
-  public:
+public:
     DivisionTraps();
     ~DivisionTraps();
     DivisionTraps(const DivisionTraps&) = delete;

@@ -36,7 +36,8 @@ struct Context {
 
 template <typename I>
 I clamp(int64_t v) {
-    return static_cast<I>(std::min<int64_t>(std::max<int64_t>(v, std::numeric_limits<I>::min()), std::numeric_limits<I>::max()));
+    return static_cast<I>(
+        std::min<int64_t>(std::max<int64_t>(v, std::numeric_limits<I>::min()), std::numeric_limits<I>::max()));
 }
 
 /// Result of half arithmetic: computed in float, rounded once to half (exact for + - * / of halves).
@@ -62,8 +63,10 @@ T binary(VecOp op, T dst, T a, T b, const Context& c) {
             case VecOp::kFusedMulAddRelu: r = std::max(__builtin_fmaf(x, d, y), 0.0f); break;
             default: break;
         }
-        if constexpr (std::is_same<T, half>::value) return narrow(r, c.saturate);
-        else return r;
+        if constexpr (std::is_same<T, half>::value)
+            return narrow(r, c.saturate);
+        else
+            return r;
     } else {
         const int64_t x = a, y = b;
         switch (op) {
@@ -103,8 +106,10 @@ T unary(VecOp op, T dst, T a, const Context& c) {
             case VecOp::kRelu: r = x > 0 ? x : 0; break;
             default: break;
         }
-        if constexpr (std::is_same<T, half>::value) return narrow(r, c.saturate);
-        else return r;
+        if constexpr (std::is_same<T, half>::value)
+            return narrow(r, c.saturate);
+        else
+            return r;
     } else {
         const int64_t x = a, s = c.value<T>();
         using U = std::make_unsigned_t<T>;
@@ -120,7 +125,8 @@ T unary(VecOp op, T dst, T a, const Context& c) {
             case VecOp::kShiftRight: {
                 if (shift == 0) return a;
                 const uint32_t by = std::min<uint32_t>(shift, 63);
-                const int64_t wide = std::is_signed<T>::value ? static_cast<int64_t>(a) : static_cast<int64_t>(static_cast<U>(a));
+                const int64_t wide =
+                    std::is_signed<T>::value ? static_cast<int64_t>(a) : static_cast<int64_t>(static_cast<U>(a));
                 const int64_t rounding = c.mode && by < 63 ? wide >> (by - 1) & 1 : 0;
                 return static_cast<T>((wide >> by) + rounding);
             }
@@ -136,7 +142,7 @@ double round_integral(double v, Round mode) {
         case Round::kCeil: return std::ceil(v);
         case Round::kRound: return std::round(v);  // half away from zero
         case Round::kTrunc: return std::trunc(v);
-        default: return std::nearbyint(v);         // nearest even
+        default: return std::nearbyint(v);  // nearest even
     }
 }
 
@@ -145,8 +151,10 @@ template <typename Narrow>
 Narrow narrow_float(float v, Round mode, bool saturate) {
     constexpr bool is_half = std::is_same<Narrow, half>::value;
     if (mode == Round::kRint || mode == Round::kNone || std::isnan(v) || std::isinf(v) || v == 0) {
-        if constexpr (is_half) return to_half(v, saturate);
-        else return to_bf16(v, saturate);
+        if constexpr (is_half)
+            return to_half(v, saturate);
+        else
+            return to_bf16(v, saturate);
     }
     // Truncate towards zero to the narrow grid, then step away from zero where the mode says so.
     double magnitude = std::fabs(static_cast<double>(v));
@@ -171,13 +179,16 @@ Narrow narrow_float(float v, Round mode, bool saturate) {
     float out = static_cast<float>(down);
     if (down > limit) out = saturate ? static_cast<float>(limit) : std::numeric_limits<float>::infinity();
     if (negative) out = -out;
-    if constexpr (is_half) return static_cast<half>(out);
-    else return to_bf16_rne(out);
+    if constexpr (is_half)
+        return static_cast<half>(out);
+    else
+        return to_bf16_rne(out);
 }
 
 template <typename D, typename S>
 D cast_one(S s, const Context& c) {
-    constexpr bool from_float = std::is_same<S, float>::value || std::is_same<S, half>::value || std::is_same<S, bf16>::value;
+    constexpr bool from_float =
+        std::is_same<S, float>::value || std::is_same<S, half>::value || std::is_same<S, bf16>::value;
     if constexpr (from_float) {
         const float v = widen(s);
         if constexpr (std::is_same<D, half>::value || std::is_same<D, bf16>::value) {
@@ -195,7 +206,8 @@ D cast_one(S s, const Context& c) {
             // int32 and int64 do not all fit: round by the mode (long double holds every int64).
             const long double exact = static_cast<long double>(s);
             float near = static_cast<float>(exact);
-            if (c.round == Round::kNone || c.round == Round::kRint || static_cast<long double>(near) == exact) return near;
+            if (c.round == Round::kNone || c.round == Round::kRint || static_cast<long double>(near) == exact)
+                return near;
             const float below = static_cast<long double>(near) > exact ? std::nextafterf(near, -INFINITY) : near;
             const float above = static_cast<long double>(near) < exact ? std::nextafterf(near, INFINITY) : near;
             switch (c.round) {
@@ -246,7 +258,8 @@ void lanes(const Plan& plan, const VectorArgs& a, uint8_t* dst, const uint8_t* s
     constexpr uint32_t group = 32 / wide;
     const auto offset = [](uint32_t lane, uint32_t repeat, uint32_t size, const Stride& stride) {
         const uint32_t per_block = 32 / size;
-        return (uint64_t(repeat) * stride.repeat + uint64_t(lane / per_block) * stride.block) * 32 + lane % per_block * size;
+        return (uint64_t(repeat) * stride.repeat + uint64_t(lane / per_block) * stride.block) * 32 +
+               lane % per_block * size;
     };
     for (uint32_t r = 0; r < plan.repeats; ++r) {
         const LaneMask mask = plan.of(r);
@@ -271,26 +284,38 @@ void lanes(const Plan& plan, const VectorArgs& a, uint8_t* dst, const uint8_t* s
 }
 
 template <typename T>
-void arithmetic(const Plan& plan, const VectorArgs& a, const Context& c, uint8_t* dst, const uint8_t* s0, const uint8_t* s1) {
+void arithmetic(const Plan& plan, const VectorArgs& a, const Context& c, uint8_t* dst, const uint8_t* s0,
+                const uint8_t* s1) {
     const VecOp op = a.op;
     if (a.sources == 2) {
         // The operator is hoisted out of the lane loop for the common ones, so that the loop vectorises.
         switch (op) {
-            case VecOp::kAdd: return lanes<T, T>(plan, a, dst, s0, s1, [&](T d, T x, T y) { return binary<T>(VecOp::kAdd, d, x, y, c); });
-            case VecOp::kSub: return lanes<T, T>(plan, a, dst, s0, s1, [&](T d, T x, T y) { return binary<T>(VecOp::kSub, d, x, y, c); });
-            case VecOp::kMul: return lanes<T, T>(plan, a, dst, s0, s1, [&](T d, T x, T y) { return binary<T>(VecOp::kMul, d, x, y, c); });
-            case VecOp::kMax: return lanes<T, T>(plan, a, dst, s0, s1, [&](T d, T x, T y) { return binary<T>(VecOp::kMax, d, x, y, c); });
+            case VecOp::kAdd:
+                return lanes<T, T>(plan, a, dst, s0, s1,
+                                   [&](T d, T x, T y) { return binary<T>(VecOp::kAdd, d, x, y, c); });
+            case VecOp::kSub:
+                return lanes<T, T>(plan, a, dst, s0, s1,
+                                   [&](T d, T x, T y) { return binary<T>(VecOp::kSub, d, x, y, c); });
+            case VecOp::kMul:
+                return lanes<T, T>(plan, a, dst, s0, s1,
+                                   [&](T d, T x, T y) { return binary<T>(VecOp::kMul, d, x, y, c); });
+            case VecOp::kMax:
+                return lanes<T, T>(plan, a, dst, s0, s1,
+                                   [&](T d, T x, T y) { return binary<T>(VecOp::kMax, d, x, y, c); });
             default: return lanes<T, T>(plan, a, dst, s0, s1, [&](T d, T x, T y) { return binary<T>(op, d, x, y, c); });
         }
     }
     switch (op) {
-        case VecOp::kMuls: return lanes<T, T>(plan, a, dst, s0, nullptr, [&](T d, T x, T) { return unary<T>(VecOp::kMuls, d, x, c); });
-        case VecOp::kExp: return lanes<T, T>(plan, a, dst, s0, nullptr, [&](T d, T x, T) { return unary<T>(VecOp::kExp, d, x, c); });
+        case VecOp::kMuls:
+            return lanes<T, T>(plan, a, dst, s0, nullptr, [&](T d, T x, T) { return unary<T>(VecOp::kMuls, d, x, c); });
+        case VecOp::kExp:
+            return lanes<T, T>(plan, a, dst, s0, nullptr, [&](T d, T x, T) { return unary<T>(VecOp::kExp, d, x, c); });
         default: return lanes<T, T>(plan, a, dst, s0, nullptr, [&](T d, T x, T) { return unary<T>(op, d, x, c); });
     }
 }
 
-void arithmetic_of(DType type, const Plan& plan, const VectorArgs& a, const Context& c, uint8_t* dst, const uint8_t* s0, const uint8_t* s1) {
+void arithmetic_of(DType type, const Plan& plan, const VectorArgs& a, const Context& c, uint8_t* dst, const uint8_t* s0,
+                   const uint8_t* s1) {
     switch (type) {
         case DType::kFloat: return arithmetic<float>(plan, a, c, dst, s0, s1);
         case DType::kHalf: return arithmetic<half>(plan, a, c, dst, s0, s1);
@@ -303,18 +328,25 @@ void arithmetic_of(DType type, const Plan& plan, const VectorArgs& a, const Cont
 }
 
 /// dst type wider than the sources: MulAddDst and Axpy into float from half.
-void mixed(const Plan& plan, const VectorArgs& a, const Context& c, uint8_t* dst, const uint8_t* s0, const uint8_t* s1) {
+void mixed(const Plan& plan, const VectorArgs& a, const Context& c, uint8_t* dst, const uint8_t* s0,
+           const uint8_t* s1) {
     if (a.op == VecOp::kMulAddDst)
-        return lanes<float, half>(plan, a, dst, s0, s1, [](float d, half x, half y) { return __builtin_fmaf(widen(x), widen(y), d); });
+        return lanes<float, half>(plan, a, dst, s0, s1,
+                                  [](float d, half x, half y) { return __builtin_fmaf(widen(x), widen(y), d); });
     if (a.op == VecOp::kAxpy) {
         const float s = widen(c.value<half>());
-        return lanes<float, half>(plan, a, dst, s0, nullptr, [s](float d, half x, half) { return __builtin_fmaf(widen(x), s, d); });
+        return lanes<float, half>(plan, a, dst, s0, nullptr,
+                                  [s](float d, half x, half) { return __builtin_fmaf(widen(x), s, d); });
     }
     if (a.op == VecOp::kMulCast) {
-        const auto product = [](half x, half y) { return std::nearbyint(static_cast<double>(static_cast<half>(widen(x) * widen(y)))); };
+        const auto product = [](half x, half y) {
+            return std::nearbyint(static_cast<double>(static_cast<half>(widen(x) * widen(y))));
+        };
         if (a.dst_type == DType::kInt8)
-            return lanes<int8_t, half>(plan, a, dst, s0, s1, [&](int8_t, half x, half y) { return saturate_to<int8_t>(product(x, y)); });
-        return lanes<uint8_t, half>(plan, a, dst, s0, s1, [&](uint8_t, half x, half y) { return saturate_to<uint8_t>(product(x, y)); });
+            return lanes<int8_t, half>(plan, a, dst, s0, s1,
+                                       [&](int8_t, half x, half y) { return saturate_to<int8_t>(product(x, y)); });
+        return lanes<uint8_t, half>(plan, a, dst, s0, s1,
+                                    [&](uint8_t, half x, half y) { return saturate_to<uint8_t>(product(x, y)); });
     }
 }
 
@@ -392,14 +424,17 @@ void copy_lanes(const Plan& plan, const VectorArgs& a, uint8_t* dst, const uint8
 bool is_arithmetic_mixed(VecOp op) { return op == VecOp::kMulAddDst || op == VecOp::kAxpy || op == VecOp::kMulCast; }
 
 /// A result lane is as initialised as the operands it came from.
-void spread_validity(Core& c, const Plan& plan, const VectorArgs& a, uint32_t ds, uint32_t ss, bool reads_dst, bool clean) {
+void spread_validity(Core& c, const Plan& plan, const VectorArgs& a, uint32_t ds, uint32_t ss, bool reads_dst,
+                     bool clean) {
     uint8_t* valid = c.memory[static_cast<int>(Memory::kUb)].valid.data();
     if (clean) {
-        for_runs(plan, ds, a.dst_stride, [&](uint64_t offset, uint64_t length) { std::memset(valid + a.dst.address + offset, 1, length); });
+        for_runs(plan, ds, a.dst_stride,
+                 [&](uint64_t offset, uint64_t length) { std::memset(valid + a.dst.address + offset, 1, length); });
         return;
     }
     const auto lane_at = [&](const Ref& ref, uint32_t size, const Stride& stride, uint32_t r, uint32_t lane) {
-        return valid + ref.address + (uint64_t(r) * stride.repeat + uint64_t(lane / (32 / size)) * stride.block) * 32 + lane % (32 / size) * size;
+        return valid + ref.address + (uint64_t(r) * stride.repeat + uint64_t(lane / (32 / size)) * stride.block) * 32 +
+               lane % (32 / size) * size;
     };
     const auto whole = [](const uint8_t* v, uint32_t size) { return std::memchr(v, 0, size) == nullptr; };
     for (uint32_t r = 0; r < plan.repeats; ++r)
@@ -407,7 +442,8 @@ void spread_validity(Core& c, const Plan& plan, const VectorArgs& a, uint32_t ds
             if (!plan.of(r).on(lane)) continue;
             uint8_t* dst = lane_at(a.dst, ds, a.dst_stride, r, lane);
             const bool good = (a.sources < 1 || whole(lane_at(a.src0, ss, a.src0_stride, r, lane), ss)) &&
-                              (a.sources < 2 || whole(lane_at(a.src1, ss, a.src1_stride, r, lane), ss)) && (!reads_dst || whole(dst, ds));
+                              (a.sources < 2 || whole(lane_at(a.src1, ss, a.src1_stride, r, lane), ss)) &&
+                              (!reads_dst || whole(dst, ds));
             std::memset(dst, good, ds);
         }
 }
@@ -442,7 +478,8 @@ uint64_t extent_of(const Plan& plan, uint32_t size, const Stride& stride) {
     const auto add = [&](const LaneMask& m, uint32_t repeat) {
         const int lane = std::min<int>(last_lane(m), static_cast<int>(plan.lanes) - 1);
         if (lane < 0) return;
-        extent = std::max(extent, (uint64_t(repeat) * stride.repeat + uint64_t(lane / per_block) * stride.block) * 32 + (lane % per_block + 1) * size);
+        extent = std::max(extent, (uint64_t(repeat) * stride.repeat + uint64_t(lane / per_block) * stride.block) * 32 +
+                                      (lane % per_block + 1) * size);
     };
     if (plan.repeats > 1) add(plan.mask, plan.repeats - 2);
     add(plan.last, plan.repeats - 1);
@@ -451,8 +488,12 @@ uint64_t extent_of(const Plan& plan, uint32_t size, const Stride& stride) {
 
 Plan plan_of(Core& core, const VectorArgs& a, const Loc& loc) {
     Plan plan;
-    const uint32_t wide = std::max(bits_of(a.dst_type == DType::kUint8 && (a.op == VecOp::kCompare || a.op == VecOp::kCompareScalar) ? a.src_type : a.dst_type),
-                                   bits_of(a.src_type)) / 8;
+    const uint32_t wide =
+        std::max(bits_of(a.dst_type == DType::kUint8 && (a.op == VecOp::kCompare || a.op == VecOp::kCompareScalar)
+                             ? a.src_type
+                             : a.dst_type),
+                 bits_of(a.src_type)) /
+        8;
     plan.lanes = 256 / std::max(1u, wide);
     if (plan.lanes > 128) plan.lanes = 128;
     const auto counted = [&](uint64_t count) {
@@ -477,7 +518,8 @@ Plan plan_of(Core& core, const VectorArgs& a, const Loc& loc) {
             core.mask_low = m.low;
             core.mask_high = m.high;
             if (a.mask_low == 0 || a.mask_low > plan.lanes)
-                illegal(core, loc, format("mask of %llu lanes; a repeat has %u", (unsigned long long)a.mask_low, plan.lanes));
+                illegal(core, loc,
+                        format("mask of %llu lanes; a repeat has %u", (unsigned long long)a.mask_low, plan.lanes));
         }
     } else if (a.form == MaskForm::kBits) {
         core.mask_low = a.mask_low;
@@ -518,22 +560,25 @@ void vector(const VectorArgs& a, const Loc& loc) {
         core.warning("wrong_core", format("%s has no effect on an AIC", loc.api), loc);
         return;
     }
-    if (a.dst.memory != Memory::kUb || (a.sources > 0 && a.src0.memory != Memory::kUb) || (a.sources > 1 && a.src1.memory != Memory::kUb)) {
+    if (a.dst.memory != Memory::kUb || (a.sources > 0 && a.src0.memory != Memory::kUb) ||
+        (a.sources > 1 && a.src1.memory != Memory::kUb)) {
         core.error("no_such_path", format("%s: vector instructions work on UB", loc.api), loc);
         return;
     }
     if (a.form == MaskForm::kCount && a.count == ~0ull) return illegal(core, loc, "the count is negative");
     const bool several = a.op == VecOp::kTensorSum || a.op == VecOp::kTensorMax || a.op == VecOp::kTensorMin;
-    if (a.form != MaskForm::kCount && a.repeat > 255 && !several) return illegal(core, loc, format("repeatTime %u is over 255", a.repeat));
+    if (a.form != MaskForm::kCount && a.repeat > 255 && !several)
+        return illegal(core, loc, format("repeatTime %u is over 255", a.repeat));
     if (a.op == VecOp::kCast && !legal_cast(a.dst_type, a.src_type, a.mode))
         return illegal(core, loc, format("rounding mode %u does not exist for this pair of types", a.mode));
     if ((a.op == VecOp::kCompare || a.op == VecOp::kCompareScalar) && a.src_type == DType::kInt32 && a.mode != 2)
         return illegal(core, loc, "int32 compares EQ only");
-    if ((a.op == VecOp::kCompare || a.op == VecOp::kCompareScalar) && a.form == MaskForm::kCount && a.count * bytes_of(a.src_type) % 256)
+    if ((a.op == VecOp::kCompare || a.op == VecOp::kCompareScalar) && a.form == MaskForm::kCount &&
+        a.count * bytes_of(a.src_type) % 256)
         return illegal(core, loc, "the compared bytes must be a multiple of 256");
     // Strides are bytes-wide registers in the encoding.
-    if (a.dst_stride.repeat > 255 && a.op != VecOp::kCopy && a.op != VecOp::kBrcb && a.op != VecOp::kGather && a.op != VecOp::kGatherMask &&
-        a.op < VecOp::kBlockSum)
+    if (a.dst_stride.repeat > 255 && a.op != VecOp::kCopy && a.op != VecOp::kBrcb && a.op != VecOp::kGather &&
+        a.op != VecOp::kGatherMask && a.op < VecOp::kBlockSum)
         return illegal(core, loc, "a repeat stride is at most 255 blocks");
     if ((a.op == VecOp::kSelect && a.mode != 0) || a.op == VecOp::kSelectScalar) {
         const uint64_t top = 184 << 10;
@@ -543,8 +588,12 @@ void vector(const VectorArgs& a, const Loc& loc) {
     const Plan plan = plan_of(core, a, loc);
     if (plan.repeats == 0) return;
     const bool count_form = a.form == MaskForm::kCount;
-    Cost cost{CostKind::kVector, plan.repeats, static_cast<uint32_t>(a.op), bits_of(a.dst_type) > bits_of(a.src_type) ? bits_of(a.dst_type) / 8 : bits_of(a.src_type) / 8,
-              core.recorder ? conflicts(plan, a) : 0, {}};
+    Cost cost{CostKind::kVector,
+              plan.repeats,
+              static_cast<uint32_t>(a.op),
+              bits_of(a.dst_type) > bits_of(a.src_type) ? bits_of(a.dst_type) / 8 : bits_of(a.src_type) / 8,
+              core.recorder ? conflicts(plan, a) : 0,
+              {}};
     cost.gm.runs = count_form;
     cost.gm.run_bytes = a.dst_type != a.src_type;
     const Context context{core.saturate(), core.deq_scale, a.scalar, a.round, a.mode};
@@ -575,7 +624,8 @@ void vector(const VectorArgs& a, const Loc& loc) {
                     clean &= c.checker->access(Pipe::kV, part, length, touch, Uninit::kTaint, at);
                 });
             };
-            const bool reads_dst = a.op == VecOp::kMulAddDst || a.op == VecOp::kFusedMulAdd || a.op == VecOp::kFusedMulAddRelu || a.op == VecOp::kAxpy;
+            const bool reads_dst = a.op == VecOp::kMulAddDst || a.op == VecOp::kFusedMulAdd ||
+                                   a.op == VecOp::kFusedMulAddRelu || a.op == VecOp::kAxpy;
             if (a.sources > 0) declare(a.src0, ss, a.src0_stride, Touch::kRead);
             if (a.sources > 1) declare(a.src1, ss, a.src1_stride, Touch::kRead);
             if (reads_dst) declare(a.dst, ds, a.dst_stride, Touch::kRead);
@@ -583,7 +633,8 @@ void vector(const VectorArgs& a, const Loc& loc) {
             if (!int4) spread_validity(c, plan, a, ds, ss, reads_dst, clean);
             if (int4) {
                 const uint64_t n = bytes(0, a.dst_stride);
-                if (uint8_t* valid = a.dst_type == DType::kInt4 ? c.resolve_valid(a.dst, n) : nullptr) std::memset(valid, 1, n);
+                if (uint8_t* valid = a.dst_type == DType::kInt4 ? c.resolve_valid(a.dst, n) : nullptr)
+                    std::memset(valid, 1, n);
             }
             if (a.dst_stride.block == 0 && plan.lanes * ds > 32)
                 illegal(c, at, "a destination block stride of 0 writes the same block eight times");
@@ -591,7 +642,8 @@ void vector(const VectorArgs& a, const Loc& loc) {
             // other read what an earlier repeat wrote.
             const auto shifted = [&](const Ref& src, const Stride& stride) {
                 if (src.memory != a.dst.memory || src.address == a.dst.address) {
-                    const bool same = stride.repeat == a.dst_stride.repeat && stride.block == a.dst_stride.block && ss == ds;
+                    const bool same =
+                        stride.repeat == a.dst_stride.repeat && stride.block == a.dst_stride.block && ss == ds;
                     const bool accumulates = a.dst_stride.repeat == 0 && stride.repeat == 0;
                     if (src.address != a.dst.address || same || accumulates || plan.repeats == 1 || ss != ds) return;
                 }
@@ -609,11 +661,18 @@ void vector(const VectorArgs& a, const Loc& loc) {
                     const uint64_t dst_at = uint64_t(repeat) * a.dst_stride.repeat * 32;
                     for_runs(one, ss, stride, [&](uint64_t o, uint64_t n) {
                         for (uint64_t b = src_at + o; b < src_at + o + n; ++b)
-                            if (b >= a.dst.address && b < a.dst.address + de && written[b - a.dst.address]) clash = true;
+                            if (b >= a.dst.address && b < a.dst.address + de && written[b - a.dst.address])
+                                clash = true;
                     });
-                    for_runs(one, ds, a.dst_stride, [&](uint64_t o, uint64_t n) { std::fill(written.begin() + dst_at + o, written.begin() + dst_at + o + n, 1); });
+                    for_runs(one, ds, a.dst_stride, [&](uint64_t o, uint64_t n) {
+                        std::fill(written.begin() + dst_at + o, written.begin() + dst_at + o + n, 1);
+                    });
                 }
-                if (clash) c.error("repeat_overlap", format("%s: a repeat reads bytes that an earlier repeat of the same instruction wrote", at.api), at);
+                if (clash)
+                    c.error(
+                        "repeat_overlap",
+                        format("%s: a repeat reads bytes that an earlier repeat of the same instruction wrote", at.api),
+                        at);
             };
             if (a.sources > 0 && !int4) shifted(a.src0, a.src0_stride);
             if (a.sources > 1 && a.dst_stride.repeat != 0) shifted(a.src1, a.src1_stride);
@@ -621,8 +680,10 @@ void vector(const VectorArgs& a, const Loc& loc) {
         if (Device::get().options.skip_math) return;
         switch (a.op) {
             case VecOp::kCast: return cast(plan, a, context, dst, s0);
-            case VecOp::kCopy: return ds == 4 ? copy_lanes<uint32_t>(plan, a, dst, s0) : copy_lanes<uint16_t>(plan, a, dst, s0);
-            case VecOp::kDuplicate: return ds == 4 ? fill_lanes<uint32_t>(plan, a, dst) : fill_lanes<uint16_t>(plan, a, dst);
+            case VecOp::kCopy:
+                return ds == 4 ? copy_lanes<uint32_t>(plan, a, dst, s0) : copy_lanes<uint16_t>(plan, a, dst, s0);
+            case VecOp::kDuplicate:
+                return ds == 4 ? fill_lanes<uint32_t>(plan, a, dst) : fill_lanes<uint16_t>(plan, a, dst);
             default:
                 if (is_arithmetic_mixed(a.op) && a.dst_type != a.src_type) return mixed(plan, a, context, dst, s0, s1);
                 return arithmetic_of(a.dst_type, plan, a, context, dst, s0, s1);

@@ -11,7 +11,9 @@ namespace twin {
 struct LaneMask {
     uint64_t low = 0, high = 0;
     bool on(uint32_t lane) const { return lane < 64 ? low >> lane & 1 : high >> (lane - 64) & 1; }
-    bool full(uint32_t lanes) const { return lanes <= 64 ? low == ~0ull || (lanes < 64 && low == (1ull << lanes) - 1) : low == ~0ull && high == ~0ull; }
+    bool full(uint32_t lanes) const {
+        return lanes <= 64 ? low == ~0ull || (lanes < 64 && low == (1ull << lanes) - 1) : low == ~0ull && high == ~0ull;
+    }
     static LaneMask first(uint64_t lanes) {
         LaneMask m;
         m.low = lanes >= 64 ? ~0ull : (1ull << lanes) - 1;
@@ -22,9 +24,9 @@ struct LaneMask {
 
 /// One instruction after its mask and form are resolved.
 struct Plan {
-    uint32_t lanes = 64;     // per repeat
+    uint32_t lanes = 64;  // per repeat
     uint32_t repeats = 0;
-    LaneMask mask, last;     // of every repeat; of the last one
+    LaneMask mask, last;  // of every repeat; of the last one
     uint64_t enabled() const;
     LaneMask of(uint32_t repeat) const { return repeat + 1 == repeats ? last : mask; }
 };

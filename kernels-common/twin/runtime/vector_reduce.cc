@@ -10,7 +10,7 @@ namespace {
 
 /// Operand access of one instruction: bounds, ordering and validity in one place.
 class Operands {
-  public:
+public:
     Operands(Core& core, const Loc& loc) : core_(core), loc_(loc) {}
 
     /// A read of undefined bytes taints what is written until fresh().
@@ -33,9 +33,11 @@ class Operands {
         const uint8_t* valid = core_.checker ? core_.resolve_valid(part, bytes) : nullptr;
         return !valid || !std::memchr(valid, 0, bytes);
     }
-    void error(const char* kind, const std::string& text) { core_.error(kind, std::string(loc_.api) + ": " + text, loc_); }
+    void error(const char* kind, const std::string& text) {
+        core_.error(kind, std::string(loc_.api) + ": " + text, loc_);
+    }
 
-  private:
+private:
     uint8_t* touch(const Ref& base, uint64_t offset, uint64_t bytes, const char* role, Touch kind) {
         uint8_t* p = core_.resolve(base, offset + bytes, role, loc_);
         if (!p) return nullptr;
@@ -60,8 +62,10 @@ T get(const uint8_t* p) {
 
 template <typename T>
 T add(T a, T b, bool saturate) {
-    if constexpr (std::is_same<T, half>::value) return to_half(static_cast<float>(a) + static_cast<float>(b), saturate);
-    else return a + b;
+    if constexpr (std::is_same<T, half>::value)
+        return to_half(static_cast<float>(a) + static_cast<float>(b), saturate);
+    else
+        return a + b;
 }
 
 /// Neighbours summed level by level, each level rounded to T.
@@ -69,7 +73,8 @@ template <typename T>
 T tree_sum(std::vector<T> v, bool saturate) {
     while (v.size() > 1) {
         std::vector<T> next((v.size() + 1) / 2);
-        for (size_t i = 0; i < next.size(); ++i) next[i] = 2 * i + 1 < v.size() ? add(v[2 * i], v[2 * i + 1], saturate) : v[2 * i];
+        for (size_t i = 0; i < next.size(); ++i)
+            next[i] = 2 * i + 1 < v.size() ? add(v[2 * i], v[2 * i + 1], saturate) : v[2 * i];
         v.swap(next);
     }
     return v.empty() ? T(0) : v[0];
@@ -85,7 +90,8 @@ bool better(T candidate, T best, bool max) {
 
 uint64_t lane_offset(uint32_t lane, uint32_t repeat, uint32_t size, const Stride& stride) {
     const uint32_t per_block = 32 / size;
-    return (uint64_t(repeat) * stride.repeat + uint64_t(lane / per_block) * stride.block) * 32 + lane % per_block * size;
+    return (uint64_t(repeat) * stride.repeat + uint64_t(lane / per_block) * stride.block) * 32 +
+           lane % per_block * size;
 }
 
 template <typename T>
@@ -111,7 +117,8 @@ bool gather_lanes(Operands& ops, const Plan& plan, const VectorArgs& a, uint32_t
     one.mask = one.last = plan.of(repeat);
     const uint64_t base = uint64_t(repeat) * a.src0_stride.repeat * 32;
     bool ok = true;
-    for_runs(one, sizeof(T), a.src0_stride, [&](uint64_t offset, uint64_t bytes) { ok = ops.read(a.src0, base + offset, bytes, "source") && ok; });
+    for_runs(one, sizeof(T), a.src0_stride,
+             [&](uint64_t offset, uint64_t bytes) { ok = ops.read(a.src0, base + offset, bytes, "source") && ok; });
     if (!ok) return false;
     Core& core = current();
     const uint8_t* src = core.memory[static_cast<int>(Memory::kUb)].data.data() + a.src0.address;
@@ -266,12 +273,15 @@ void reduce_columns(Operands& ops, const VectorArgs& a, bool saturate) {
         T v = get<T>(src + c * sizeof(T));
         for (uint32_t r = 1; r < rows; ++r) {
             const T x = get<T>(src + (uint64_t(r) * cols + c) * sizeof(T));
-            if (a.op == VecOp::kColumnSum) v = add(v, x, saturate);
-            else if (better(x, v, a.op == VecOp::kColumnMax)) v = x;
+            if (a.op == VecOp::kColumnSum)
+                v = add(v, x, saturate);
+            else if (better(x, v, a.op == VecOp::kColumnMax))
+                v = x;
         }
         out[c] = v;
     }
-    if (uint8_t* dst = ops.write(a.dst, 0, uint64_t(cols) * sizeof(T), "destination")) std::memcpy(dst, out.data(), cols * sizeof(T));
+    if (uint8_t* dst = ops.write(a.dst, 0, uint64_t(cols) * sizeof(T), "destination"))
+        std::memcpy(dst, out.data(), cols * sizeof(T));
 }
 
 template <typename T>
@@ -304,7 +314,8 @@ void compare(Core& core, Operands& ops, Plan plan, const VectorArgs& a) {
             if (!x || (a.op != VecOp::kCompareScalar && !y)) return;
             for (uint32_t i = 0; i < per_block; ++i) {
                 const uint32_t lane = b * per_block + i;
-                if (plan.of(r).on(lane) && compares<T>(get<T>(x + i * sizeof(T)), y ? get<T>(y + i * sizeof(T)) : scalar, a.mode))
+                if (plan.of(r).on(lane) &&
+                    compares<T>(get<T>(x + i * sizeof(T)), y ? get<T>(y + i * sizeof(T)) : scalar, a.mode))
                     bits[lane / 8] |= 1 << lane % 8;
             }
         }
@@ -322,7 +333,8 @@ void select(Core& core, Operands& ops, const Plan& plan, const VectorArgs& a) {
     condition.memory = Memory::kUb;
     condition.address = a.extra[0];
     // Mode 0 keeps one repeat's bits in the compare-mask register; modes 1 and 2 consume bits as they go.
-    const uint64_t bytes = a.mode == 0 ? plan.lanes / 8 : (uint64_t(plan.repeats - 1) * plan.lanes + plan.lanes + 7) / 8;
+    const uint64_t bytes =
+        a.mode == 0 ? plan.lanes / 8 : (uint64_t(plan.repeats - 1) * plan.lanes + plan.lanes + 7) / 8;
     const uint64_t used = a.form == MaskForm::kCount && a.mode != 0 ? (a.count + 7) / 8 : bytes;
     const uint8_t* bits = ops.read(condition, 0, used, "condition");
     if (!bits) return;
@@ -335,11 +347,16 @@ void select(Core& core, Operands& ops, const Plan& plan, const VectorArgs& a) {
             const uint64_t bit = a.mode == 0 ? lane : uint64_t(r) * plan.lanes + lane;
             const bool first = bits[bit / 8] >> bit % 8 & 1;
             const uint8_t* x = ops.read(a.src0, lane_offset(lane, r, sizeof(T), a.src0_stride), sizeof(T), "source");
-            const uint8_t* y = a.op == VecOp::kSelect ? ops.read(a.src1, lane_offset(lane, r, sizeof(T), a.src1_stride), sizeof(T), "second source") : nullptr;
+            const uint8_t* y = a.op == VecOp::kSelect ? ops.read(a.src1, lane_offset(lane, r, sizeof(T), a.src1_stride),
+                                                                 sizeof(T), "second source")
+                                                      : nullptr;
             if (!x || (a.op == VecOp::kSelect && !y)) return;
             ops.fresh(first ? !ops.is_valid(a.src0, lane_offset(lane, r, sizeof(T), a.src0_stride), sizeof(T))
                             : y && !ops.is_valid(a.src1, lane_offset(lane, r, sizeof(T), a.src1_stride), sizeof(T)));
-            store(ops, a.dst, lane_offset(lane, r, sizeof(T), a.dst_stride), first ? get<T>(x) : y ? get<T>(y) : scalar);
+            store(ops, a.dst, lane_offset(lane, r, sizeof(T), a.dst_stride),
+                  first ? get<T>(x)
+                  : y   ? get<T>(y)
+                        : scalar);
         }
 }
 
@@ -353,7 +370,8 @@ void brcb(Operands& ops, const VectorArgs& a) {
         std::memcpy(values, src, 8 * size);
         for (uint32_t j = 0; j < 8; ++j) {
             ops.fresh(!ops.is_valid(a.src0, (uint64_t(r) * 8 + j) * size, size));
-            uint8_t* dst = ops.write(a.dst, (uint64_t(r) * a.dst_stride.repeat + uint64_t(j) * block) * 32, 32, "destination");
+            uint8_t* dst =
+                ops.write(a.dst, (uint64_t(r) * a.dst_stride.repeat + uint64_t(j) * block) * 32, 32, "destination");
             if (!dst) return;
             for (uint32_t i = 0; i < 32; i += size) std::memcpy(dst + i, values + j * size, size);
         }
@@ -369,9 +387,12 @@ void gather(Operands& ops, const Plan& plan, const VectorArgs& a) {
             const uint8_t* offset = ops.read(a.src1, (uint64_t(r) * plan.lanes + lane) * 4, 4, "offsets");
             if (!offset) return;
             const uint64_t at = uint64_t(a.extra[0]) + get<uint32_t>(offset);
-            if (at % size) return ops.error("misaligned", format("offset %llu is not a multiple of the element size", (unsigned long long)at));
+            if (at % size)
+                return ops.error("misaligned",
+                                 format("offset %llu is not a multiple of the element size", (unsigned long long)at));
             const uint8_t* src = ops.read(a.src0, at, size, "source");
-            uint8_t* dst = src ? ops.write(a.dst, lane_offset(lane, r, size, a.dst_stride), size, "destination") : nullptr;
+            uint8_t* dst =
+                src ? ops.write(a.dst, lane_offset(lane, r, size, a.dst_stride), size, "destination") : nullptr;
             if (!dst) return;
             std::memcpy(dst, src, size);
         }
@@ -385,7 +406,10 @@ void gather_blocks(Operands& ops, const VectorArgs& a) {
             const uint32_t at = get<uint32_t>(offset);
             if (at % 32) return ops.error("misaligned", format("offset %u is not a multiple of 32", at));
             const uint8_t* src = ops.read(a.src0, at, 32, "source");
-            uint8_t* dst = src ? ops.write(a.dst, (uint64_t(r) * a.dst_stride.repeat + uint64_t(j) * a.dst_stride.block) * 32, 32, "destination") : nullptr;
+            uint8_t* dst =
+                src ? ops.write(a.dst, (uint64_t(r) * a.dst_stride.repeat + uint64_t(j) * a.dst_stride.block) * 32, 32,
+                                "destination")
+                    : nullptr;
             if (!dst) return;
             std::memcpy(dst, src, 32);
         }
@@ -416,7 +440,9 @@ void gather_mask(Operands& ops, const VectorArgs& a) {
             if (!keep) continue;
             ops.fresh();
             const uint32_t per_block = 32 / size;
-            const uint64_t at = (uint64_t(r) * a.src0_stride.repeat + uint64_t(e / per_block) * a.src0_stride.block) * 32 + e % per_block * size;
+            const uint64_t at =
+                (uint64_t(r) * a.src0_stride.repeat + uint64_t(e / per_block) * a.src0_stride.block) * 32 +
+                e % per_block * size;
             const uint8_t* src = ops.read(a.src0, at, size, "source");
             uint8_t* dst = src ? ops.write(a.dst, kept * size, size, "destination") : nullptr;
             if (!dst) return;
@@ -442,7 +468,8 @@ void create_index(Operands& ops, const Plan& plan, const VectorArgs& a) {
     for (uint32_t r = 0; r < plan.repeats; ++r)
         for (uint32_t lane = 0; lane < plan.lanes; ++lane)
             if (plan.of(r).on(lane))
-                store(ops, a.dst, lane_offset(lane, r, sizeof(T), a.dst_stride), static_cast<T>(first + static_cast<T>(r * plan.lanes + lane)));
+                store(ops, a.dst, lane_offset(lane, r, sizeof(T), a.dst_stride),
+                      static_cast<T>(first + static_cast<T>(r * plan.lanes + lane)));
 }
 
 void broadcast(Operands& ops, const VectorArgs& a) {
@@ -453,7 +480,8 @@ void broadcast(Operands& ops, const VectorArgs& a) {
     std::vector<uint8_t> out(uint64_t(rows) * cols * size);
     for (uint32_t r = 0; r < rows; ++r)
         for (uint32_t c = 0; c < cols; ++c)
-            std::memcpy(&out[(uint64_t(r) * cols + c) * size], src + (uint64_t(src_rows == 1 ? 0 : r) * src_cols + (src_cols == 1 ? 0 : c)) * size, size);
+            std::memcpy(&out[(uint64_t(r) * cols + c) * size],
+                        src + (uint64_t(src_rows == 1 ? 0 : r) * src_cols + (src_cols == 1 ? 0 : c)) * size, size);
     if (uint8_t* dst = ops.write(a.dst, 0, out.size(), "destination")) std::memcpy(dst, out.data(), out.size());
 }
 
@@ -494,10 +522,12 @@ void execute_special(Core& core, const VectorArgs& a, const Plan& plan, const Lo
             }
         case VecOp::kTensorSum:
         case VecOp::kTensorMax:
-        case VecOp::kTensorMin: return wide ? reduce_tensor<float>(ops, plan, a, saturate) : reduce_tensor<half>(ops, plan, a, saturate);
+        case VecOp::kTensorMin:
+            return wide ? reduce_tensor<float>(ops, plan, a, saturate) : reduce_tensor<half>(ops, plan, a, saturate);
         case VecOp::kColumnSum:
         case VecOp::kColumnMax:
-        case VecOp::kColumnMin: return wide ? reduce_columns<float>(ops, a, saturate) : reduce_columns<half>(ops, a, saturate);
+        case VecOp::kColumnMin:
+            return wide ? reduce_columns<float>(ops, a, saturate) : reduce_columns<half>(ops, a, saturate);
         case VecOp::kBroadcast: return broadcast(ops, a);
         default: return wide ? reduce<float>(ops, plan, a, saturate) : reduce<half>(ops, plan, a, saturate);
     }
@@ -529,8 +559,10 @@ void vnchwconv(const Vnchwconv& a, const Loc& loc) {
             }
             for (int row = 0; row < 16; ++row)
                 for (int col = 0; col < (size == 4 ? 8 : 16); ++col) {
-                    if (size == 4) std::memcpy(out[col * 2 + row / 8] + row % 8 * 4, in[row] + col * 4, 4);
-                    else std::memcpy(out[col] + row * size, in[row] + col * size, size);
+                    if (size == 4)
+                        std::memcpy(out[col * 2 + row / 8] + row % 8 * 4, in[row] + col * 4, 4);
+                    else
+                        std::memcpy(out[col] + row * size, in[row] + col * size, size);
                 }
             for (int i = 0; i < 16; ++i) {
                 const uint64_t high = size == 1 && a.dst_high ? 16 : 0;

@@ -16,10 +16,12 @@
 
 using namespace Catlass;
 
-extern "C" __attribute__((visibility("default"))) void catlass_basic_matmul(uint8_t* a, uint8_t* b, uint8_t* c, uint32_t m, uint32_t n,
-                                                                             uint32_t k, uint32_t cores) {
+extern "C" __attribute__((visibility("default"))) void catlass_basic_matmul(uint8_t* a, uint8_t* b, uint8_t* c,
+                                                                            uint32_t m, uint32_t n, uint32_t k,
+                                                                            uint32_t cores) {
     using Type = Gemm::GemmType<half, layout::RowMajor>;
-    using BlockMmad = Gemm::Block::BlockMmad<Gemm::MmadAtlasA2Pingpong<true>, GemmShape<128, 256, 256>, GemmShape<128, 256, 64>, Type, Type, Type>;
+    using BlockMmad = Gemm::Block::BlockMmad<Gemm::MmadAtlasA2Pingpong<true>, GemmShape<128, 256, 256>,
+                                             GemmShape<128, 256, 64>, Type, Type, Type>;
     using Kernel = Gemm::Kernel::BasicMatmul<BlockMmad, void, Gemm::Block::GemmIdentityBlockSwizzle<3, 0>>;
     Gemm::Device::DeviceGemm<Kernel> op;
     op.Initialize(Kernel::Arguments{GemmCoord{m, n, k}, a, b, c});

@@ -16,7 +16,9 @@ HERE = Path(__file__).resolve().parent
 class Call(ctypes.Structure):
     _fields_ = [(n, ctypes.c_void_p) for n in "q k v o lse mask seqlens_k workspace tiling".split()]
     _fields_ += [("workspace_bytes", ctypes.c_uint64)]
-    _fields_ += [(n, ctypes.c_uint32) for n in "batch heads heads_k seqlen_q seqlen_k head_dim cores causal bf16".split()]
+    _fields_ += [
+        (n, ctypes.c_uint32) for n in "batch heads heads_k seqlen_q seqlen_k head_dim cores causal bf16".split()
+    ]
     _fields_ += [("scale", ctypes.c_float)]
 
 
@@ -29,9 +31,18 @@ def library() -> ctypes.CDLL:
     return lib
 
 
-def forward(q: np.ndarray, k: np.ndarray, v: np.ndarray, *, causal: bool = False, bf16: bool = False, cores: int = 24,
-            mode: str = "fast", **options) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """q (b, sq, h, d), k and v (b, sk, hk, d) as float16 or bfloat16 bits -> o, lse (b, h, sq). Findings stay in the machine."""
+def forward(
+    q: np.ndarray,
+    k: np.ndarray,
+    v: np.ndarray,
+    *,
+    causal: bool = False,
+    bf16: bool = False,
+    cores: int = 24,
+    mode: str = "fast",
+    **options,
+) -> tuple[np.ndarray, np.ndarray]:
+    """q (b, sq, h, d), k and v (b, sk, hk, d) as float16 or bfloat16 bits -> o, lse (b, h, sq)."""
     lib, machine = library(), Machine.get()
     machine.configure(mode, cores=cores, **options)
     machine.clear()
@@ -48,15 +59,19 @@ def forward(q: np.ndarray, k: np.ndarray, v: np.ndarray, *, causal: bool = False
     workspace_bytes = lib.peer_workspace_bytes(cores)
     mask = np.triu(np.ones((2048, 2048), np.uint8), 1) if causal else np.zeros(1, np.uint8)
     t = {
-        "q": put("q", q, read_only=True), "k": put("k", k, read_only=True), "v": put("v", v, read_only=True),
+        "q": put("q", q, read_only=True),
+        "k": put("k", k, read_only=True),
+        "v": put("v", v, read_only=True),
         "o": put("o", np.zeros((b, sq, h, d), q.dtype), initialised=False),
         "lse": put("lse", np.full((b, h, sq), np.inf, np.float32), initialised=False),
         "mask": put("mask", mask, read_only=True),
         "seqlens_k": put("seqlens_k", np.full(b, sk, np.int32), read_only=True),
         "workspace": put("workspace", np.zeros(workspace_bytes, np.uint8), initialised=False),
         "tiling": put("tiling", tiling),
-    }  # fmt: skip
-    call = Call(*[a.ctypes.data for a in t.values()], workspace_bytes, b, h, hk, sq, sk, d, cores, causal, bf16, d**-0.5)
+    }
+    call = Call(
+        *[a.ctypes.data for a in t.values()], workspace_bytes, b, h, hk, sq, sk, d, cores, causal, bf16, d**-0.5
+    )
     lib.peer_forward(ctypes.byref(call))
     for array in t.values():
         machine.unregister(array.ctypes.data)

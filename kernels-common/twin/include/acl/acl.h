@@ -75,7 +75,8 @@ inline aclError aclrtMemcpy(void* dst, size_t room, const void* src, size_t byte
         twin_initialise_gm(reinterpret_cast<uint64_t>(dst), bytes);
     return ACL_SUCCESS;
 }
-inline aclError aclrtMemcpyAsync(void* dst, size_t room, const void* src, size_t bytes, aclrtMemcpyKind kind, aclrtStream) {
+inline aclError aclrtMemcpyAsync(void* dst, size_t room, const void* src, size_t bytes, aclrtMemcpyKind kind,
+                                 aclrtStream) {
     return aclrtMemcpy(dst, room, src, bytes, kind);
 }
 inline aclError aclrtMemset(void* dst, size_t room, int32_t value, size_t bytes) {

@@ -37,19 +37,20 @@ void TwinCount(const Dst& dst, const Src& src, twin::DType type, uint64_t bytes,
     twin::copy(a, at.as("DataCopy"));
 }
 
-#define TWIN_COPY_FORMS(DST, SRC)                                                                                       \
-    template <typename T>                                                                                               \
-    void DataCopy(const DST<T>& dst, const SRC<T>& src, const DataCopyParams& p, const twin::At& at = twin::At::here()) { \
-        TwinRuns(dst, src, TwinType<T>, p, at);                                                                         \
-    }                                                                                                                   \
-    template <typename T>                                                                                               \
-    void DataCopy(const DST<T>& dst, const SRC<T>& src, const uint32_t count, const twin::At& at = twin::At::here()) {   \
-        TwinCount(dst, src, TwinType<T>, TwinBytes<T>(count), at);                                                      \
-    }                                                                                                                   \
-    template <typename T>                                                                                               \
-    void DataCopy(const DST<T>& dst, const SRC<T>& src, const DataCopyParams& p, const DataCopyEnhancedParams&,          \
-                  const twin::At& at = twin::At::here()) {                                                              \
-        TwinRuns(dst, src, TwinType<T>, p, at);                                                                         \
+#define TWIN_COPY_FORMS(DST, SRC)                                                                                      \
+    template <typename T>                                                                                              \
+    void DataCopy(const DST<T>& dst, const SRC<T>& src, const DataCopyParams& p,                                       \
+                  const twin::At& at = twin::At::here()) {                                                             \
+        TwinRuns(dst, src, TwinType<T>, p, at);                                                                        \
+    }                                                                                                                  \
+    template <typename T>                                                                                              \
+    void DataCopy(const DST<T>& dst, const SRC<T>& src, const uint32_t count, const twin::At& at = twin::At::here()) { \
+        TwinCount(dst, src, TwinType<T>, TwinBytes<T>(count), at);                                                     \
+    }                                                                                                                  \
+    template <typename T>                                                                                              \
+    void DataCopy(const DST<T>& dst, const SRC<T>& src, const DataCopyParams& p, const DataCopyEnhancedParams&,        \
+                  const twin::At& at = twin::At::here()) {                                                             \
+        TwinRuns(dst, src, TwinType<T>, p, at);                                                                        \
     }
 TWIN_COPY_FORMS(LocalTensor, GlobalTensor)
 TWIN_COPY_FORMS(GlobalTensor, LocalTensor)
@@ -78,8 +79,8 @@ template <typename T>
 void DataCopy(const LocalTensor<T>& dst, const GlobalTensor<T>& src, const Nd2NzParams& p,
               const twin::At& at = twin::At::here()) {
     static_assert(sizeof(T) <= 4, "DataCopy ND2NZ: types of 1, 2 or 4 bytes");
-    twin::Nd2NzArgs a{TwinType<T>, dst.Twin(),       src.Twin(),       p.ndNum,         p.nValue,           p.dValue, p.srcNdMatrixStride,
-                      p.srcDValue, p.dstNzC0Stride, p.dstNzNStride, p.dstNzMatrixStride};
+    twin::Nd2NzArgs a{TwinType<T>,         dst.Twin(),  src.Twin(),      p.ndNum,        p.nValue,           p.dValue,
+                      p.srcNdMatrixStride, p.srcDValue, p.dstNzC0Stride, p.dstNzNStride, p.dstNzMatrixStride};
     twin::nd2nz(a, at.as("DataCopy(ND2NZ)"));
 }
 
@@ -118,8 +119,8 @@ void DataCopyPad(const GlobalTensor<T>& dst, const LocalTensor<T>& src, const Da
     twin::copy(a, at.as("DataCopyPad"));
 }
 template <typename T>
-void DataCopyPad(const LocalTensor<T>& dst, const GlobalTensor<T>& src, const DataCopyParams& p, const DataCopyPadParams& pad,
-                 const twin::At& at = twin::At::here()) {
+void DataCopyPad(const LocalTensor<T>& dst, const GlobalTensor<T>& src, const DataCopyParams& p,
+                 const DataCopyPadParams& pad, const twin::At& at = twin::At::here()) {
     T value;
     std::memcpy(&value, &pad.paddingValue, sizeof(T));
     DataCopyPad(dst, src, DataCopyExtParams(p.blockCount, p.blockLen, p.srcStride, p.dstStride, 0),
@@ -137,11 +138,11 @@ void SetPadValue(T value, const twin::At& at = twin::At::here()) {
 }
 
 // ------------------------------------------------------------------------------- atomics to global memory
-#define TWIN_ATOMIC(NAME, OP)                                                                                           \
-    template <typename T>                                                                                               \
-    void NAME(const twin::At& at = twin::At::here()) {                                                                  \
-        static_assert(IsOneOf<T, half, float, bfloat16_t, int16_t, int32_t, int8_t>, #NAME ": type without atomic");    \
-        twin::set_atomic(twin::Atomic::OP, TwinType<T>, at.as(#NAME));                                                  \
+#define TWIN_ATOMIC(NAME, OP)                                                                                        \
+    template <typename T>                                                                                            \
+    void NAME(const twin::At& at = twin::At::here()) {                                                               \
+        static_assert(IsOneOf<T, half, float, bfloat16_t, int16_t, int32_t, int8_t>, #NAME ": type without atomic"); \
+        twin::set_atomic(twin::Atomic::OP, TwinType<T>, at.as(#NAME));                                               \
     }
 TWIN_ATOMIC(SetAtomicAdd, kAdd)
 TWIN_ATOMIC(SetAtomicMax, kMax)
@@ -170,6 +171,8 @@ template <typename T>
 void DataCachePreload(const GlobalTensor<uint64_t>&, const T, const twin::At& at = twin::At::here()) {
     twin::scalar_note(at.as("DataCachePreload"));
 }
-inline void ICachePreLoad(const int64_t, const twin::At& at = twin::At::here()) { twin::scalar_note(at.as("ICachePreLoad")); }
+inline void ICachePreLoad(const int64_t, const twin::At& at = twin::At::here()) {
+    twin::scalar_note(at.as("ICachePreLoad"));
+}
 
 }  // namespace AscendC

@@ -19,7 +19,9 @@ inline int64_t get_subblockid() { return twin::sub_block_idx(); }
 inline int64_t get_subblockdim() { return twin::sub_block_num(); }
 inline void set_ffts_base_addr(uint64_t) {}
 inline void set_mask_norm(const twin::At& at = twin::At::here()) { twin::set_mask_mode(false, at.as("set_mask_norm")); }
-inline void set_mask_count(const twin::At& at = twin::At::here()) { twin::set_mask_mode(true, at.as("set_mask_count")); }
+inline void set_mask_count(const twin::At& at = twin::At::here()) {
+    twin::set_mask_mode(true, at.as("set_mask_count"));
+}
 inline void set_vector_mask(uint64_t high, uint64_t low, const twin::At& at = twin::At::here()) {
     twin::set_mask(high, low, at.as("set_vector_mask"));
 }

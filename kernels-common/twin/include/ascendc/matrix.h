@@ -31,15 +31,15 @@ void LoadData(const LocalTensor<T>& dst, const GlobalTensor<T>& src, const LoadD
 template <typename T>
 void LoadDataWithTranspose(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LoadData2dTransposeParams& p,
                            const twin::At& at = twin::At::here()) {
-    twin::load_transpose({TwinType<T>, dst.Twin(), src.Twin(), p.startIndex, p.repeatTimes, p.srcStride, p.dstGap, p.dstFracGap, 0,
-                          p.addrMode != 0},
+    twin::load_transpose({TwinType<T>, dst.Twin(), src.Twin(), p.startIndex, p.repeatTimes, p.srcStride, p.dstGap,
+                          p.dstFracGap, 0, p.addrMode != 0},
                          at.as("LoadDataWithTranspose"));
 }
 template <typename T>
 void LoadDataWithTranspose(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LoadData2dTransposeParamsV2& p,
                            const twin::At& at = twin::At::here()) {
-    twin::load_transpose({TwinType<T>, dst.Twin(), src.Twin(), p.startIndex, p.repeatTimes, p.srcStride, p.dstGap, p.dstFracGap,
-                          p.srcFracGap, p.addrMode != 0},
+    twin::load_transpose({TwinType<T>, dst.Twin(), src.Twin(), p.startIndex, p.repeatTimes, p.srcStride, p.dstGap,
+                          p.dstFracGap, p.srcFracGap, p.addrMode != 0},
                          at.as("LoadDataWithTranspose"));
 }
 
@@ -86,7 +86,8 @@ void LoadData(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LoadDa
     twin::load_3d(a, at.as("LoadData3Dv2"));
 }
 
-inline void Load3DSetFMatrixCal(uint16_t l1H, uint16_t l1W, const uint8_t padList[4], const twin::At& at = twin::At::here()) {
+inline void Load3DSetFMatrixCal(uint16_t l1H, uint16_t l1W, const uint8_t padList[4],
+                                const twin::At& at = twin::At::here()) {
     SetFmatrix(l1H, l1W, padList, FmatrixMode::FMATRIX_LEFT, at);
 }
 template <typename T>
@@ -114,9 +115,11 @@ void LoadData(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LoadDa
 }
 
 template <typename T, typename U = T>
-void InitConstValue(const LocalTensor<T>& dst, const InitConstValueParams<U>& p, const twin::At& at = twin::At::here()) {
+void InitConstValue(const LocalTensor<T>& dst, const InitConstValueParams<U>& p,
+                    const twin::At& at = twin::At::here()) {
     static_assert(sizeof(T) == sizeof(U) && sizeof(T) >= 2, "InitConstValue: 2- and 4-byte types");
-    twin::fill({TwinType<U>, dst.Twin(), p.repeatTimes, p.blockNum, p.dstGap, TwinBits(p.initValue)}, at.as("InitConstValue"));
+    twin::fill({TwinType<U>, dst.Twin(), p.repeatTimes, p.blockNum, p.dstGap, TwinBits(p.initValue)},
+               at.as("InitConstValue"));
 }
 template <typename T, typename U = T>
 void Fill(const LocalTensor<T>& dst, const InitConstValueParams<U>& p, const twin::At& at = twin::At::here()) {
@@ -129,22 +132,28 @@ inline void SetHF32Mode(bool on, const twin::At& at = twin::At::here()) {
     twin::set_hf32(on);
     twin::scalar_note(at.as("SetHF32Mode"));
 }
-inline void SetHF32Mode(HF32Mode mode, const twin::At& at = twin::At::here()) { SetHF32Mode(mode == HF32Mode::ENABLE, at); }
-inline void SetHF32TransMode(bool, const twin::At& at = twin::At::here()) { twin::scalar_note(at.as("SetHF32TransMode")); }
+inline void SetHF32Mode(HF32Mode mode, const twin::At& at = twin::At::here()) {
+    SetHF32Mode(mode == HF32Mode::ENABLE, at);
+}
+inline void SetHF32TransMode(bool, const twin::At& at = twin::At::here()) {
+    twin::scalar_note(at.as("SetHF32TransMode"));
+}
 inline void SetHF32TransMode(HF32TransMode, const twin::At& at = twin::At::here()) { SetHF32TransMode(false, at); }
 inline void SetMMRowMajor(const twin::At& at = twin::At::here()) { twin::scalar_note(at.as("SetMMRowMajor")); }
 inline void SetMMColumnMajor(const twin::At& at = twin::At::here()) { twin::scalar_note(at.as("SetMMColumnMajor")); }
-inline void SetMMLayoutTransform(bool, const twin::At& at = twin::At::here()) { twin::scalar_note(at.as("SetMMLayoutTransform")); }
+inline void SetMMLayoutTransform(bool, const twin::At& at = twin::At::here()) {
+    twin::scalar_note(at.as("SetMMLayoutTransform"));
+}
 
 template <typename C, typename A, typename B>
 constexpr bool TwinMmadTypes() {
-    if (std::is_same<C, float>::value)
-        return std::is_same<A, B>::value && IsOneOf<A, half, bfloat16_t, float>;
+    if (std::is_same<C, float>::value) return std::is_same<A, B>::value && IsOneOf<A, half, bfloat16_t, float>;
     if (std::is_same<C, int32_t>::value) return std::is_same<A, B>::value && IsOneOf<A, int8_t, int4b_t>;
     return false;
 }
 template <typename T, typename U, typename S>
-twin::MmadArgs TwinMmad(const LocalTensor<T>& dst, const LocalTensor<U>& a, const LocalTensor<S>& b, const MmadParams& p) {
+twin::MmadArgs TwinMmad(const LocalTensor<T>& dst, const LocalTensor<U>& a, const LocalTensor<S>& b,
+                        const MmadParams& p) {
     static_assert(TwinMmadTypes<T, U, S>(), "Mmad: (float; half, bf16 or float pairs) or (int32; int8 or int4 pairs)");
     twin::MmadArgs m;
     m.c_type = TwinType<T>;
@@ -191,8 +200,8 @@ constexpr twin::Quant TwinQuant(QuantMode_t mode) {
     }
 }
 template <typename Dst, typename T, typename U>
-void TwinFixpipe(const Dst& dst, const LocalTensor<U>& src, const twin::Ref* scale, CO2Layout format, const FixpipeParamsV220& p,
-                 const twin::At& at) {
+void TwinFixpipe(const Dst& dst, const LocalTensor<U>& src, const twin::Ref* scale, CO2Layout format,
+                 const FixpipeParamsV220& p, const twin::At& at) {
     static_assert(IsOneOf<U, float, int32_t>, "Fixpipe: the source is float or int32");
     twin::FixpipeArgs a;
     a.src_type = TwinType<U>;
@@ -218,17 +227,17 @@ void TwinFixpipe(const Dst& dst, const LocalTensor<U>& src, const twin::Ref* sca
     a.unit_flag = p.unitFlag;
     twin::fixpipe(a, at.as("Fixpipe"));
 }
-#define TWIN_FIXPIPE(DST)                                                                                               \
-    template <typename T, typename U, const FixpipeConfig& config = CFG_ROW_MAJOR>                                      \
-    void Fixpipe(const DST<T>& dst, const LocalTensor<U>& src, const FixpipeParamsV220& p,                               \
-                 const twin::At& at = twin::At::here()) {                                                               \
-        TwinFixpipe<DST<T>, T, U>(dst, src, nullptr, config.format, p, at);                                             \
-    }                                                                                                                   \
-    template <typename T, typename U, const FixpipeConfig& config = CFG_ROW_MAJOR>                                      \
-    void Fixpipe(const DST<T>& dst, const LocalTensor<U>& src, const LocalTensor<uint64_t>& scale,                       \
-                 const FixpipeParamsV220& p, const twin::At& at = twin::At::here()) {                                   \
-        const twin::Ref ref = scale.Twin();                                                                             \
-        TwinFixpipe<DST<T>, T, U>(dst, src, &ref, config.format, p, at);                                                \
+#define TWIN_FIXPIPE(DST)                                                                          \
+    template <typename T, typename U, const FixpipeConfig& config = CFG_ROW_MAJOR>                 \
+    void Fixpipe(const DST<T>& dst, const LocalTensor<U>& src, const FixpipeParamsV220& p,         \
+                 const twin::At& at = twin::At::here()) {                                          \
+        TwinFixpipe<DST<T>, T, U>(dst, src, nullptr, config.format, p, at);                        \
+    }                                                                                              \
+    template <typename T, typename U, const FixpipeConfig& config = CFG_ROW_MAJOR>                 \
+    void Fixpipe(const DST<T>& dst, const LocalTensor<U>& src, const LocalTensor<uint64_t>& scale, \
+                 const FixpipeParamsV220& p, const twin::At& at = twin::At::here()) {              \
+        const twin::Ref ref = scale.Twin();                                                        \
+        TwinFixpipe<DST<T>, T, U>(dst, src, &ref, config.format, p, at);                           \
     }
 TWIN_FIXPIPE(GlobalTensor)
 TWIN_FIXPIPE(LocalTensor)

@@ -10,7 +10,7 @@ using half = _Float16;
 
 /// Scalar bfloat16: converts from numbers, explicitly to float; the device has no bf16 arithmetic.
 class bfloat16_t {
-  public:
+public:
     constexpr bfloat16_t() = default;
     template <typename N, typename = std::enable_if_t<std::is_arithmetic<N>::value || std::is_same<N, half>::value>>
     bfloat16_t(N number) : bits_(round(static_cast<float>(number))) {}
@@ -23,7 +23,7 @@ class bfloat16_t {
     friend bool operator==(bfloat16_t a, bfloat16_t b) { return static_cast<float>(a) == static_cast<float>(b); }
     friend bool operator!=(bfloat16_t a, bfloat16_t b) { return !(a == b); }
 
-  private:
+private:
     static uint16_t round(float value) {
         uint32_t wide;
         std::memcpy(&wide, &value, 4);
@@ -61,11 +61,11 @@ struct TwinTypeOf {  // a type without operations, such as a host-side half
     static constexpr twin::DType value = twin::DType::kVoid;
     static constexpr uint32_t bits = sizeof(T) * 8;
 };
-#define TWIN_TYPE(T, D, B)                                  \
-    template <>                                             \
-    struct TwinTypeOf<T> {                                  \
+#define TWIN_TYPE(T, D, B)                                   \
+    template <>                                              \
+    struct TwinTypeOf<T> {                                   \
         static constexpr twin::DType value = twin::DType::D; \
-        static constexpr uint32_t bits = B;                 \
+        static constexpr uint32_t bits = B;                  \
     };
 TWIN_TYPE(half, kHalf, 16)
 TWIN_TYPE(bfloat16_t, kBf16, 16)

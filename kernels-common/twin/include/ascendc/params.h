@@ -33,7 +33,8 @@ struct DataCopyEnhancedParams {
 
 struct DataCopyExtParams {
     DataCopyExtParams() {}
-    DataCopyExtParams(const uint16_t count, const uint32_t len, const uint32_t src, const uint32_t dst, const uint32_t rsv_)
+    DataCopyExtParams(const uint16_t count, const uint32_t len, const uint32_t src, const uint32_t dst,
+                      const uint32_t rsv_)
         : blockCount(count), blockLen(len), srcStride(src), dstStride(dst), rsv(rsv_) {}
     uint16_t blockCount = 1;
     uint32_t blockLen = 0;
@@ -67,8 +68,14 @@ struct Nd2NzParams {
     Nd2NzParams() {}
     Nd2NzParams(const uint16_t nd, const uint16_t n, const uint16_t d, const uint16_t src_matrix, const uint16_t src_d,
                 const uint16_t c0, const uint16_t row, const uint16_t dst_matrix)
-        : ndNum(nd), nValue(n), dValue(d), srcNdMatrixStride(src_matrix), srcDValue(src_d), dstNzC0Stride(c0),
-          dstNzNStride(row), dstNzMatrixStride(dst_matrix) {}
+        : ndNum(nd),
+          nValue(n),
+          dValue(d),
+          srcNdMatrixStride(src_matrix),
+          srcDValue(src_d),
+          dstNzC0Stride(c0),
+          dstNzNStride(row),
+          dstNzMatrixStride(dst_matrix) {}
     uint16_t ndNum = 0;
     uint16_t nValue = 0;
     uint16_t dValue = 0;
@@ -81,9 +88,14 @@ struct Nd2NzParams {
 
 struct Nz2NdParamsFull {
     Nz2NdParamsFull() {}
-    Nz2NdParamsFull(const uint16_t nd, const uint16_t n, const uint16_t d, const uint16_t src_matrix, const uint16_t src_n,
-                    const uint16_t dst_d, const uint16_t dst_matrix)
-        : ndNum(nd), nValue(n), dValue(d), srcNdMatrixStride(src_matrix), srcNStride(src_n), dstDStride(dst_d),
+    Nz2NdParamsFull(const uint16_t nd, const uint16_t n, const uint16_t d, const uint16_t src_matrix,
+                    const uint16_t src_n, const uint16_t dst_d, const uint16_t dst_matrix)
+        : ndNum(nd),
+          nValue(n),
+          dValue(d),
+          srcNdMatrixStride(src_matrix),
+          srcNStride(src_n),
+          dstDStride(dst_d),
           dstNdMatrixStride(dst_matrix) {}
     uint16_t ndNum = 1;
     uint16_t nValue = 0;
@@ -96,9 +108,15 @@ struct Nz2NdParamsFull {
 
 struct DataCopyCO12DstParams {
     DataCopyCO12DstParams() {}
-    DataCopyCO12DstParams(const uint16_t n, const uint16_t m, const uint32_t dst, const uint16_t src, const QuantMode_t quant,
-                          const uint8_t relu, const bool split, const bool nz2nd)
-        : nSize(n), mSize(m), dstStride(dst), srcStride(src), quantPre(quant), reluPre(relu), channelSplit(split),
+    DataCopyCO12DstParams(const uint16_t n, const uint16_t m, const uint32_t dst, const uint16_t src,
+                          const QuantMode_t quant, const uint8_t relu, const bool split, const bool nz2nd)
+        : nSize(n),
+          mSize(m),
+          dstStride(dst),
+          srcStride(src),
+          quantPre(quant),
+          reluPre(relu),
+          channelSplit(split),
           nz2ndEn(nz2nd) {}
     uint8_t sid = 0;
     uint16_t nSize = 0;
@@ -116,7 +134,8 @@ struct DataCopyCO12DstParams {
 
 struct SliceInfo {
     SliceInfo() {}
-    SliceInfo(const uint32_t start, const uint32_t end, const uint32_t gap, const uint32_t len, const uint32_t shape = 1)
+    SliceInfo(const uint32_t start, const uint32_t end, const uint32_t gap, const uint32_t len,
+              const uint32_t shape = 1)
         : startIndex(start), endIndex(end), stride(gap), burstLen(len), shapeValue(shape) {}
     uint32_t startIndex = 0;
     uint32_t endIndex = 31;
@@ -137,9 +156,14 @@ struct CopyRepeatParams {
 
 struct LoadData2DParams {
     LoadData2DParams() {}
-    LoadData2DParams(const uint16_t start, const uint8_t repeat, const uint16_t stride, const uint8_t sid_, const uint16_t gap,
-                     const bool transpose, const uint8_t mode)
-        : startIndex(start), dstGap(gap), srcStride(stride), ifTranspose(transpose), repeatTimes(repeat), sid(sid_),
+    LoadData2DParams(const uint16_t start, const uint8_t repeat, const uint16_t stride, const uint8_t sid_,
+                     const uint16_t gap, const bool transpose, const uint8_t mode)
+        : startIndex(start),
+          dstGap(gap),
+          srcStride(stride),
+          ifTranspose(transpose),
+          repeatTimes(repeat),
+          sid(sid_),
           addrMode(mode) {}
     uint16_t startIndex = 0;
     uint16_t dstGap = 0;
@@ -155,7 +179,12 @@ struct LoadData2dTransposeParams {
     LoadData2dTransposeParams() {}
     LoadData2dTransposeParams(const uint16_t start, const uint8_t repeat, const uint16_t stride, const uint16_t gap,
                               const uint16_t frac_gap, const uint8_t mode = 0)
-        : startIndex(start), repeatTimes(repeat), srcStride(stride), dstGap(gap), dstFracGap(frac_gap), addrMode(mode) {}
+        : startIndex(start),
+          repeatTimes(repeat),
+          srcStride(stride),
+          dstGap(gap),
+          dstFracGap(frac_gap),
+          addrMode(mode) {}
     uint16_t startIndex = 0;
     uint8_t repeatTimes = 0;
     uint16_t srcStride = 0;
@@ -168,8 +197,13 @@ struct LoadData2dTransposeParamsV2 {
     LoadData2dTransposeParamsV2() {}
     LoadData2dTransposeParamsV2(const uint16_t start, const uint8_t repeat, const uint16_t stride, const uint16_t gap,
                                 const uint16_t dst_frac_gap, const uint16_t src_frac_gap, const uint8_t mode = 0)
-        : startIndex(start), repeatTimes(repeat), srcStride(stride), dstGap(gap), dstFracGap(dst_frac_gap),
-          srcFracGap(src_frac_gap), addrMode(mode) {}
+        : startIndex(start),
+          repeatTimes(repeat),
+          srcStride(stride),
+          dstGap(gap),
+          dstFracGap(dst_frac_gap),
+          srcFracGap(src_frac_gap),
+          addrMode(mode) {}
     uint16_t startIndex = 0;
     uint8_t repeatTimes = 0;
     uint16_t srcStride = 0;
@@ -194,10 +228,25 @@ struct LoadData3DParamsV2 {
                        const uint8_t dilation_w, const uint8_t dilation_h, const bool transpose, const bool small_k,
                        const T pad, const bool filter_size_w = false, const bool filter_size_h = false,
                        const bool f_matrix = false)
-        : l1H(h), l1W(w), channelSize(channel), kExtension(k_ext), mExtension(m_ext), kStartPt(k_start), mStartPt(m_start),
-          strideW(stride_w), strideH(stride_h), filterW(filter_w), filterH(filter_h), dilationFilterW(dilation_w),
-          dilationFilterH(dilation_h), enTranspose(transpose), enSmallK(small_k), padValue(pad),
-          filterSizeW(filter_size_w), filterSizeH(filter_size_h), fMatrixCtrl(f_matrix) {
+        : l1H(h),
+          l1W(w),
+          channelSize(channel),
+          kExtension(k_ext),
+          mExtension(m_ext),
+          kStartPt(k_start),
+          mStartPt(m_start),
+          strideW(stride_w),
+          strideH(stride_h),
+          filterW(filter_w),
+          filterH(filter_h),
+          dilationFilterW(dilation_w),
+          dilationFilterH(dilation_h),
+          enTranspose(transpose),
+          enSmallK(small_k),
+          padValue(pad),
+          filterSizeW(filter_size_w),
+          filterSizeH(filter_size_h),
+          fMatrixCtrl(f_matrix) {
         for (int i = 0; i < PAD_SIZE; ++i) padList[i] = pads[i];
     }
     uint8_t padList[PAD_SIZE] = {0};
@@ -250,9 +299,16 @@ struct MmadParams {
     MmadParams() {}
     MmadParams(const uint16_t m_, const uint16_t n_, const uint16_t k_, const bool bias, const int32_t offset,
                const bool sparse, const bool winograd_a, const bool winograd_b)
-        : m(m_), n(n_), k(k_), isBias(bias), fmOffset(offset), enSsparse(sparse), enWinogradA(winograd_a),
+        : m(m_),
+          n(n_),
+          k(k_),
+          isBias(bias),
+          fmOffset(offset),
+          enSsparse(sparse),
+          enWinogradA(winograd_a),
           enWinogradB(winograd_b) {}
-    MmadParams(const uint16_t m_, const uint16_t n_, const uint16_t k_, const uint8_t flag, const bool source, const bool init)
+    MmadParams(const uint16_t m_, const uint16_t n_, const uint16_t k_, const uint8_t flag, const bool source,
+               const bool init)
         : m(m_), n(n_), k(k_), unitFlag(flag), cmatrixSource(source), cmatrixInitVal(init) {}
     uint16_t m = 0;
     uint16_t n = 0;
@@ -285,8 +341,18 @@ struct FixpipeParamsV220 {
     FixpipeParamsV220(const uint16_t n, const uint16_t m, const uint16_t src, const uint32_t dst, const bool relu,
                       const QuantMode_t quant, const int64_t scalar, const uint16_t nd, const uint16_t src_nd,
                       const uint16_t dst_nd, const uint8_t unit, const bool split = false)
-        : nSize(n), mSize(m), srcStride(src), dstStride(dst), quantPre(quant), deqScalar(static_cast<uint64_t>(scalar)),
-          ndNum(nd), srcNdStride(src_nd), dstNdStride(dst_nd), reluEn(relu), unitFlag(unit), isChannelSplit(split) {}
+        : nSize(n),
+          mSize(m),
+          srcStride(src),
+          dstStride(dst),
+          quantPre(quant),
+          deqScalar(static_cast<uint64_t>(scalar)),
+          ndNum(nd),
+          srcNdStride(src_nd),
+          dstNdStride(dst_nd),
+          reluEn(relu),
+          unitFlag(unit),
+          isChannelSplit(split) {}
     uint16_t nSize = 0;
     uint16_t mSize = 0;
     uint16_t srcStride = 0;
@@ -305,7 +371,11 @@ struct UnaryRepeatParams {
     UnaryRepeatParams() {}
     UnaryRepeatParams(const uint16_t dst_blk, const uint16_t src_blk, const uint8_t dst_rep, const uint8_t src_rep,
                       const bool half_block = false)
-        : dstBlkStride(dst_blk), srcBlkStride(src_blk), dstRepStride(dst_rep), srcRepStride(src_rep), halfBlock(half_block) {}
+        : dstBlkStride(dst_blk),
+          srcBlkStride(src_blk),
+          dstRepStride(dst_rep),
+          srcRepStride(src_rep),
+          halfBlock(half_block) {}
     uint32_t blockNumber = 8;
     uint16_t dstBlkStride = 1;
     uint16_t srcBlkStride = 1;
@@ -320,8 +390,12 @@ struct BinaryRepeatParams {
     BinaryRepeatParams() {}
     BinaryRepeatParams(const uint8_t dst_blk, const uint8_t src0_blk, const uint8_t src1_blk, const uint8_t dst_rep,
                        const uint8_t src0_rep, const uint8_t src1_rep)
-        : dstBlkStride(dst_blk), src0BlkStride(src0_blk), src1BlkStride(src1_blk), dstRepStride(dst_rep),
-          src0RepStride(src0_rep), src1RepStride(src1_rep) {}
+        : dstBlkStride(dst_blk),
+          src0BlkStride(src0_blk),
+          src1BlkStride(src1_blk),
+          dstRepStride(dst_rep),
+          src0RepStride(src0_rep),
+          src1RepStride(src1_rep) {}
     uint32_t blockNumber = 8;
     uint8_t dstBlkStride = 1;
     uint8_t src0BlkStride = 1;
@@ -361,7 +435,8 @@ struct GatherMaskParams {
 
 struct TransDataTo5HDParams {
     TransDataTo5HDParams() {}
-    TransDataTo5HDParams(const bool dst_high, const bool src_high, const uint8_t repeat, const uint16_t dst, const uint16_t src)
+    TransDataTo5HDParams(const bool dst_high, const bool src_high, const uint8_t repeat, const uint16_t dst,
+                         const uint16_t src)
         : dstHighHalf(dst_high), srcHighHalf(src_high), repeatTimes(repeat), dstRepStride(dst), srcRepStride(src) {}
     bool dstHighHalf = false;
     bool srcHighHalf = false;

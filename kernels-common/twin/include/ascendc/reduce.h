@@ -15,24 +15,24 @@ twin::VectorArgs TwinReduce(twin::VecOp op, const LocalTensor<T>& dst, const Loc
 }
 
 // (dst, src, repeat, mask, ...)
-#define TWIN_BLOCK_REDUCE(NAME, OP, MASK)                                                                               \
-    template <typename T, bool isSetMask = true>                                                                        \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const int32_t repeatTime, MASK,                      \
-              const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,                       \
-              const twin::At& at = twin::At::here()) {                                                                  \
-        auto v = TwinReduce(twin::VecOp::OP, dst, src, dstRepStride, srcBlkStride, srcRepStride);                       \
-        TwinForm(v, isSetMask, mask, static_cast<uint32_t>(repeatTime));                                                \
-        twin::vector(v, at.as(#NAME));                                                                                  \
+#define TWIN_BLOCK_REDUCE(NAME, OP, MASK)                                                           \
+    template <typename T, bool isSetMask = true>                                                    \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const int32_t repeatTime, MASK, \
+              const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,   \
+              const twin::At& at = twin::At::here()) {                                              \
+        auto v = TwinReduce(twin::VecOp::OP, dst, src, dstRepStride, srcBlkStride, srcRepStride);   \
+        TwinForm(v, isSetMask, mask, static_cast<uint32_t>(repeatTime));                            \
+        twin::vector(v, at.as(#NAME));                                                              \
     }
-#define TWIN_BLOCK_REDUCES(NAME, OP)                      \
-    TWIN_BLOCK_REDUCE(NAME, OP, const uint64_t mask[])    \
-    template <typename T, bool isSetMask = true>                                                                        \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const int32_t repeatTime, const int32_t mask,        \
-              const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,                       \
-              const twin::At& at = twin::At::here()) {                                                                  \
-        auto v = TwinReduce(twin::VecOp::OP, dst, src, dstRepStride, srcBlkStride, srcRepStride);                       \
-        TwinForm(v, isSetMask, static_cast<uint64_t>(mask), static_cast<uint32_t>(repeatTime));                         \
-        twin::vector(v, at.as(#NAME));                                                                                  \
+#define TWIN_BLOCK_REDUCES(NAME, OP)                                                                              \
+    TWIN_BLOCK_REDUCE(NAME, OP, const uint64_t mask[])                                                            \
+    template <typename T, bool isSetMask = true>                                                                  \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const int32_t repeatTime, const int32_t mask, \
+              const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,                 \
+              const twin::At& at = twin::At::here()) {                                                            \
+        auto v = TwinReduce(twin::VecOp::OP, dst, src, dstRepStride, srcBlkStride, srcRepStride);                 \
+        TwinForm(v, isSetMask, static_cast<uint64_t>(mask), static_cast<uint32_t>(repeatTime));                   \
+        twin::vector(v, at.as(#NAME));                                                                            \
     }
 TWIN_BLOCK_REDUCES(BlockReduceSum, kBlockSum)
 TWIN_BLOCK_REDUCES(BlockReduceMax, kBlockMax)
@@ -52,27 +52,27 @@ void RepeatReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, const
 }
 
 // (dst, src, mask, repeat, ...)
-#define TWIN_WHOLE_SUM(MASK, MASK_VALUE)                                                                                \
-    template <typename T, bool isSetMask = true>                                                                        \
-    void WholeReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, MASK, const int32_t repeatTime,            \
-                        const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,             \
-                        const twin::At& at = twin::At::here()) {                                                        \
-        auto v = TwinReduce(twin::VecOp::kWholeSum, dst, src, dstRepStride, srcBlkStride, srcRepStride);                \
-        TwinForm(v, isSetMask, MASK_VALUE, static_cast<uint32_t>(repeatTime));                                          \
-        twin::vector(v, at.as("WholeReduceSum"));                                                                       \
+#define TWIN_WHOLE_SUM(MASK, MASK_VALUE)                                                                      \
+    template <typename T, bool isSetMask = true>                                                              \
+    void WholeReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, MASK, const int32_t repeatTime, \
+                        const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,   \
+                        const twin::At& at = twin::At::here()) {                                              \
+        auto v = TwinReduce(twin::VecOp::kWholeSum, dst, src, dstRepStride, srcBlkStride, srcRepStride);      \
+        TwinForm(v, isSetMask, MASK_VALUE, static_cast<uint32_t>(repeatTime));                                \
+        twin::vector(v, at.as("WholeReduceSum"));                                                             \
     }
 TWIN_WHOLE_SUM(const uint64_t mask[], mask)
 TWIN_WHOLE_SUM(const int32_t mask, static_cast<uint64_t>(mask))
 #undef TWIN_WHOLE_SUM
-#define TWIN_WHOLE(NAME, OP, MASK, MASK_VALUE)                                                                          \
-    template <typename T, bool isSetMask = true>                                                                        \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, MASK, const int32_t repeatTime,                      \
-              const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,                       \
-              ReduceOrder order = ReduceOrder::ORDER_VALUE_INDEX, const twin::At& at = twin::At::here()) {              \
-        auto v = TwinReduce(twin::VecOp::OP, dst, src, dstRepStride, srcBlkStride, srcRepStride);                       \
-        TwinForm(v, isSetMask, MASK_VALUE, static_cast<uint32_t>(repeatTime));                                          \
-        v.mode = static_cast<uint8_t>(order);                                                                           \
-        twin::vector(v, at.as(#NAME));                                                                                  \
+#define TWIN_WHOLE(NAME, OP, MASK, MASK_VALUE)                                                             \
+    template <typename T, bool isSetMask = true>                                                           \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, MASK, const int32_t repeatTime,        \
+              const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,          \
+              ReduceOrder order = ReduceOrder::ORDER_VALUE_INDEX, const twin::At& at = twin::At::here()) { \
+        auto v = TwinReduce(twin::VecOp::OP, dst, src, dstRepStride, srcBlkStride, srcRepStride);          \
+        TwinForm(v, isSetMask, MASK_VALUE, static_cast<uint32_t>(repeatTime));                             \
+        v.mode = static_cast<uint8_t>(order);                                                              \
+        twin::vector(v, at.as(#NAME));                                                                     \
     }
 TWIN_WHOLE(WholeReduceMax, kWholeMax, const uint64_t mask[], mask)
 TWIN_WHOLE(WholeReduceMax, kWholeMax, const int32_t mask, static_cast<uint64_t>(mask))
@@ -81,86 +81,89 @@ TWIN_WHOLE(WholeReduceMin, kWholeMin, const int32_t mask, static_cast<uint64_t>(
 #undef TWIN_WHOLE
 
 // Newer names of the same instructions. MASK is a count of lanes or two mask words.
-#define TWIN_REDUCE_NEW(MASK, AS_MASK)                                                                                  \
-    template <ReduceType type, typename T, typename U, bool isSetMask = true>                                           \
-    void ReduceDataBlock(const LocalTensor<T>& dst, const LocalTensor<U>& src, MASK, const int32_t repeatTime,           \
-                         const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,            \
-                         const twin::At& at = twin::At::here()) {                                                       \
-        static_assert(std::is_same<T, U>::value, "ReduceDataBlock: one element type");                                  \
-        constexpr auto op = type == ReduceType::SUM   ? twin::VecOp::kBlockSum                                          \
-                            : type == ReduceType::MAX ? twin::VecOp::kBlockMax                                          \
-                                                      : twin::VecOp::kBlockMin;                                         \
-        auto v = TwinReduce(op, dst, src, dstRepStride, srcBlkStride, srcRepStride);                                    \
-        TwinForm(v, isSetMask, AS_MASK, static_cast<uint32_t>(repeatTime));                                             \
-        twin::vector(v, at.as("ReduceDataBlock"));                                                                      \
-    }                                                                                                                   \
-    template <ReduceType type, typename T, typename U, bool isSetMask = true>                                           \
-    void ReducePairElem(const LocalTensor<T>& dst, const LocalTensor<U>& src, MASK, const int32_t repeatTime,            \
-                        const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,             \
-                        const twin::At& at = twin::At::here()) {                                                        \
-        static_assert(std::is_same<T, U>::value && type == ReduceType::SUM, "ReducePairElem: sums of one element type"); \
-        PairReduceSum<T, isSetMask>(dst, src, repeatTime, mask, dstRepStride, srcBlkStride, srcRepStride, at);          \
-    }                                                                                                                   \
-    template <ReduceType type, typename T, typename U, bool isSetMask = true>                                           \
-    void ReduceRepeat(const LocalTensor<T>& dst, const LocalTensor<U>& src, MASK, const int32_t repeatTime,              \
-                      const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,               \
-                      ReduceOrder order = ReduceOrder::ORDER_VALUE_INDEX, const twin::At& at = twin::At::here()) {      \
-        static_assert(std::is_same<T, U>::value, "ReduceRepeat: one element type");                                     \
-        if constexpr (type == ReduceType::SUM)                                                                          \
-            WholeReduceSum<T, isSetMask>(dst, src, mask, repeatTime, dstRepStride, srcBlkStride, srcRepStride, at);     \
-        else if constexpr (type == ReduceType::MAX)                                                                     \
-            WholeReduceMax<T, isSetMask>(dst, src, mask, repeatTime, dstRepStride, srcBlkStride, srcRepStride, order, at); \
-        else                                                                                                            \
-            WholeReduceMin<T, isSetMask>(dst, src, mask, repeatTime, dstRepStride, srcBlkStride, srcRepStride, order, at); \
+#define TWIN_REDUCE_NEW(MASK, AS_MASK)                                                                                \
+    template <ReduceType type, typename T, typename U, bool isSetMask = true>                                         \
+    void ReduceDataBlock(const LocalTensor<T>& dst, const LocalTensor<U>& src, MASK, const int32_t repeatTime,        \
+                         const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,          \
+                         const twin::At& at = twin::At::here()) {                                                     \
+        static_assert(std::is_same<T, U>::value, "ReduceDataBlock: one element type");                                \
+        constexpr auto op = type == ReduceType::SUM   ? twin::VecOp::kBlockSum                                        \
+                            : type == ReduceType::MAX ? twin::VecOp::kBlockMax                                        \
+                                                      : twin::VecOp::kBlockMin;                                       \
+        auto v = TwinReduce(op, dst, src, dstRepStride, srcBlkStride, srcRepStride);                                  \
+        TwinForm(v, isSetMask, AS_MASK, static_cast<uint32_t>(repeatTime));                                           \
+        twin::vector(v, at.as("ReduceDataBlock"));                                                                    \
+    }                                                                                                                 \
+    template <ReduceType type, typename T, typename U, bool isSetMask = true>                                         \
+    void ReducePairElem(const LocalTensor<T>& dst, const LocalTensor<U>& src, MASK, const int32_t repeatTime,         \
+                        const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,           \
+                        const twin::At& at = twin::At::here()) {                                                      \
+        static_assert(std::is_same<T, U>::value && type == ReduceType::SUM,                                           \
+                      "ReducePairElem: sums of one element type");                                                    \
+        PairReduceSum<T, isSetMask>(dst, src, repeatTime, mask, dstRepStride, srcBlkStride, srcRepStride, at);        \
+    }                                                                                                                 \
+    template <ReduceType type, typename T, typename U, bool isSetMask = true>                                         \
+    void ReduceRepeat(const LocalTensor<T>& dst, const LocalTensor<U>& src, MASK, const int32_t repeatTime,           \
+                      const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,             \
+                      ReduceOrder order = ReduceOrder::ORDER_VALUE_INDEX, const twin::At& at = twin::At::here()) {    \
+        static_assert(std::is_same<T, U>::value, "ReduceRepeat: one element type");                                   \
+        if constexpr (type == ReduceType::SUM)                                                                        \
+            WholeReduceSum<T, isSetMask>(dst, src, mask, repeatTime, dstRepStride, srcBlkStride, srcRepStride, at);   \
+        else if constexpr (type == ReduceType::MAX)                                                                   \
+            WholeReduceMax<T, isSetMask>(dst, src, mask, repeatTime, dstRepStride, srcBlkStride, srcRepStride, order, \
+                                         at);                                                                         \
+        else                                                                                                          \
+            WholeReduceMin<T, isSetMask>(dst, src, mask, repeatTime, dstRepStride, srcBlkStride, srcRepStride, order, \
+                                         at);                                                                         \
     }
 TWIN_REDUCE_NEW(const int32_t mask, static_cast<uint64_t>(mask))
 TWIN_REDUCE_NEW(const uint64_t mask[], mask)
 #undef TWIN_REDUCE_NEW
 
 /// Whole-tensor reductions (several instructions on the device, sharedTmpBuffer is their scratch).
-#define TWIN_TENSOR_REDUCE_MASKED(NAME, OP, MASK, AS_MASK)                                                              \
-    template <typename T>                                                                                               \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<T>& sharedTmpBuffer, MASK,         \
-              const int32_t repeatTime, const int32_t srcRepStride, bool calIndex = false,                              \
-              const twin::At& at = twin::At::here()) {                                                                  \
-        auto v = TwinReduce(twin::VecOp::OP, dst, src, 1, 1, srcRepStride);                                             \
-        v.src1 = sharedTmpBuffer.Twin();                                                                                \
-        TwinForm(v, true, AS_MASK, static_cast<uint32_t>(repeatTime));                                                  \
-        v.mode = calIndex;                                                                                              \
-        twin::vector(v, at.as(#NAME));                                                                                  \
+#define TWIN_TENSOR_REDUCE_MASKED(NAME, OP, MASK, AS_MASK)                                                       \
+    template <typename T>                                                                                        \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<T>& sharedTmpBuffer, MASK, \
+              const int32_t repeatTime, const int32_t srcRepStride, bool calIndex = false,                       \
+              const twin::At& at = twin::At::here()) {                                                           \
+        auto v = TwinReduce(twin::VecOp::OP, dst, src, 1, 1, srcRepStride);                                      \
+        v.src1 = sharedTmpBuffer.Twin();                                                                         \
+        TwinForm(v, true, AS_MASK, static_cast<uint32_t>(repeatTime));                                           \
+        v.mode = calIndex;                                                                                       \
+        twin::vector(v, at.as(#NAME));                                                                           \
     }
-#define TWIN_TENSOR_REDUCE(NAME, OP)                                                                                    \
-    template <typename T>                                                                                               \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<T>& sharedTmpBuffer,               \
-              const int32_t count, bool calIndex = false, const twin::At& at = twin::At::here()) {                      \
-        auto v = TwinReduce(twin::VecOp::OP, dst, src, 1, 1, 8);                                                        \
-        v.src1 = sharedTmpBuffer.Twin();                                                                                \
-        TwinForm(v, count);                                                                                             \
-        v.mode = calIndex;                                                                                              \
-        twin::vector(v, at.as(#NAME));                                                                                  \
-    }                                                                                                                   \
-    TWIN_TENSOR_REDUCE_MASKED(NAME, OP, const int32_t mask, static_cast<uint64_t>(mask))                                \
+#define TWIN_TENSOR_REDUCE(NAME, OP)                                                                       \
+    template <typename T>                                                                                  \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<T>& sharedTmpBuffer, \
+              const int32_t count, bool calIndex = false, const twin::At& at = twin::At::here()) {         \
+        auto v = TwinReduce(twin::VecOp::OP, dst, src, 1, 1, 8);                                           \
+        v.src1 = sharedTmpBuffer.Twin();                                                                   \
+        TwinForm(v, count);                                                                                \
+        v.mode = calIndex;                                                                                 \
+        twin::vector(v, at.as(#NAME));                                                                     \
+    }                                                                                                      \
+    TWIN_TENSOR_REDUCE_MASKED(NAME, OP, const int32_t mask, static_cast<uint64_t>(mask))                   \
     TWIN_TENSOR_REDUCE_MASKED(NAME, OP, const uint64_t mask[], mask)
 TWIN_TENSOR_REDUCE(ReduceMax, kTensorMax)
 TWIN_TENSOR_REDUCE(ReduceMin, kTensorMin)
 #undef TWIN_TENSOR_REDUCE
 #undef TWIN_TENSOR_REDUCE_MASKED
 template <typename T, bool isSetMask = true>
-void ReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<T>& sharedTmpBuffer, const int32_t count,
-               const twin::At& at = twin::At::here()) {
+void ReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<T>& sharedTmpBuffer,
+               const int32_t count, const twin::At& at = twin::At::here()) {
     auto v = TwinReduce(twin::VecOp::kTensorSum, dst, src, 1, 1, 8);
     v.src1 = sharedTmpBuffer.Twin();
     TwinForm(v, count);
     twin::vector(v, at.as("ReduceSum"));
 }
-#define TWIN_TENSOR_SUM_MASKED(MASK, AS_MASK)                                                                           \
-    template <typename T>                                                                                               \
-    void ReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<T>& sharedTmpBuffer, MASK,    \
-                   const int32_t repeatTime, const int32_t srcRepStride, const twin::At& at = twin::At::here()) {       \
-        auto v = TwinReduce(twin::VecOp::kTensorSum, dst, src, 1, 1, srcRepStride);                                     \
-        v.src1 = sharedTmpBuffer.Twin();                                                                                \
-        TwinForm(v, true, AS_MASK, static_cast<uint32_t>(repeatTime));                                                  \
-        twin::vector(v, at.as("ReduceSum"));                                                                            \
+#define TWIN_TENSOR_SUM_MASKED(MASK, AS_MASK)                                                                         \
+    template <typename T>                                                                                             \
+    void ReduceSum(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<T>& sharedTmpBuffer, MASK, \
+                   const int32_t repeatTime, const int32_t srcRepStride, const twin::At& at = twin::At::here()) {     \
+        auto v = TwinReduce(twin::VecOp::kTensorSum, dst, src, 1, 1, srcRepStride);                                   \
+        v.src1 = sharedTmpBuffer.Twin();                                                                              \
+        TwinForm(v, true, AS_MASK, static_cast<uint32_t>(repeatTime));                                                \
+        twin::vector(v, at.as("ReduceSum"));                                                                          \
     }
 TWIN_TENSOR_SUM_MASKED(const int32_t mask, static_cast<uint64_t>(mask))
 TWIN_TENSOR_SUM_MASKED(const uint64_t mask[], mask)
@@ -176,17 +179,17 @@ struct RA {};
 }  // namespace Reduce
 }  // namespace Pattern
 
-#define TWIN_PATTERN_REDUCE(NAME, OP)                                                                                   \
-    template <typename T, class pattern, bool isReuseSource = false>                                                    \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<uint8_t>& tmp,                     \
-              const uint32_t srcShape[], bool srcInnerPad, const twin::At& at = twin::At::here()) {                     \
-        static_assert(std::is_same<pattern, Pattern::Reduce::RA>::value, "pattern reductions: RA only");                \
-        (void)tmp, (void)srcInnerPad;                                                                                   \
-        auto v = TwinReduce(twin::VecOp::OP, dst, src, 1, 1, 8);                                                        \
-        TwinForm(v, static_cast<int64_t>(srcShape[0]) * srcShape[1]);                                                   \
-        v.extra[0] = srcShape[0];                                                                                       \
-        v.extra[1] = srcShape[1];                                                                                       \
-        twin::vector(v, at.as(#NAME "(RA)"));                                                                           \
+#define TWIN_PATTERN_REDUCE(NAME, OP)                                                                    \
+    template <typename T, class pattern, bool isReuseSource = false>                                     \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<uint8_t>& tmp,     \
+              const uint32_t srcShape[], bool srcInnerPad, const twin::At& at = twin::At::here()) {      \
+        static_assert(std::is_same<pattern, Pattern::Reduce::RA>::value, "pattern reductions: RA only"); \
+        (void)tmp, (void)srcInnerPad;                                                                    \
+        auto v = TwinReduce(twin::VecOp::OP, dst, src, 1, 1, 8);                                         \
+        TwinForm(v, static_cast<int64_t>(srcShape[0]) * srcShape[1]);                                    \
+        v.extra[0] = srcShape[0];                                                                        \
+        v.extra[1] = srcShape[1];                                                                        \
+        twin::vector(v, at.as(#NAME "(RA)"));                                                            \
     }
 TWIN_PATTERN_REDUCE(ReduceSum, kColumnSum)
 TWIN_PATTERN_REDUCE(ReduceMax, kColumnMax)
@@ -194,8 +197,8 @@ TWIN_PATTERN_REDUCE(ReduceMin, kColumnMin)
 #undef TWIN_PATTERN_REDUCE
 
 template <typename T, int32_t dim, int32_t axis, bool isReuseSource = false>
-void BroadCast(const LocalTensor<T>& dst, const LocalTensor<T>& src, const uint32_t dstShape[], const uint32_t srcShape[],
-               const twin::At& at = twin::At::here()) {
+void BroadCast(const LocalTensor<T>& dst, const LocalTensor<T>& src, const uint32_t dstShape[],
+               const uint32_t srcShape[], const twin::At& at = twin::At::here()) {
     static_assert(dim == 1 || dim == 2, "BroadCast: one or two dimensions");
     auto v = TwinUnary(twin::VecOp::kBroadcast, dst, src);
     v.extra[0] = dim == 2 ? dstShape[0] : 1;
@@ -206,8 +209,8 @@ void BroadCast(const LocalTensor<T>& dst, const LocalTensor<T>& src, const uint3
     twin::vector(v, at.as("BroadCast"));
 }
 template <typename T, int32_t dim, int32_t axis, bool isReuseSource = false>
-void BroadCast(const LocalTensor<T>& dst, const LocalTensor<T>& src, const uint32_t dstShape[], const uint32_t srcShape[],
-               LocalTensor<uint8_t>&, const twin::At& at = twin::At::here()) {
+void BroadCast(const LocalTensor<T>& dst, const LocalTensor<T>& src, const uint32_t dstShape[],
+               const uint32_t srcShape[], LocalTensor<uint8_t>&, const twin::At& at = twin::At::here()) {
     BroadCast<T, dim, axis, isReuseSource>(dst, src, dstShape, srcShape, at);
 }
 

@@ -6,7 +6,7 @@
 #include <utility>
 
 // The device language has min and max as built-in functions of its scalar types.
-#define TWIN_MIN_MAX(T)                                         \
+#define TWIN_MIN_MAX(T)                                             \
     constexpr T min(const T a, const T b) { return b < a ? b : a; } \
     constexpr T max(const T a, const T b) { return a < b ? b : a; }
 TWIN_MIN_MAX(int)

@@ -14,7 +14,7 @@ void WaitFlag(int32_t eventID, const twin::At& at = twin::At::here()) {
 }
 template <pipe_t src, pipe_t dst>
 class TQueSync {
-  public:
+public:
     void SetFlag(int32_t id, const twin::At& at = twin::At::here()) {
         twin::set_flag(TwinPipe(src), TwinPipe(dst), id, at.as("TQueSync::SetFlag"));
     }
@@ -58,8 +58,8 @@ void SyncAll(const twin::At& at = twin::At::here()) {
     twin::sync_all(isAIVOnly, false, at.as("SyncAll"));
 }
 template <bool isAIVOnly = true>
-void SyncAll(const GlobalTensor<int32_t>& gmWorkspace, const LocalTensor<int32_t>& ubWorkspace, const int32_t usedCores = 0,
-             const twin::At& at = twin::At::here()) {
+void SyncAll(const GlobalTensor<int32_t>& gmWorkspace, const LocalTensor<int32_t>& ubWorkspace,
+             const int32_t usedCores = 0, const twin::At& at = twin::At::here()) {
     (void)gmWorkspace, (void)ubWorkspace, (void)usedCores;
     twin::sync_all(isAIVOnly, true, at.as("SyncAll"));
 }

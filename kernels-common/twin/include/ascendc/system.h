@@ -82,15 +82,16 @@ enum TwinKernelType {
     KERNEL_TYPE_MIX_AIC_1_1 = 4,
     KERNEL_TYPE_MIX_AIC_1_2 = 5
 };
-#define KERNEL_TASK_TYPE_DEFAULT(value) ::twin::kernel_task_type(value, ::twin::At::here().as("KERNEL_TASK_TYPE_DEFAULT"))
+#define KERNEL_TASK_TYPE_DEFAULT(value) \
+    ::twin::kernel_task_type(value, ::twin::At::here().as("KERNEL_TASK_TYPE_DEFAULT"))
 #define KERNEL_TASK_TYPE(key, value) KERNEL_TASK_TYPE_DEFAULT(value)
 #define TILING_KEY_IS(key) (true)
-#define GET_TILING_DATA(data, address) \
+#define GET_TILING_DATA(data, address)                          \
     auto& data##_ref = *reinterpret_cast<TilingData*>(address); \
     auto data = data##_ref
-#define ASCENDC_ASSERT(condition, ...)                                                                     \
-    do {                                                                                                   \
-        if (!(condition)) ::twin::user_trap(#condition, ::twin::At::here().as("ascendc_assert"));          \
+#define ASCENDC_ASSERT(condition, ...)                                                            \
+    do {                                                                                          \
+        if (!(condition)) ::twin::user_trap(#condition, ::twin::At::here().as("ascendc_assert")); \
     } while (0)
 #define ascendc_assert(condition, ...) ASCENDC_ASSERT(condition)
 
@@ -110,13 +111,15 @@ struct Entry {
         reinterpret_cast<const Call&>(empty)(args...);
     }
     static void invoke(const void* target, const void* args) {
-        std::apply(reinterpret_cast<void (*)(A...)>(const_cast<void*>(target)), *static_cast<const std::tuple<A...>*>(args));
+        std::apply(reinterpret_cast<void (*)(A...)>(const_cast<void*>(target)),
+                   *static_cast<const std::tuple<A...>*>(args));
     }
     static const char* key() {
         static const std::string text = std::string(TWIN_BUILD_ID) + typeid(Entry).name();
         return text.c_str();
     }
-    static inline const bool installed = register_kernel(key(), "", g_coreType == AscendC::AIC, reinterpret_cast<const void*>(&run));
+    static inline const bool installed =
+        register_kernel(key(), "", g_coreType == AscendC::AIC, reinterpret_cast<const void*>(&run));
 };
 
 template <typename Call>
@@ -127,7 +130,8 @@ struct Launcher {
     void operator()(A... args) const {
         (void)Entry<Call, A...>::installed;
         std::tuple<A...> values(args...);
-        launch_kernel(Entry<Call, A...>::key(), name, KernelCall{&Entry<Call, A...>::invoke, &values, sizeof(values)}, blocks);
+        launch_kernel(Entry<Call, A...>::key(), name, KernelCall{&Entry<Call, A...>::invoke, &values, sizeof(values)},
+                      blocks);
     }
 };
 

@@ -33,7 +33,7 @@ struct TBuffAddr {
 
 template <typename T>
 class LocalTensor {
-  public:
+public:
     using PrimType = T;
     LocalTensor() = default;
     /// `bytes_at`: byte offset in the memory of `position`; `elements`: size.
@@ -62,7 +62,8 @@ class LocalTensor {
             static_cast<T>(value);
     }
     T& operator()(const uint32_t index) const {
-        return *static_cast<T*>(twin::scalar_access(Twin(index), sizeof(T), true, twin::At::here().as("LocalTensor()")));
+        return *static_cast<T*>(
+            twin::scalar_access(Twin(index), sizeof(T), true, twin::At::here().as("LocalTensor()")));
     }
     uint64_t GetPhyAddr(const uint32_t offset = 0) const {
         return reinterpret_cast<uint64_t>(twin::local_pointer(TwinMemory(TwinPosition()), Twin(offset).address));
@@ -92,14 +93,14 @@ class LocalTensor {
 
     TBuffAddr address_;
 
-  private:
+private:
     int32_t tag_ = 0;
     ShapeInfo shape_;
 };
 
 template <typename T>
 class GlobalTensor {
-  public:
+public:
     using PrimType = T;
     GlobalTensor() = default;
     void SetGlobalBuffer(__gm__ T* buffer, uint64_t elements) {
@@ -122,7 +123,8 @@ class GlobalTensor {
         return *static_cast<T*>(twin::scalar_access(Twin(index), sizeof(T), false, at.as("GlobalTensor::GetValue")));
     }
     T& operator()(const uint64_t index) const {
-        return *static_cast<T*>(twin::scalar_access(Twin(index), sizeof(T), true, twin::At::here().as("GlobalTensor()")));
+        return *static_cast<T*>(
+            twin::scalar_access(Twin(index), sizeof(T), true, twin::At::here().as("GlobalTensor()")));
     }
     void SetValue(const uint64_t index, T value, const twin::At& at = twin::At::here()) {
         *static_cast<T*>(twin::scalar_access(Twin(index), sizeof(T), true, at.as("GlobalTensor::SetValue"))) = value;
@@ -145,7 +147,7 @@ class GlobalTensor {
         return ref;
     }
 
-  private:
+private:
     T* pointer_ = nullptr;
     uint64_t size_ = 0;
     bool bypass_ = false;

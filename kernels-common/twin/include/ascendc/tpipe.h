@@ -9,7 +9,7 @@ class TQueBind;
 
 template <TPosition pos = TPosition::LCM>
 class TBuf {
-  public:
+public:
     template <typename T>
     LocalTensor<T> Get() const {
         return Get<T>(static_cast<uint32_t>(uint64_t(bytes_) * 8 / TwinTypeOf<T>::bits));
@@ -29,14 +29,14 @@ class TBuf {
     template <typename T>
     void FreeTensor(LocalTensor<T>&) const {}
 
-  private:
+private:
     friend class TPipe;
     uint32_t address_ = 0;
     uint32_t bytes_ = 0;
 };
 
 class TPipe {
-  public:
+public:
     TPipe() { Init(); }
     ~TPipe() { Destroy(); }
     TPipe(const TPipe&) = delete;
@@ -56,20 +56,24 @@ class TPipe {
         return true;
     }
     template <TPosition src, TPosition dst, int32_t depth, auto mask>
-    bool InitBuffer(TQueBind<src, dst, depth, mask>& que, uint8_t num, uint32_t bytes, const twin::At& at = twin::At::here()) {
-        que.Init(Take(TwinMemory(que.kBufferPosition), num * ((bytes + 31) / 32 * 32), at), num, (bytes + 31) / 32 * 32);
+    bool InitBuffer(TQueBind<src, dst, depth, mask>& que, uint8_t num, uint32_t bytes,
+                    const twin::At& at = twin::At::here()) {
+        que.Init(Take(TwinMemory(que.kBufferPosition), num * ((bytes + 31) / 32 * 32), at), num,
+                 (bytes + 31) / 32 * 32);
         return true;
     }
     template <HardEvent event>
     TEventID AllocEventID(const twin::At& at = twin::At::here()) {
-        return static_cast<TEventID>(twin::alloc_event(TwinEvent(event).src, TwinEvent(event).dst, true, at.as("AllocEventID")));
+        return static_cast<TEventID>(
+            twin::alloc_event(TwinEvent(event).src, TwinEvent(event).dst, true, at.as("AllocEventID")));
     }
     template <HardEvent event>
     void ReleaseEventID(TEventID id, const twin::At& at = twin::At::here()) {
         twin::release_event(TwinEvent(event).src, TwinEvent(event).dst, id, at.as("ReleaseEventID"));
     }
     TEventID FetchEventID(HardEvent event, const twin::At& at = twin::At::here()) {
-        return static_cast<TEventID>(twin::alloc_event(TwinEvent(event).src, TwinEvent(event).dst, false, at.as("FetchEventID")));
+        return static_cast<TEventID>(
+            twin::alloc_event(TwinEvent(event).src, TwinEvent(event).dst, false, at.as("FetchEventID")));
     }
     template <HardEvent event>
     TEventID FetchEventID(const twin::At& at = twin::At::here()) {
@@ -81,15 +85,16 @@ class TPipe {
     }
     uint64_t GetBaseAddr(int8_t) const { return 0; }
 
-  private:
+private:
     uint32_t Take(twin::Memory memory, uint32_t bytes, const twin::At& at) {
-        constexpr uint32_t capacity[] = {0,           TOTAL_L1_SIZE, TOTAL_L0A_SIZE, TOTAL_L0B_SIZE, TOTAL_L0C_SIZE,
-                                         TOTAL_UB_SIZE, 1024,        7 * 1024};
+        constexpr uint32_t capacity[] = {
+            0, TOTAL_L1_SIZE, TOTAL_L0A_SIZE, TOTAL_L0B_SIZE, TOTAL_L0C_SIZE, TOTAL_UB_SIZE, 1024, 7 * 1024};
         const int index = static_cast<int>(memory);
         const uint32_t start = next_[index];
         next_[index] += (bytes + 31) / 32 * 32;
         if (next_[index] > capacity[index])
-            twin::report("buffer_overflow", "InitBuffer asks for more than the memory holds", at.as("TPipe::InitBuffer"));
+            twin::report("buffer_overflow", "InitBuffer asks for more than the memory holds",
+                         at.as("TPipe::InitBuffer"));
         return start;
     }
     uint32_t next_[static_cast<int>(twin::Memory::kCount)] = {};
@@ -99,7 +104,7 @@ class TPipe {
 /// FreeTensor/AllocTensor the buffer-free event of each buffer.
 template <TPosition src, TPosition dst, int32_t depth, auto mask>
 class TQueBind {
-  public:
+public:
     static constexpr TPosition kBufferPosition = dst == TPosition::GM ? src : (src == TPosition::GM ? dst : src);
     static constexpr bool kIntoUb = src == TPosition::GM && dst == TPosition::VECIN;
     ~TQueBind() { FreeAllEvent(); }
@@ -107,7 +112,9 @@ class TQueBind {
     template <typename T>
     LocalTensor<T> AllocTensor(const twin::At& at = twin::At::here()) {
         Buffer& buffer = buffers_[cursor_];
-        if (buffer.used) twin::report("queue_overflow", "AllocTensor: every buffer of the queue is in use", at.as("TQue::AllocTensor"));
+        if (buffer.used)
+            twin::report("queue_overflow", "AllocTensor: every buffer of the queue is in use",
+                         at.as("TQue::AllocTensor"));
         if (buffer.free_event >= 0) {
             twin::wait_flag(kConsumer, kProducer, buffer.free_event, at.as("TQue::AllocTensor"));
             twin::release_event(kConsumer, kProducer, buffer.free_event, at.as("TQue::AllocTensor"));
@@ -174,7 +181,7 @@ class TQueBind {
             }
     }
 
-  private:
+private:
     friend class TPipe;
     static constexpr int kMax = 16;
     static constexpr twin::Pipe Producer() {
@@ -245,7 +252,7 @@ class TQue : public TQueBind<TwinQueSource(pos), TwinQueDest(pos), depth, mask> 
 /// Bump allocator without TPipe.
 template <Hardware hard = Hardware::UB>
 class LocalMemAllocator {
-  public:
+public:
     uint32_t GetCurAddr() const { return head_; }
     template <TPosition pos, class DataType, uint32_t elements>
     LocalTensor<DataType> Alloc() {
@@ -266,7 +273,7 @@ class LocalMemAllocator {
         return Alloc<kPosition, DataType>(elements);
     }
 
-  private:
+private:
     static constexpr TPosition kPosition = hard == Hardware::L1    ? TPosition::A1
                                            : hard == Hardware::L0A ? TPosition::A2
                                            : hard == Hardware::L0B ? TPosition::B2

@@ -70,7 +70,8 @@ inline void TwinStrides(twin::VectorArgs& v, const BinaryRepeatParams& p) {
     v.src1_stride = {p.src1BlkStride, p.src1RepStride};
 }
 template <typename T, typename U>
-twin::VectorArgs TwinBinary(twin::VecOp op, const LocalTensor<T>& dst, const LocalTensor<U>& a, const LocalTensor<U>& b) {
+twin::VectorArgs TwinBinary(twin::VecOp op, const LocalTensor<T>& dst, const LocalTensor<U>& a,
+                            const LocalTensor<U>& b) {
     twin::VectorArgs v = TwinVector(op, TwinType<T>, TwinType<U>, dst.Twin());
     v.sources = 2;
     v.src0 = a.Twin();
@@ -102,32 +103,32 @@ void SetVectorMask(int32_t len, const twin::At& at = twin::At::here()) {
 }
 
 // ------------------------------------------------------------------------------- two sources
-#define TWIN_BINARY_AS(NAME, OP, CHECK)                                                                                 \
-    template <typename T, bool isSetMask = true>                                                                        \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const LocalTensor<T>& src1, uint64_t mask[],        \
-              const TwinRepeat repeatTime, const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {            \
-        CHECK;                                                                                                          \
-        auto v = TwinBinary(twin::VecOp::OP, dst, src0, src1);                                                          \
-        TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
-        TwinStrides(v, p);                                                                                              \
-        twin::vector(v, at.as(#NAME));                                                                                  \
-    }                                                                                                                   \
-    template <typename T, bool isSetMask = true>                                                                        \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const LocalTensor<T>& src1, uint64_t mask,          \
-              const TwinRepeat repeatTime, const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {            \
-        CHECK;                                                                                                          \
-        auto v = TwinBinary(twin::VecOp::OP, dst, src0, src1);                                                          \
-        TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
-        TwinStrides(v, p);                                                                                              \
-        twin::vector(v, at.as(#NAME));                                                                                  \
-    }                                                                                                                   \
-    template <typename T>                                                                                               \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const LocalTensor<T>& src1, const int32_t& count,   \
-              const twin::At& at = twin::At::here()) {                                                                  \
-        CHECK;                                                                                                          \
-        auto v = TwinBinary(twin::VecOp::OP, dst, src0, src1);                                                          \
-        TwinForm(v, count);                                                                                             \
-        twin::vector(v, at.as(#NAME));                                                                                  \
+#define TWIN_BINARY_AS(NAME, OP, CHECK)                                                                                \
+    template <typename T, bool isSetMask = true>                                                                       \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const LocalTensor<T>& src1, uint64_t mask[],      \
+              const TwinRepeat repeatTime, const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {       \
+        CHECK;                                                                                                         \
+        auto v = TwinBinary(twin::VecOp::OP, dst, src0, src1);                                                         \
+        TwinForm(v, isSetMask, mask, repeatTime);                                                                      \
+        TwinStrides(v, p);                                                                                             \
+        twin::vector(v, at.as(#NAME));                                                                                 \
+    }                                                                                                                  \
+    template <typename T, bool isSetMask = true>                                                                       \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const LocalTensor<T>& src1, uint64_t mask,        \
+              const TwinRepeat repeatTime, const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {       \
+        CHECK;                                                                                                         \
+        auto v = TwinBinary(twin::VecOp::OP, dst, src0, src1);                                                         \
+        TwinForm(v, isSetMask, mask, repeatTime);                                                                      \
+        TwinStrides(v, p);                                                                                             \
+        twin::vector(v, at.as(#NAME));                                                                                 \
+    }                                                                                                                  \
+    template <typename T>                                                                                              \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const LocalTensor<T>& src1, const int32_t& count, \
+              const twin::At& at = twin::At::here()) {                                                                 \
+        CHECK;                                                                                                         \
+        auto v = TwinBinary(twin::VecOp::OP, dst, src0, src1);                                                         \
+        TwinForm(v, count);                                                                                            \
+        twin::vector(v, at.as(#NAME));                                                                                 \
     }
 #define TWIN_BINARY(NAME, OP, ...) \
     TWIN_BINARY_AS(NAME, OP, static_assert((IsOneOf<T, __VA_ARGS__>), #NAME ": element type not supported on dav-2201"))
@@ -148,35 +149,37 @@ TWIN_BINARY(FusedMulAddRelu, kFusedMulAddRelu, half, float)
 #undef TWIN_BINARY_AS
 
 /// dst += src0 * src1 (MulAddDst); dst type may be float over half sources.
-#define TWIN_MIXED_BINARY(NAME, OP, CHECK)                                                                              \
-    template <typename T, typename U, bool isSetMask = true>                                                            \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<U>& src0, const LocalTensor<U>& src1, const uint64_t mask[],  \
-              const TwinRepeat repeatTime, const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {            \
-        static_assert(CHECK, #NAME ": element types not supported on dav-2201");                                        \
-        auto v = TwinBinary(twin::VecOp::OP, dst, src0, src1);                                                          \
-        TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
-        TwinStrides(v, p);                                                                                              \
-        twin::vector(v, at.as(#NAME));                                                                                  \
-    }                                                                                                                   \
-    template <typename T, typename U, bool isSetMask = true>                                                            \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<U>& src0, const LocalTensor<U>& src1, uint64_t mask,          \
-              const TwinRepeat repeatTime, const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {            \
-        static_assert(CHECK, #NAME ": element types not supported on dav-2201");                                        \
-        auto v = TwinBinary(twin::VecOp::OP, dst, src0, src1);                                                          \
-        TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
-        TwinStrides(v, p);                                                                                              \
-        twin::vector(v, at.as(#NAME));                                                                                  \
-    }                                                                                                                   \
-    template <typename T, typename U>                                                                                   \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<U>& src0, const LocalTensor<U>& src1, const int32_t& count,   \
-              const twin::At& at = twin::At::here()) {                                                                  \
-        static_assert(CHECK, #NAME ": element types not supported on dav-2201");                                        \
-        auto v = TwinBinary(twin::VecOp::OP, dst, src0, src1);                                                          \
-        TwinForm(v, count);                                                                                             \
-        twin::vector(v, at.as(#NAME));                                                                                  \
+#define TWIN_MIXED_BINARY(NAME, OP, CHECK)                                                                             \
+    template <typename T, typename U, bool isSetMask = true>                                                           \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<U>& src0, const LocalTensor<U>& src1,                       \
+              const uint64_t mask[], const TwinRepeat repeatTime, const BinaryRepeatParams& p,                         \
+              const twin::At& at = twin::At::here()) {                                                                 \
+        static_assert(CHECK, #NAME ": element types not supported on dav-2201");                                       \
+        auto v = TwinBinary(twin::VecOp::OP, dst, src0, src1);                                                         \
+        TwinForm(v, isSetMask, mask, repeatTime);                                                                      \
+        TwinStrides(v, p);                                                                                             \
+        twin::vector(v, at.as(#NAME));                                                                                 \
+    }                                                                                                                  \
+    template <typename T, typename U, bool isSetMask = true>                                                           \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<U>& src0, const LocalTensor<U>& src1, uint64_t mask,        \
+              const TwinRepeat repeatTime, const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {       \
+        static_assert(CHECK, #NAME ": element types not supported on dav-2201");                                       \
+        auto v = TwinBinary(twin::VecOp::OP, dst, src0, src1);                                                         \
+        TwinForm(v, isSetMask, mask, repeatTime);                                                                      \
+        TwinStrides(v, p);                                                                                             \
+        twin::vector(v, at.as(#NAME));                                                                                 \
+    }                                                                                                                  \
+    template <typename T, typename U>                                                                                  \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<U>& src0, const LocalTensor<U>& src1, const int32_t& count, \
+              const twin::At& at = twin::At::here()) {                                                                 \
+        static_assert(CHECK, #NAME ": element types not supported on dav-2201");                                       \
+        auto v = TwinBinary(twin::VecOp::OP, dst, src0, src1);                                                         \
+        TwinForm(v, count);                                                                                            \
+        twin::vector(v, at.as(#NAME));                                                                                 \
     }
 TWIN_MIXED_BINARY(MulAddDst, kMulAddDst,
-                  ((std::is_same<T, U>::value && IsOneOf<T, half, float>) || (std::is_same<T, float>::value && std::is_same<U, half>::value)))
+                  ((std::is_same<T, U>::value && IsOneOf<T, half, float>) ||
+                   (std::is_same<T, float>::value && std::is_same<U, half>::value)))
 TWIN_MIXED_BINARY(MulCast, kMulCast, (IsOneOf<T, int8_t, uint8_t> && std::is_same<U, half>::value))
 #undef TWIN_MIXED_BINARY
 
@@ -186,35 +189,35 @@ template <typename T>
 struct TwinIdentity {
     using Type = T;
 };
-#define TWIN_SCALAR(NAME, OP, ...)                                                                                      \
-    template <typename T, bool isSetMask = true>                                                                        \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const T& scalarValue, uint64_t mask[],               \
-              const TwinRepeat repeatTime, const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) {             \
-        static_assert((IsOneOf<T, __VA_ARGS__>), #NAME ": element type not supported on dav-2201");                     \
-        auto v = TwinUnary(twin::VecOp::OP, dst, src);                                                                  \
-        v.scalar = TwinBits(scalarValue);                                                                               \
-        TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
-        TwinStrides(v, p);                                                                                              \
-        twin::vector(v, at.as(#NAME));                                                                                  \
-    }                                                                                                                   \
-    template <typename T, bool isSetMask = true>                                                                        \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const T& scalarValue, uint64_t mask,                 \
-              const TwinRepeat repeatTime, const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) {             \
-        static_assert((IsOneOf<T, __VA_ARGS__>), #NAME ": element type not supported on dav-2201");                     \
-        auto v = TwinUnary(twin::VecOp::OP, dst, src);                                                                  \
-        v.scalar = TwinBits(scalarValue);                                                                               \
-        TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
-        TwinStrides(v, p);                                                                                              \
-        twin::vector(v, at.as(#NAME));                                                                                  \
-    }                                                                                                                   \
-    template <typename T, bool isSetMask = true>                                                                        \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const T& scalarValue, const int32_t& count,          \
-              const twin::At& at = twin::At::here()) {                                                                  \
-        static_assert((IsOneOf<T, __VA_ARGS__>), #NAME ": element type not supported on dav-2201");                     \
-        auto v = TwinUnary(twin::VecOp::OP, dst, src);                                                                  \
-        v.scalar = TwinBits(scalarValue);                                                                               \
-        TwinForm(v, count);                                                                                             \
-        twin::vector(v, at.as(#NAME));                                                                                  \
+#define TWIN_SCALAR(NAME, OP, ...)                                                                              \
+    template <typename T, bool isSetMask = true>                                                                \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const T& scalarValue, uint64_t mask[],      \
+              const TwinRepeat repeatTime, const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) { \
+        static_assert((IsOneOf<T, __VA_ARGS__>), #NAME ": element type not supported on dav-2201");             \
+        auto v = TwinUnary(twin::VecOp::OP, dst, src);                                                          \
+        v.scalar = TwinBits(scalarValue);                                                                       \
+        TwinForm(v, isSetMask, mask, repeatTime);                                                               \
+        TwinStrides(v, p);                                                                                      \
+        twin::vector(v, at.as(#NAME));                                                                          \
+    }                                                                                                           \
+    template <typename T, bool isSetMask = true>                                                                \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const T& scalarValue, uint64_t mask,        \
+              const TwinRepeat repeatTime, const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) { \
+        static_assert((IsOneOf<T, __VA_ARGS__>), #NAME ": element type not supported on dav-2201");             \
+        auto v = TwinUnary(twin::VecOp::OP, dst, src);                                                          \
+        v.scalar = TwinBits(scalarValue);                                                                       \
+        TwinForm(v, isSetMask, mask, repeatTime);                                                               \
+        TwinStrides(v, p);                                                                                      \
+        twin::vector(v, at.as(#NAME));                                                                          \
+    }                                                                                                           \
+    template <typename T, bool isSetMask = true>                                                                \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const T& scalarValue, const int32_t& count, \
+              const twin::At& at = twin::At::here()) {                                                          \
+        static_assert((IsOneOf<T, __VA_ARGS__>), #NAME ": element type not supported on dav-2201");             \
+        auto v = TwinUnary(twin::VecOp::OP, dst, src);                                                          \
+        v.scalar = TwinBits(scalarValue);                                                                       \
+        TwinForm(v, count);                                                                                     \
+        twin::vector(v, at.as(#NAME));                                                                          \
     }
 TWIN_SCALAR(Adds, kAdds, half, float, int16_t, int32_t)
 TWIN_SCALAR(Muls, kMuls, half, float, int16_t, int32_t)
@@ -224,18 +227,18 @@ TWIN_SCALAR(LeakyRelu, kLeakyRelu, half, float)
 TWIN_SCALAR(ShiftLeft, kShiftLeft, int16_t, uint16_t, int32_t, uint32_t)
 #undef TWIN_SCALAR
 
-#define TWIN_SHIFT_RIGHT(MASK)                                                                                          \
-    template <typename T, bool isSetMask = true>                                                                        \
-    void ShiftRight(const LocalTensor<T>& dst, const LocalTensor<T>& src, const T& scalarValue, MASK,                    \
-                    const TwinRepeat repeatTime, const UnaryRepeatParams& p, bool roundEn = false,                         \
-                    const twin::At& at = twin::At::here()) {                                                            \
-        static_assert((IsOneOf<T, int16_t, uint16_t, int32_t, uint32_t>), "ShiftRight: 16- and 32-bit integers");       \
-        auto v = TwinUnary(twin::VecOp::kShiftRight, dst, src);                                                         \
-        v.scalar = TwinBits(scalarValue);                                                                               \
-        v.mode = roundEn;                                                                                               \
-        TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
-        TwinStrides(v, p);                                                                                              \
-        twin::vector(v, at.as("ShiftRight"));                                                                           \
+#define TWIN_SHIFT_RIGHT(MASK)                                                                                    \
+    template <typename T, bool isSetMask = true>                                                                  \
+    void ShiftRight(const LocalTensor<T>& dst, const LocalTensor<T>& src, const T& scalarValue, MASK,             \
+                    const TwinRepeat repeatTime, const UnaryRepeatParams& p, bool roundEn = false,                \
+                    const twin::At& at = twin::At::here()) {                                                      \
+        static_assert((IsOneOf<T, int16_t, uint16_t, int32_t, uint32_t>), "ShiftRight: 16- and 32-bit integers"); \
+        auto v = TwinUnary(twin::VecOp::kShiftRight, dst, src);                                                   \
+        v.scalar = TwinBits(scalarValue);                                                                         \
+        v.mode = roundEn;                                                                                         \
+        TwinForm(v, isSetMask, mask, repeatTime);                                                                 \
+        TwinStrides(v, p);                                                                                        \
+        twin::vector(v, at.as("ShiftRight"));                                                                     \
     }
 TWIN_SHIFT_RIGHT(uint64_t mask[])
 TWIN_SHIFT_RIGHT(uint64_t mask)
@@ -251,18 +254,18 @@ void ShiftRight(const LocalTensor<T>& dst, const LocalTensor<T>& src, const T& s
 }
 
 /// dst += src * scalar.
-#define TWIN_AXPY(MASK)                                                                                                 \
-    template <typename T, typename U, bool isSetMask = true>                                                            \
-    void Axpy(const LocalTensor<T>& dst, const LocalTensor<U>& src, const U& scalarValue, MASK, const TwinRepeat repeatTime, \
-              const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) {                                      \
-        static_assert((std::is_same<T, U>::value && IsOneOf<T, half, float>) ||                                         \
-                          (std::is_same<T, float>::value && std::is_same<U, half>::value),                              \
-                      "Axpy: (half, half), (float, float) or (float, half)");                                           \
-        auto v = TwinUnary(twin::VecOp::kAxpy, dst, src);                                                               \
-        v.scalar = TwinBits(scalarValue);                                                                               \
-        TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
-        TwinStrides(v, p);                                                                                              \
-        twin::vector(v, at.as("Axpy"));                                                                                 \
+#define TWIN_AXPY(MASK)                                                                                         \
+    template <typename T, typename U, bool isSetMask = true>                                                    \
+    void Axpy(const LocalTensor<T>& dst, const LocalTensor<U>& src, const U& scalarValue, MASK,                 \
+              const TwinRepeat repeatTime, const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) { \
+        static_assert((std::is_same<T, U>::value && IsOneOf<T, half, float>) ||                                 \
+                          (std::is_same<T, float>::value && std::is_same<U, half>::value),                      \
+                      "Axpy: (half, half), (float, float) or (float, half)");                                   \
+        auto v = TwinUnary(twin::VecOp::kAxpy, dst, src);                                                       \
+        v.scalar = TwinBits(scalarValue);                                                                       \
+        TwinForm(v, isSetMask, mask, repeatTime);                                                               \
+        TwinStrides(v, p);                                                                                      \
+        twin::vector(v, at.as("Axpy"));                                                                         \
     }
 TWIN_AXPY(uint64_t mask[])
 TWIN_AXPY(const uint64_t mask)
@@ -280,26 +283,26 @@ void Axpy(const LocalTensor<T>& dst, const LocalTensor<U>& src, const U& scalarV
 }
 
 // ------------------------------------------------------------------------------- one source
-#define TWIN_UNARY_FORM(NAME, OP, MASK, ...)                                                                            \
-    template <typename T, bool isSetMask = true>                                                                        \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, MASK, const TwinRepeat repeatTime,                      \
-              const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) {                                      \
-        static_assert((IsOneOf<T, __VA_ARGS__>), #NAME ": element type not supported on dav-2201");                     \
-        auto v = TwinUnary(twin::VecOp::OP, dst, src);                                                                  \
-        TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
-        TwinStrides(v, p);                                                                                              \
-        twin::vector(v, at.as(#NAME));                                                                                  \
+#define TWIN_UNARY_FORM(NAME, OP, MASK, ...)                                                           \
+    template <typename T, bool isSetMask = true>                                                       \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, MASK, const TwinRepeat repeatTime, \
+              const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) {                     \
+        static_assert((IsOneOf<T, __VA_ARGS__>), #NAME ": element type not supported on dav-2201");    \
+        auto v = TwinUnary(twin::VecOp::OP, dst, src);                                                 \
+        TwinForm(v, isSetMask, mask, repeatTime);                                                      \
+        TwinStrides(v, p);                                                                             \
+        twin::vector(v, at.as(#NAME));                                                                 \
     }
-#define TWIN_UNARY(NAME, OP, ...)                                                                                       \
-    TWIN_UNARY_FORM(NAME, OP, uint64_t mask[], __VA_ARGS__)                                                             \
-    TWIN_UNARY_FORM(NAME, OP, uint64_t mask, __VA_ARGS__)                                                               \
-    template <typename T>                                                                                               \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const int32_t& count,                                \
-              const twin::At& at = twin::At::here()) {                                                                  \
-        static_assert((IsOneOf<T, __VA_ARGS__>), #NAME ": element type not supported on dav-2201");                     \
-        auto v = TwinUnary(twin::VecOp::OP, dst, src);                                                                  \
-        TwinForm(v, count);                                                                                             \
-        twin::vector(v, at.as(#NAME));                                                                                  \
+#define TWIN_UNARY(NAME, OP, ...)                                                                   \
+    TWIN_UNARY_FORM(NAME, OP, uint64_t mask[], __VA_ARGS__)                                         \
+    TWIN_UNARY_FORM(NAME, OP, uint64_t mask, __VA_ARGS__)                                           \
+    template <typename T>                                                                           \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const int32_t& count,           \
+              const twin::At& at = twin::At::here()) {                                              \
+        static_assert((IsOneOf<T, __VA_ARGS__>), #NAME ": element type not supported on dav-2201"); \
+        auto v = TwinUnary(twin::VecOp::OP, dst, src);                                              \
+        TwinForm(v, count);                                                                         \
+        twin::vector(v, at.as(#NAME));                                                              \
     }
 TWIN_UNARY(Exp, kExp, half, float)
 TWIN_UNARY(Ln, kLn, half, float)
@@ -361,16 +364,16 @@ inline void SetDeqScale(half scale, const twin::At& at = twin::At::here()) {
     twin::scalar_note(at.as("SetDeqScale"));
 }
 
-#define TWIN_COPY(MASK)                                                                                                 \
-    template <typename T, bool isSetMask = true>                                                                        \
-    void Copy(const LocalTensor<T>& dst, const LocalTensor<T>& src, MASK, const TwinRepeat repeatTime,                      \
-              const CopyRepeatParams& p, const twin::At& at = twin::At::here()) {                                       \
-        static_assert(sizeof(T) == 2 || sizeof(T) == 4, "Copy: 2- and 4-byte types");                                   \
-        auto v = TwinUnary(twin::VecOp::kCopy, dst, src);                                                               \
-        TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
-        v.dst_stride = {p.dstStride, p.dstRepeatSize};                                                                  \
-        v.src0_stride = {p.srcStride, p.srcRepeatSize};                                                                 \
-        twin::vector(v, at.as("Copy"));                                                                                 \
+#define TWIN_COPY(MASK)                                                                                \
+    template <typename T, bool isSetMask = true>                                                       \
+    void Copy(const LocalTensor<T>& dst, const LocalTensor<T>& src, MASK, const TwinRepeat repeatTime, \
+              const CopyRepeatParams& p, const twin::At& at = twin::At::here()) {                      \
+        static_assert(sizeof(T) == 2 || sizeof(T) == 4, "Copy: 2- and 4-byte types");                  \
+        auto v = TwinUnary(twin::VecOp::kCopy, dst, src);                                              \
+        TwinForm(v, isSetMask, mask, repeatTime);                                                      \
+        v.dst_stride = {p.dstStride, p.dstRepeatSize};                                                 \
+        v.src0_stride = {p.srcStride, p.srcRepeatSize};                                                \
+        twin::vector(v, at.as("Copy"));                                                                \
     }
 TWIN_COPY(const uint64_t mask[])
 TWIN_COPY(const uint64_t mask)
@@ -380,22 +383,24 @@ TWIN_COPY(const uint64_t mask)
 template <typename T>
 constexpr bool TwinFillType = IsOneOf<T, half, bfloat16_t, int16_t, uint16_t, int32_t, uint32_t, float>;
 
-#define TWIN_DUPLICATE(MASK)                                                                                            \
-    template <typename T, bool isSetMask = true>                                                                        \
-    void Duplicate(const LocalTensor<T>& dst, const T& scalarValue, MASK, const TwinRepeat repeatTime,                      \
-                   const uint16_t dstBlockStride, const uint8_t dstRepeatStride, const twin::At& at = twin::At::here()) { \
-        static_assert(TwinFillType<T>, "Duplicate: element type not supported on dav-2201");                            \
-        auto v = TwinVector(twin::VecOp::kDuplicate, TwinType<T>, TwinType<T>, dst.Twin());                             \
-        v.scalar = TwinBits(scalarValue);                                                                               \
-        TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
-        v.dst_stride = {dstBlockStride, dstRepeatStride};                                                               \
-        twin::vector(v, at.as("Duplicate"));                                                                            \
+#define TWIN_DUPLICATE(MASK)                                                                           \
+    template <typename T, bool isSetMask = true>                                                       \
+    void Duplicate(const LocalTensor<T>& dst, const T& scalarValue, MASK, const TwinRepeat repeatTime, \
+                   const uint16_t dstBlockStride, const uint8_t dstRepeatStride,                       \
+                   const twin::At& at = twin::At::here()) {                                            \
+        static_assert(TwinFillType<T>, "Duplicate: element type not supported on dav-2201");           \
+        auto v = TwinVector(twin::VecOp::kDuplicate, TwinType<T>, TwinType<T>, dst.Twin());            \
+        v.scalar = TwinBits(scalarValue);                                                              \
+        TwinForm(v, isSetMask, mask, repeatTime);                                                      \
+        v.dst_stride = {dstBlockStride, dstRepeatStride};                                              \
+        twin::vector(v, at.as("Duplicate"));                                                           \
     }
 TWIN_DUPLICATE(uint64_t mask[])
 TWIN_DUPLICATE(uint64_t mask)
 #undef TWIN_DUPLICATE
 template <typename T>
-void Duplicate(const LocalTensor<T>& dst, const T& scalarValue, const int32_t& count, const twin::At& at = twin::At::here()) {
+void Duplicate(const LocalTensor<T>& dst, const T& scalarValue, const int32_t& count,
+               const twin::At& at = twin::At::here()) {
     static_assert(TwinFillType<T>, "Duplicate: element type not supported on dav-2201");
     auto v = TwinVector(twin::VecOp::kDuplicate, TwinType<T>, TwinType<T>, dst.Twin());
     v.scalar = TwinBits(scalarValue);
@@ -403,16 +408,16 @@ void Duplicate(const LocalTensor<T>& dst, const T& scalarValue, const int32_t& c
     twin::vector(v, at.as("Duplicate"));
 }
 
-#define TWIN_INDEX(MASK)                                                                                                \
-    template <typename T>                                                                                               \
-    void CreateVecIndex(LocalTensor<T>& dst, const T& firstValue, MASK, const TwinRepeat repeatTime, uint16_t dstBlkStride,       \
-                        uint8_t dstRepStride, const twin::At& at = twin::At::here()) {                                  \
-        static_assert((IsOneOf<T, half, int16_t, int32_t, float>), "CreateVecIndex: half, int16, int32, float");        \
-        auto v = TwinVector(twin::VecOp::kCreateVecIndex, TwinType<T>, TwinType<T>, dst.Twin());                        \
-        v.scalar = TwinBits(firstValue);                                                                                \
-        TwinForm(v, true, mask, repeatTime);                                                                            \
-        v.dst_stride = {dstBlkStride, dstRepStride};                                                                    \
-        twin::vector(v, at.as("CreateVecIndex"));                                                                       \
+#define TWIN_INDEX(MASK)                                                                                         \
+    template <typename T>                                                                                        \
+    void CreateVecIndex(LocalTensor<T>& dst, const T& firstValue, MASK, const TwinRepeat repeatTime,             \
+                        uint16_t dstBlkStride, uint8_t dstRepStride, const twin::At& at = twin::At::here()) {    \
+        static_assert((IsOneOf<T, half, int16_t, int32_t, float>), "CreateVecIndex: half, int16, int32, float"); \
+        auto v = TwinVector(twin::VecOp::kCreateVecIndex, TwinType<T>, TwinType<T>, dst.Twin());                 \
+        v.scalar = TwinBits(firstValue);                                                                         \
+        TwinForm(v, true, mask, repeatTime);                                                                     \
+        v.dst_stride = {dstBlkStride, dstRepStride};                                                             \
+        twin::vector(v, at.as("CreateVecIndex"));                                                                \
     }
 TWIN_INDEX(uint64_t mask[])
 TWIN_INDEX(uint64_t mask)
@@ -437,32 +442,33 @@ twin::VectorArgs TwinCompare(const LocalTensor<U>& dst, const LocalTensor<T>& sr
     v.src0 = src0.Twin();
     return v;
 }
-#define TWIN_COMPARE(MASK)                                                                                              \
-    template <typename T, typename U, bool isSetMask = true>                                                            \
-    void Compare(const LocalTensor<U>& dst, const LocalTensor<T>& src0, const LocalTensor<T>& src1, CMPMODE cmpMode,     \
-                 MASK, const TwinRepeat repeatTime, const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {         \
-        auto v = TwinCompare(dst, src0, cmpMode);                                                                       \
-        v.sources = 2;                                                                                                  \
-        v.src1 = src1.Twin();                                                                                           \
-        TwinForm(v, false, mask, repeatTime);                                                                           \
-        TwinStrides(v, p);                                                                                              \
-        twin::vector(v, at.as("Compare"));                                                                              \
-    }                                                                                                                   \
-    template <typename T, bool isSetMask = true>                                                                        \
-    void Compare(const LocalTensor<T>& src0, const LocalTensor<T>& src1, CMPMODE cmpMode, MASK,                          \
-                 const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {                                  \
-        auto v = TwinBinary(twin::VecOp::kCompareToSpr, src0, src0, src1);                                              \
-        v.mode = static_cast<uint8_t>(cmpMode);                                                                         \
-        TwinForm(v, isSetMask, mask, 1);                                                                                \
-        TwinStrides(v, p);                                                                                              \
-        twin::vector(v, at.as("Compare"));                                                                              \
+#define TWIN_COMPARE(MASK)                                                                                           \
+    template <typename T, typename U, bool isSetMask = true>                                                         \
+    void Compare(const LocalTensor<U>& dst, const LocalTensor<T>& src0, const LocalTensor<T>& src1, CMPMODE cmpMode, \
+                 MASK, const TwinRepeat repeatTime, const BinaryRepeatParams& p,                                     \
+                 const twin::At& at = twin::At::here()) {                                                            \
+        auto v = TwinCompare(dst, src0, cmpMode);                                                                    \
+        v.sources = 2;                                                                                               \
+        v.src1 = src1.Twin();                                                                                        \
+        TwinForm(v, false, mask, repeatTime);                                                                        \
+        TwinStrides(v, p);                                                                                           \
+        twin::vector(v, at.as("Compare"));                                                                           \
+    }                                                                                                                \
+    template <typename T, bool isSetMask = true>                                                                     \
+    void Compare(const LocalTensor<T>& src0, const LocalTensor<T>& src1, CMPMODE cmpMode, MASK,                      \
+                 const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {                               \
+        auto v = TwinBinary(twin::VecOp::kCompareToSpr, src0, src0, src1);                                           \
+        v.mode = static_cast<uint8_t>(cmpMode);                                                                      \
+        TwinForm(v, isSetMask, mask, 1);                                                                             \
+        TwinStrides(v, p);                                                                                           \
+        twin::vector(v, at.as("Compare"));                                                                           \
     }
 TWIN_COMPARE(const uint64_t mask[])
 TWIN_COMPARE(const uint64_t mask)
 #undef TWIN_COMPARE
 template <typename T, typename U>
-void Compare(const LocalTensor<U>& dst, const LocalTensor<T>& src0, const LocalTensor<T>& src1, CMPMODE cmpMode, uint32_t count,
-             const twin::At& at = twin::At::here()) {
+void Compare(const LocalTensor<U>& dst, const LocalTensor<T>& src0, const LocalTensor<T>& src1, CMPMODE cmpMode,
+             uint32_t count, const twin::At& at = twin::At::here()) {
     auto v = TwinCompare(dst, src0, cmpMode);
     v.sources = 2;
     v.src1 = src1.Twin();
@@ -471,33 +477,35 @@ void Compare(const LocalTensor<U>& dst, const LocalTensor<T>& src0, const LocalT
     v.src0_stride = v.src1_stride = {1, 8};
     twin::vector(v, at.as("Compare"));
 }
-#define TWIN_COMPARES(NAME)                                                                                             \
-    template <typename T, typename U, bool isSetMask = true>                                                            \
-    void NAME(const LocalTensor<U>& dst, const LocalTensor<T>& src0, const T src1Scalar, CMPMODE cmpMode,                \
-              const uint64_t mask, const TwinRepeat repeatTime, const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) { \
-        auto v = TwinCompare(dst, src0, cmpMode);                                                                       \
-        v.op = twin::VecOp::kCompareScalar;                                                                             \
-        v.scalar = TwinBits(src1Scalar);                                                                                \
-        TwinForm(v, false, mask, repeatTime);                                                                           \
-        TwinStrides(v, p);                                                                                              \
-        twin::vector(v, at.as(#NAME));                                                                                  \
-    }                                                                                                                   \
-    template <typename T, typename U>                                                                                   \
-    void NAME(const LocalTensor<U>& dst, const LocalTensor<T>& src0, const T src1Scalar, CMPMODE cmpMode, uint32_t count, \
-              const twin::At& at = twin::At::here()) {                                                                  \
-        auto v = TwinCompare(dst, src0, cmpMode);                                                                       \
-        v.op = twin::VecOp::kCompareScalar;                                                                             \
-        v.scalar = TwinBits(src1Scalar);                                                                                \
-        TwinForm(v, count);                                                                                             \
-        v.dst_stride = v.src0_stride = {1, 8};                                                                          \
-        twin::vector(v, at.as(#NAME));                                                                                  \
+#define TWIN_COMPARES(NAME)                                                                               \
+    template <typename T, typename U, bool isSetMask = true>                                              \
+    void NAME(const LocalTensor<U>& dst, const LocalTensor<T>& src0, const T src1Scalar, CMPMODE cmpMode, \
+              const uint64_t mask, const TwinRepeat repeatTime, const UnaryRepeatParams& p,               \
+              const twin::At& at = twin::At::here()) {                                                    \
+        auto v = TwinCompare(dst, src0, cmpMode);                                                         \
+        v.op = twin::VecOp::kCompareScalar;                                                               \
+        v.scalar = TwinBits(src1Scalar);                                                                  \
+        TwinForm(v, false, mask, repeatTime);                                                             \
+        TwinStrides(v, p);                                                                                \
+        twin::vector(v, at.as(#NAME));                                                                    \
+    }                                                                                                     \
+    template <typename T, typename U>                                                                     \
+    void NAME(const LocalTensor<U>& dst, const LocalTensor<T>& src0, const T src1Scalar, CMPMODE cmpMode, \
+              uint32_t count, const twin::At& at = twin::At::here()) {                                    \
+        auto v = TwinCompare(dst, src0, cmpMode);                                                         \
+        v.op = twin::VecOp::kCompareScalar;                                                               \
+        v.scalar = TwinBits(src1Scalar);                                                                  \
+        TwinForm(v, count);                                                                               \
+        v.dst_stride = v.src0_stride = {1, 8};                                                            \
+        twin::vector(v, at.as(#NAME));                                                                    \
     }
 TWIN_COMPARES(Compares)
 TWIN_COMPARES(CompareScalar)
 #undef TWIN_COMPARES
 template <typename T>
 void GetCmpMask(const LocalTensor<T>& dst, const twin::At& at = twin::At::here()) {
-    twin::vector(TwinVector(twin::VecOp::kGetCmpMask, twin::DType::kUint8, twin::DType::kUint8, dst.Twin()), at.as("GetCmpMask"));
+    twin::vector(TwinVector(twin::VecOp::kGetCmpMask, twin::DType::kUint8, twin::DType::kUint8, dst.Twin()),
+                 at.as("GetCmpMask"));
 }
 template <typename T>
 void SetCmpMask(const LocalTensor<T>& src, const twin::At& at = twin::At::here()) {
@@ -509,42 +517,43 @@ void SetCmpMask(const LocalTensor<T>& src, const twin::At& at = twin::At::here()
 
 /// extra[0], extra[1]: memory offset of the packed condition bits.
 template <typename T, typename U>
-twin::VectorArgs TwinSelect(const LocalTensor<T>& dst, const LocalTensor<U>& selMask, const LocalTensor<T>& src0, SELMODE mode) {
+twin::VectorArgs TwinSelect(const LocalTensor<T>& dst, const LocalTensor<U>& selMask, const LocalTensor<T>& src0,
+                            SELMODE mode) {
     static_assert((IsOneOf<T, half, float>), "Select: half or float");
     auto v = TwinUnary(twin::VecOp::kSelect, dst, src0);
     v.mode = static_cast<uint8_t>(mode);
     v.extra[0] = static_cast<uint32_t>(selMask.Twin().address);
     return v;
 }
-#define TWIN_SELECT(MASK)                                                                                               \
-    template <typename T, typename U, bool isSetMask = true>                                                            \
-    void Select(const LocalTensor<T>& dst, const LocalTensor<U>& selMask, const LocalTensor<T>& src0,                    \
-                const LocalTensor<T>& src1, SELMODE selMode, MASK, const TwinRepeat repeatTime, const BinaryRepeatParams& p,      \
-                const twin::At& at = twin::At::here()) {                                                                \
-        auto v = TwinSelect(dst, selMask, src0, selMode);                                                               \
-        v.sources = 2;                                                                                                  \
-        v.src1 = src1.Twin();                                                                                           \
-        TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
-        TwinStrides(v, p);                                                                                              \
-        twin::vector(v, at.as("Select"));                                                                               \
-    }                                                                                                                   \
-    template <typename T, typename U, bool isSetMask = true>                                                            \
-    void Select(const LocalTensor<T>& dst, const LocalTensor<U>& selMask, const LocalTensor<T>& src0, T src1,            \
-                SELMODE selMode, MASK, const TwinRepeat repeatTime, const BinaryRepeatParams& p,                                 \
-                const twin::At& at = twin::At::here()) {                                                                \
-        auto v = TwinSelect(dst, selMask, src0, selMode);                                                               \
-        v.op = twin::VecOp::kSelectScalar;                                                                              \
-        v.scalar = TwinBits(src1);                                                                                      \
-        TwinForm(v, isSetMask, mask, repeatTime);                                                                       \
-        TwinStrides(v, p);                                                                                              \
-        twin::vector(v, at.as("Select"));                                                                               \
+#define TWIN_SELECT(MASK)                                                                                     \
+    template <typename T, typename U, bool isSetMask = true>                                                  \
+    void Select(const LocalTensor<T>& dst, const LocalTensor<U>& selMask, const LocalTensor<T>& src0,         \
+                const LocalTensor<T>& src1, SELMODE selMode, MASK, const TwinRepeat repeatTime,               \
+                const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {                         \
+        auto v = TwinSelect(dst, selMask, src0, selMode);                                                     \
+        v.sources = 2;                                                                                        \
+        v.src1 = src1.Twin();                                                                                 \
+        TwinForm(v, isSetMask, mask, repeatTime);                                                             \
+        TwinStrides(v, p);                                                                                    \
+        twin::vector(v, at.as("Select"));                                                                     \
+    }                                                                                                         \
+    template <typename T, typename U, bool isSetMask = true>                                                  \
+    void Select(const LocalTensor<T>& dst, const LocalTensor<U>& selMask, const LocalTensor<T>& src0, T src1, \
+                SELMODE selMode, MASK, const TwinRepeat repeatTime, const BinaryRepeatParams& p,              \
+                const twin::At& at = twin::At::here()) {                                                      \
+        auto v = TwinSelect(dst, selMask, src0, selMode);                                                     \
+        v.op = twin::VecOp::kSelectScalar;                                                                    \
+        v.scalar = TwinBits(src1);                                                                            \
+        TwinForm(v, isSetMask, mask, repeatTime);                                                             \
+        TwinStrides(v, p);                                                                                    \
+        twin::vector(v, at.as("Select"));                                                                     \
     }
 TWIN_SELECT(uint64_t mask[])
 TWIN_SELECT(uint64_t mask)
 #undef TWIN_SELECT
 template <typename T, typename U>
-void Select(const LocalTensor<T>& dst, const LocalTensor<U>& selMask, const LocalTensor<T>& src0, const LocalTensor<T>& src1,
-            SELMODE selMode, uint32_t count, const twin::At& at = twin::At::here()) {
+void Select(const LocalTensor<T>& dst, const LocalTensor<U>& selMask, const LocalTensor<T>& src0,
+            const LocalTensor<T>& src1, SELMODE selMode, uint32_t count, const twin::At& at = twin::At::here()) {
     auto v = TwinSelect(dst, selMask, src0, selMode);
     v.sources = 2;
     v.src1 = src1.Twin();
@@ -552,8 +561,8 @@ void Select(const LocalTensor<T>& dst, const LocalTensor<U>& selMask, const Loca
     twin::vector(v, at.as("Select"));
 }
 template <typename T, typename U>
-void Select(const LocalTensor<T>& dst, const LocalTensor<U>& selMask, const LocalTensor<T>& src0, T src1, SELMODE selMode,
-            uint32_t count, const twin::At& at = twin::At::here()) {
+void Select(const LocalTensor<T>& dst, const LocalTensor<U>& selMask, const LocalTensor<T>& src0, T src1,
+            SELMODE selMode, uint32_t count, const twin::At& at = twin::At::here()) {
     auto v = TwinSelect(dst, selMask, src0, selMode);
     v.op = twin::VecOp::kSelectScalar;
     v.scalar = TwinBits(src1);
@@ -571,18 +580,18 @@ void Brcb(const LocalTensor<T>& dst, const LocalTensor<T>& src, const TwinRepeat
     v.dst_stride = {p.dstBlkStride, p.dstRepStride};
     twin::vector(v, at.as("Brcb"));
 }
-#define TWIN_GATHER(MASK)                                                                                               \
-    template <typename T>                                                                                               \
-    void Gather(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<uint32_t>& srcOffset,            \
-                const uint32_t srcBaseOffset, MASK, const TwinRepeat repeatTime, const uint16_t dstRepStride,               \
-                const twin::At& at = twin::At::here()) {                                                                \
-        static_assert(sizeof(T) == 2 || sizeof(T) == 4, "Gather: 2- and 4-byte types");                                 \
-        auto v = TwinUnary(twin::VecOp::kGather, dst, src);                                                             \
-        v.src1 = srcOffset.Twin();                                                                                      \
-        v.extra[0] = srcBaseOffset;                                                                                     \
-        TwinForm(v, true, mask, repeatTime);                                                                            \
-        v.dst_stride = {1, dstRepStride};                                                                               \
-        twin::vector(v, at.as("Gather"));                                                                               \
+#define TWIN_GATHER(MASK)                                                                                     \
+    template <typename T>                                                                                     \
+    void Gather(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<uint32_t>& srcOffset, \
+                const uint32_t srcBaseOffset, MASK, const TwinRepeat repeatTime, const uint16_t dstRepStride, \
+                const twin::At& at = twin::At::here()) {                                                      \
+        static_assert(sizeof(T) == 2 || sizeof(T) == 4, "Gather: 2- and 4-byte types");                       \
+        auto v = TwinUnary(twin::VecOp::kGather, dst, src);                                                   \
+        v.src1 = srcOffset.Twin();                                                                            \
+        v.extra[0] = srcBaseOffset;                                                                           \
+        TwinForm(v, true, mask, repeatTime);                                                                  \
+        v.dst_stride = {1, dstRepStride};                                                                     \
+        twin::vector(v, at.as("Gather"));                                                                     \
     }
 TWIN_GATHER(const uint64_t mask[])
 TWIN_GATHER(const uint64_t mask)
@@ -598,8 +607,8 @@ void Gather(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTen
     twin::vector(v, at.as("Gather"));
 }
 template <typename T>
-void Gatherb(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<uint32_t>& offset, const TwinRepeat repeatTime,
-             const GatherRepeatParams& p, const twin::At& at = twin::At::here()) {
+void Gatherb(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<uint32_t>& offset,
+             const TwinRepeat repeatTime, const GatherRepeatParams& p, const twin::At& at = twin::At::here()) {
     static_assert(sizeof(T) == 2 || sizeof(T) == 4, "Gatherb: 2- and 4-byte types");
     auto v = TwinUnary(twin::VecOp::kGatherb, dst, src);
     v.src1 = offset.Twin();
@@ -621,9 +630,11 @@ twin::VectorArgs TwinGatherMask(const LocalTensor<T>& dst, const LocalTensor<T>&
     return v;
 }
 template <typename T, typename U>
-void GatherMask(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const LocalTensor<U>& src1Pattern, const bool reduceMode,
-                const uint32_t mask, const GatherMaskParams& p, uint64_t& rsvdCnt, const twin::At& at = twin::At::here()) {
-    static_assert(std::is_unsigned<U>::value && sizeof(U) == sizeof(T), "GatherMask: the pattern is unsigned of the data's width");
+void GatherMask(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const LocalTensor<U>& src1Pattern,
+                const bool reduceMode, const uint32_t mask, const GatherMaskParams& p, uint64_t& rsvdCnt,
+                const twin::At& at = twin::At::here()) {
+    static_assert(std::is_unsigned<U>::value && sizeof(U) == sizeof(T),
+                  "GatherMask: the pattern is unsigned of the data's width");
     auto v = TwinGatherMask(dst, src0, reduceMode, mask, p, rsvdCnt);
     v.sources = 2;
     v.src1 = src1Pattern.Twin();
@@ -631,7 +642,8 @@ void GatherMask(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const Loc
 }
 template <typename T>
 void GatherMask(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const uint8_t src1Pattern, const bool reduceMode,
-                const uint32_t mask, const GatherMaskParams& p, uint64_t& rsvdCnt, const twin::At& at = twin::At::here()) {
+                const uint32_t mask, const GatherMaskParams& p, uint64_t& rsvdCnt,
+                const twin::At& at = twin::At::here()) {
     auto v = TwinGatherMask(dst, src0, reduceMode, mask, p, rsvdCnt);
     v.mode = src1Pattern;
     twin::vector(v, at.as("GatherMask"));

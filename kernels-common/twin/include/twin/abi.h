@@ -12,7 +12,21 @@ namespace twin {
 
 enum class Memory : uint8_t { kGm, kL1, kL0A, kL0B, kL0C, kUb, kBt, kFb, kCount };
 
-enum class DType : uint8_t { kHalf, kBf16, kFloat, kInt8, kUint8, kInt16, kUint16, kInt32, kUint32, kInt64, kUint64, kInt4, kVoid };
+enum class DType : uint8_t {
+    kHalf,
+    kBf16,
+    kFloat,
+    kInt8,
+    kUint8,
+    kInt16,
+    kUint16,
+    kInt32,
+    kUint32,
+    kInt64,
+    kUint64,
+    kInt4,
+    kVoid
+};
 
 enum class Pipe : uint8_t { kS, kV, kM, kMte1, kMte2, kMte3, kFix, kCount, kAll };
 
@@ -27,10 +41,12 @@ struct Loc {
 struct At {
     const char* file;
     int line;
-    static constexpr At here(const char* file = __builtin_FILE(), int line = __builtin_LINE()) { return At(file, line); }
+    static constexpr At here(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+        return At(file, line);
+    }
     constexpr Loc as(const char* api) const { return Loc{file, line, api}; }
 
-  private:
+private:
     constexpr At(const char* f, int l) : file(f), line(l) {}
 };
 
@@ -49,8 +65,8 @@ struct CopyArgs {
     uint32_t runs = 1;
     uint64_t length = 0;
     uint64_t dst_stride = 0, src_stride = 0;
-    bool plain = true;               // DataCopy: 32-byte lengths; false: DataCopyPad
-    uint32_t left = 0, right = 0;    // DataCopyPad GM->UB: padding elements before and after each run
+    bool plain = true;             // DataCopy: 32-byte lengths; false: DataCopyPad
+    uint32_t left = 0, right = 0;  // DataCopyPad GM->UB: padding elements before and after each run
     bool pad = false;
     uint64_t pad_value = 0;
 };
@@ -102,16 +118,16 @@ struct MmadArgs {
     Ref c, a, b, bias;
     uint32_t m, n, k;
     uint8_t unit_flag = 0;
-    bool k_align = false;       // float A loaded transposed: K padded to 16 rows
-    bool from_bias = false;     // initial C is the bias
-    bool init = true;           // initial C is zero (ignored with from_bias)
+    bool k_align = false;    // float A loaded transposed: K padded to 16 rows
+    bool from_bias = false;  // initial C is the bias
+    bool init = true;        // initial C is zero (ignored with from_bias)
 };
 
 enum class Quant : uint8_t { kNone, kF32ToF16, kF32ToBf16, kReq8, kVreq8, kDeqF16, kVdeqF16, kF32ToB8, kVF32ToB8 };
 
 struct FixpipeArgs {
     DType src_type, dst_type;
-    Ref dst, src, scale;        // scale: one 64-bit word per column in L1 (vector quantisation)
+    Ref dst, src, scale;  // scale: one 64-bit word per column in L1 (vector quantisation)
     bool row_major = true;
     bool has_scale = false;
     uint32_t n = 0, m = 0, src_stride = 0, dst_stride = 0, nd_num = 1, src_nd_stride = 0, dst_nd_stride = 0;
@@ -123,14 +139,66 @@ struct FixpipeArgs {
 
 // ---------------------------------------------------------------------------------------------- vector
 enum class VecOp : uint8_t {
-    kAdd, kSub, kMul, kDiv, kMax, kMin, kAnd, kOr, kAddRelu, kSubRelu, kMulAddDst, kFusedMulAdd, kFusedMulAddRelu, kMulCast,
-    kAdds, kMuls, kMaxs, kMins, kLeakyRelu, kAxpy, kShiftLeft, kShiftRight,
-    kExp, kLn, kAbs, kSqrt, kRsqrt, kReciprocal, kRelu, kNot, kCast, kCopy,
-    kDuplicate, kCreateVecIndex,
-    kCompare, kCompareScalar, kCompareToSpr, kGetCmpMask, kSetCmpMask, kSelect, kSelectScalar,
-    kBrcb, kGather, kGatherb, kGatherMask, kTranspose,
-    kBlockSum, kBlockMax, kBlockMin, kPairSum, kWholeSum, kWholeMax, kWholeMin,
-    kTensorSum, kTensorMax, kTensorMin, kColumnSum, kColumnMax, kColumnMin, kBroadcast,
+    kAdd,
+    kSub,
+    kMul,
+    kDiv,
+    kMax,
+    kMin,
+    kAnd,
+    kOr,
+    kAddRelu,
+    kSubRelu,
+    kMulAddDst,
+    kFusedMulAdd,
+    kFusedMulAddRelu,
+    kMulCast,
+    kAdds,
+    kMuls,
+    kMaxs,
+    kMins,
+    kLeakyRelu,
+    kAxpy,
+    kShiftLeft,
+    kShiftRight,
+    kExp,
+    kLn,
+    kAbs,
+    kSqrt,
+    kRsqrt,
+    kReciprocal,
+    kRelu,
+    kNot,
+    kCast,
+    kCopy,
+    kDuplicate,
+    kCreateVecIndex,
+    kCompare,
+    kCompareScalar,
+    kCompareToSpr,
+    kGetCmpMask,
+    kSetCmpMask,
+    kSelect,
+    kSelectScalar,
+    kBrcb,
+    kGather,
+    kGatherb,
+    kGatherMask,
+    kTranspose,
+    kBlockSum,
+    kBlockMax,
+    kBlockMin,
+    kPairSum,
+    kWholeSum,
+    kWholeMax,
+    kWholeMin,
+    kTensorSum,
+    kTensorMax,
+    kTensorMin,
+    kColumnSum,
+    kColumnMax,
+    kColumnMin,
+    kBroadcast,
     kCount
 };
 
@@ -152,9 +220,9 @@ struct VectorArgs {
     uint64_t count = 0;                    // kCount
     uint32_t repeat = 1;
     Stride dst_stride, src0_stride, src1_stride;
-    uint64_t scalar = 0;      // bit pattern of a value of the scalar's type
+    uint64_t scalar = 0;  // bit pattern of a value of the scalar's type
     Round round = Round::kNone;
-    uint8_t mode = 0;         // compare mode, select mode, reduce order, gather pattern
+    uint8_t mode = 0;  // compare mode, select mode, reduce order, gather pattern
     uint32_t extra[4] = {0, 0, 0, 0};
     uint64_t* result = nullptr;  // GatherMask: number of elements kept
 };
@@ -213,7 +281,7 @@ void set_hf32(bool enable);
 void set_f_matrix(uint16_t h, uint16_t w, const uint8_t* pad, bool right);
 void scalar_note(const Loc&);  // a call with no effect on data (dcci, hints): costs issue time only
 
-int64_t block_idx();      // of the AI core
+int64_t block_idx();  // of the AI core
 int64_t block_num();
 int64_t sub_block_idx();
 int64_t sub_block_num();  // AIVs of this AI core on an AIV, 1 on an AIC

@@ -8,7 +8,7 @@ namespace platform_ascendc {
 enum class CoreMemType { L0_A, L0_B, L0_C, L1, L2, UB, HBM };
 enum class SocVersion { ASCEND910B };
 class PlatformAscendC {
-  public:
+public:
     uint32_t GetCoreNum() const { return GetCoreNumAic(); }
     uint32_t GetCoreNumAic() const { return static_cast<uint32_t>(twin_physical_cores()); }
     uint32_t GetCoreNumAiv() const { return 2 * GetCoreNumAic(); }
@@ -27,7 +27,7 @@ class PlatformAscendC {
     }
 };
 class PlatformAscendCManager {
-  public:
+public:
     static PlatformAscendC* GetInstance() {
         static PlatformAscendC platform;
         return &platform;
