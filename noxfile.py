@@ -310,17 +310,27 @@ def lint(session: nox.Session) -> None:
     """ruff check, ruff format, clang-format and mypy. -- --fix repairs what can be repaired."""
     install(session, *requirements("lint"))
     fix = "--fix" in session.posargs
-    session.run("ruff", "check", *(["--fix"] if fix else []), ".")
-    session.run("ruff", "format", *([] if fix else ["--check"]), ".")
-    session.run("clang-format", *(["-i"] if fix else ["--dry-run", "--Werror"]), *cpp_files())
-    session.run("mypy", "noxfile.py")
-    session.run("mypy", "kernels-common/build", env={"MYPYPATH": "kernels-common/build"})
-    session.run("mypy", "ci", env={"MYPYPATH": "ci"})
-    session.run("mypy", "kernels-common/twin/ascend_twin", env={"MYPYPATH": "kernels-common/twin"})
+    failed = []
+
+    def check(*command: str, path: str = "") -> None:
+        try:
+            session.run(*command, env={"MYPYPATH": path})
+        except nox.command.CommandFailed:
+            failed.append(" ".join(command[:3]))  # go on: one run shows what every tool has to say
+
+    check("ruff", "check", *(["--fix"] if fix else []), ".")
+    check("ruff", "format", *([] if fix else ["--check"]), ".")
+    check("clang-format", *(["-i"] if fix else ["--dry-run", "--Werror"]), *cpp_files())
+    check("mypy", "noxfile.py")
+    check("mypy", "kernels-common/build", path="kernels-common/build")
+    check("mypy", "ci", path="ci")
+    check("mypy", "kernels-common/twin/ascend_twin", path="kernels-common/twin")
     # The shared Python is checked twice, as each package sees it through its _common symlink.
     for version in VERSIONS:
         source_dir = f"{package_dir(version)}/src"
-        session.run("mypy", f"{source_dir}/{module_name(version)}", env={"MYPYPATH": source_dir})
+        check("mypy", f"{source_dir}/{module_name(version)}", path=source_dir)
+    if failed:
+        session.error(f"Failed: {', '.join(failed)}")
 
 
 def cpp_files() -> list[str]:
