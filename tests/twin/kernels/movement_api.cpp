@@ -188,7 +188,7 @@ private:
     tile.Multiply(m, n, k, P(5) != 0);                         \
     FixpipeParamsV220 f(n, m, tile.m16, n, P(6) != 0);         \
     f.quantPre = QUANT;                                        \
-    f.deqScalar = P(7);                                        \
+    f.deqScalar = static_cast<uint32_t>(P(7)) | 1ull << 46; /* bit 46: 8-bit results are signed */ \
     Fixpipe<OUT, C, CFG_ROW_MAJOR>(Gm<OUT>(out), tile.l0c, f); \
     END
 PRODUCT(half_float, half, float, float, QuantMode_t::NoQuant)
