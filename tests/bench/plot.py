@@ -6,7 +6,18 @@ from pathlib import Path
 
 from tests.bench.report import Row
 
-COLOURS = ("#1f6f9f", "#e08a2c", "#5a9e4b", "#a85a9c")
+# By peer, so that a colour means the same everywhere.
+COLOURS = {
+    "sdpa": "#1f6f9f",
+    "sdpa loop": "#1f6f9f",
+    "sdpa+mask": "#1f6f9f",
+    "sdpa rows": "#7fb3d5",
+    "gather+sdpa": "#5a9e4b",
+    "convert+sdpa": "#9ac98a",
+    "flex": "#e08a2c",
+    "ours full": "#a85a9c",
+    "ours causal": "#d3a5cc",
+}
 
 
 def peer_names(rows: list[Row]) -> list[str]:
@@ -38,7 +49,7 @@ def draw(path: Path, rows: list[Row], subtitle: str) -> None:
     )
     for axes, group in zip(all_axes[:, 0], groups):
         rows_of_group = [row for row in rows if row.group == group]
-        colours = dict(zip(peer_names(rows_of_group), COLOURS))
+        colours = {name: COLOURS[name] for name in peer_names(rows_of_group)}
         positions, labels, y = [], [], 0.0
         for row in rows_of_group:
             for n, (name, ratio) in enumerate(ratios_of(row).items()):
@@ -53,7 +64,7 @@ def draw(path: Path, rows: list[Row], subtitle: str) -> None:
         axes.invert_yaxis()
         axes.margins(y=0.01)
         axes.set_xscale("log", base=2)
-        axes.set_xlim(min(0.5, 0.9 * min(ratios)), max(4, 1.3 * max(ratios)))
+        axes.set_xlim(min(0.5, 0.9 * min(ratios)), max(4, 1.6 * max(ratios)))
         axes.xaxis.set_major_formatter(ScalarFormatter())
         axes.grid(axis="x", alpha=0.3)
         axes.set_axisbelow(True)

@@ -8,7 +8,7 @@ from typing import Callable
 import pytest
 import torch
 
-from tests.bench import workload
+from tests.bench import plot, workload
 from tests.bench.cases import BenchCase, quick_cases
 
 
@@ -17,6 +17,11 @@ def test_ours_and_the_peers_agree(case: BenchCase) -> None:
     work = workload.make(case, with_flex=False)
     assert set(work.peers) - work.other_result, "nothing to compare with"
     work.check()
+
+
+@pytest.mark.parametrize("case", quick_cases(), ids=lambda case: case.name)
+def test_every_peer_has_a_colour(case: BenchCase) -> None:
+    assert set(workload.make(case, with_flex=False).peers) <= set(plot.COLOURS)
 
 
 @pytest.mark.parametrize("spoil", [lambda x: x * 1.1, lambda x: torch.full_like(x, float("nan"))], ids=["wrong", "nan"])
