@@ -25,13 +25,11 @@ HIGH = {"l2_tbps": 5.2, "hbm_tbps": 1.4, "vec_two_source": 2, "cross_flag_latenc
 
 
 def row(name: str, chip: str, published: float, key: str = "us", scale: float = 1.0) -> None:
-    """One line: default constants, the corners of the model, the published figure, the error."""
+    """One line: default constants, corners, the published figure, the error."""
     machine = Machine.get()
     now, low, high = (machine.simulate(chip=chip, costs=c)[key] * scale for c in ({}, LOW, HIGH))
-    print(
-        f"| {name} | {chip} | {now:.1f} [{low:.1f} to {high:.1f}] | {published:g} | {100 * (now / published - 1):+.0f} % |",
-        flush=True,
-    )
+    error = 100 * (now / published - 1)
+    print(f"| {name} | {chip} | {now:.1f} [{low:.1f} to {high:.1f}] | {published:g} | {error:+.0f} % |", flush=True)
 
 
 def copies() -> None:

@@ -612,6 +612,7 @@ std::string Timeline::run() {
                     moved_["L0C->GM"] += useful;
                 } else if (read) {
                     cap = (on_cube ? costs_.aic_read_rate : costs_.aiv_read_rate);
+                    if (cost.b) cap = std::min(cap, cost.gm.run_bytes / costs_.nz_row);
                     moved_[on_cube ? "GM->L1" : "GM->UB"] += useful;
                 } else {
                     cap = (on_cube ? costs_.aic_write_rate : costs_.aiv_write_rate);

@@ -113,12 +113,6 @@ public:
         other.pointer_ = reinterpret_cast<T*>(reinterpret_cast<uint8_t*>(pointer_) + TwinBytes<T>(offset));
         return other;
     }
-    template <typename U>
-    GlobalTensor<U> ReinterpretCast() const {
-        GlobalTensor<U> other;
-        other.SetGlobalBuffer(reinterpret_cast<U*>(pointer_), TwinBytes<T>(size_) * 8 / TwinTypeOf<U>::bits);
-        return other;
-    }
     T GetValue(const uint64_t index, const twin::At& at = twin::At::here()) const {
         return *static_cast<T*>(twin::scalar_access(Twin(index), sizeof(T), false, at.as("GlobalTensor::GetValue")));
     }
