@@ -180,16 +180,16 @@ private:
 };
 
 // params: m, n, k, ta, tb, twice, relu
-#define PRODUCT(name, T, C, OUT, QUANT)                        \
-    AIC_KERNEL(product_##name)                                 \
-    const uint32_t m = P(0), n = P(1), k = P(2);               \
-    TileProduct<T, C> tile;                                    \
-    tile.Load(pipe, in, m, n, k, P(3) != 0, P(4) != 0);        \
-    tile.Multiply(m, n, k, P(5) != 0);                         \
-    FixpipeParamsV220 f(n, m, tile.m16, n, P(6) != 0);         \
-    f.quantPre = QUANT;                                        \
+#define PRODUCT(name, T, C, OUT, QUANT)                                                            \
+    AIC_KERNEL(product_##name)                                                                     \
+    const uint32_t m = P(0), n = P(1), k = P(2);                                                   \
+    TileProduct<T, C> tile;                                                                        \
+    tile.Load(pipe, in, m, n, k, P(3) != 0, P(4) != 0);                                            \
+    tile.Multiply(m, n, k, P(5) != 0);                                                             \
+    FixpipeParamsV220 f(n, m, tile.m16, n, P(6) != 0);                                             \
+    f.quantPre = QUANT;                                                                            \
     f.deqScalar = static_cast<uint32_t>(P(7)) | 1ull << 46; /* bit 46: 8-bit results are signed */ \
-    Fixpipe<OUT, C, CFG_ROW_MAJOR>(Gm<OUT>(out), tile.l0c, f); \
+    Fixpipe<OUT, C, CFG_ROW_MAJOR>(Gm<OUT>(out), tile.l0c, f);                                     \
     END
 PRODUCT(half_float, half, float, float, QuantMode_t::NoQuant)
 PRODUCT(half_half, half, float, half, QuantMode_t::F322F16)

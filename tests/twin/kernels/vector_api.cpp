@@ -126,11 +126,14 @@ private:
     FORMS(NAME, (NAME<T, false>), d COMMA a COMMA b, bench.Binary())           \
     END(NAME)
 BINARY(Add, half)
-BINARY(Add, float) BINARY(Add, int16_t) BINARY(Add, int32_t) BINARY(Sub, half) BINARY(Sub, float) BINARY(
-    Sub, int16_t) BINARY(Sub, int32_t) BINARY(Mul, half) BINARY(Mul, float) BINARY(Mul, int16_t) BINARY(Mul, int32_t)
-    BINARY(Max, half) BINARY(Max, float) BINARY(Max, int16_t) BINARY(Max, int32_t) BINARY(Min, half) BINARY(
-        Min, float) BINARY(Min, int16_t) BINARY(Min, int32_t)
-        BINARY(Div, half) BINARY(Div, float) BINARY(And, int16_t) BINARY(And, uint16_t) BINARY(Or, int16_t) BINARY(Or, uint16_t) BINARY(
+BINARY(Add, float)
+BINARY(Add, int16_t) BINARY(Add, int32_t) BINARY(Sub, half) BINARY(Sub, float) BINARY(Sub, int16_t) BINARY(
+    Sub, int32_t) BINARY(Mul, half) BINARY(Mul, float) BINARY(Mul, int16_t) BINARY(Mul,
+                                                                                   int32_t) BINARY(Max,
+                                                                                                   half) BINARY(Max, float)
+    BINARY(Max, int16_t) BINARY(Max, int32_t) BINARY(Min, half) BINARY(Min, float) BINARY(Min, int16_t) BINARY(
+        Min, int32_t) BINARY(Div, half) BINARY(Div, float)
+        BINARY(And, int16_t) BINARY(And, uint16_t) BINARY(Or, int16_t) BINARY(Or, uint16_t) BINARY(
             AddRelu, half) BINARY(AddRelu,
                                   float) BINARY(AddRelu, int16_t)
             BINARY(SubRelu, half) BINARY(SubRelu, float) BINARY(SubRelu, int16_t) BINARY(FusedMulAdd, half) BINARY(
@@ -183,13 +186,13 @@ BINARY(Add, float) BINARY(Add, int16_t) BINARY(Add, int32_t) BINARY(Sub, half) B
     LocalTensor<T> d = bench.At<T>(0), a = bench.At<T>(1);  \
     FORMS(NAME, (NAME<T, false>), d COMMA a, bench.Unary()) \
     END(NAME)
-                                        UNARY(Exp, half) UNARY(Exp, float) UNARY(Ln, half) UNARY(Ln, float)
-                                            UNARY(Abs, half) UNARY(Abs, float) UNARY(Sqrt, half) UNARY(Sqrt, float) UNARY(Rsqrt, half) UNARY(
-                                                Rsqrt, float) UNARY(Reciprocal, half)
-                                                UNARY(Reciprocal, float) UNARY(Relu, half) UNARY(Relu, float) UNARY(
-                                                    Relu,
-                                                    int32_t) UNARY(Not,
-                                                                   int16_t) UNARY(Not, uint16_t)
+                                        UNARY(Exp, half) UNARY(Exp, float) UNARY(Ln, half) UNARY(Ln, float) UNARY(Abs, half) UNARY(
+                                            Abs, float) UNARY(Sqrt, half)
+                                            UNARY(Sqrt, float) UNARY(Rsqrt, half) UNARY(Rsqrt, float) UNARY(
+                                                Reciprocal,
+                                                half) UNARY(Reciprocal, float)
+                                                UNARY(Relu, half) UNARY(Relu, float) UNARY(Relu, int32_t) UNARY(
+                                                    Not, int16_t) UNARY(Not, uint16_t)
 
 // Casts in count form and in mask form, every rounding mode by number.
 #define CAST(T, U)                                                                             \
@@ -299,14 +302,14 @@ BINARY(Add, float) BINARY(Add, int16_t) BINARY(Add, int32_t) BINARY(Sub, half) B
         NAME<T>(d, a, repeat, mask, dr, sb, sr);                                                               \
     }                                                                                                          \
     END(NAME)
-                                                                                            REDUCE_BLOCK(BlockReduceSum, half) REDUCE_BLOCK(
-                                                                                                BlockReduceSum,
-                                                                                                float) REDUCE_BLOCK(BlockReduceMax, half)
-                                                                                                REDUCE_BLOCK(BlockReduceMax, float) REDUCE_BLOCK(
-                                                                                                    BlockReduceMin,
-                                                                                                    half) REDUCE_BLOCK(BlockReduceMin,
-                                                                                                                       float) REDUCE_BLOCK(PairReduceSum, half) REDUCE_BLOCK(PairReduceSum,
-                                                                                                                                                                             float)
+                                                                                            REDUCE_BLOCK(BlockReduceSum, half) REDUCE_BLOCK(BlockReduceSum, float) REDUCE_BLOCK(
+                                                                                                BlockReduceMax,
+                                                                                                half) REDUCE_BLOCK(BlockReduceMax,
+                                                                                                                   float) REDUCE_BLOCK(BlockReduceMin,
+                                                                                                                                       half)
+                                                                                                REDUCE_BLOCK(BlockReduceMin, float) REDUCE_BLOCK(
+                                                                                                    PairReduceSum,
+                                                                                                    half) REDUCE_BLOCK(PairReduceSum, float)
 
 #define REDUCE_WHOLE(NAME, T, ...)                                                                             \
     KERNEL(NAME##_##T)                                                                                         \
@@ -406,7 +409,8 @@ END(Transpose)
     CreateVecIndex(d, bench.Scalar<T>(), static_cast<uint32_t>(bench.P(COUNT))); \
     END(CreateVecIndex)
 INDEX(half)
-INDEX(int16_t) INDEX(int32_t) INDEX(float)
+INDEX(int16_t)
+INDEX(int32_t) INDEX(float)
 
 #define TO5HD(T)                                                                                                \
     KERNEL(TransDataTo5HD_##T)                                                                                  \
