@@ -23,9 +23,16 @@ PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 VERSIONS = ("v2", "v3")
 
 # ISA levels that portable forces one by one; the sources know them by the same names.
-FORCED_ISAS = ("portable", "avx2", "avx512", "amx_emulated")
-ISA_CPU_FLAGS = {"portable": [], "avx2": ["avx2", "fma", "f16c"], "avx512": ["avx512f", "avx512bw", "avx512dq"]}
-ISA_CPU_FLAGS["amx_emulated"] = [*ISA_CPU_FLAGS["avx512"], "avx512_bf16"]
+_AVX512 = ("avx512f", "avx512bw", "avx512dq", "avx512vl")
+_AVX512_BF16 = (*_AVX512, "avx512_bf16")
+FORCED_ISAS = {  # what /proc/cpuinfo must list for a level to run
+    "portable": (),
+    "avx2": ("avx2", "fma", "f16c"),
+    "avx512": _AVX512,
+    "avx512_bf16": _AVX512_BF16,
+    "amx_emulated": _AVX512_BF16,
+    "amx_bf16": (*_AVX512_BF16, "amx_tile", "amx_bf16"),
+}
 
 CROSS_COMPILER = "aarch64-linux-gnu-g++"
 CROSS_EMULATOR = "qemu-aarch64"
@@ -241,8 +248,8 @@ def portable(session: nox.Session) -> None:
         wheel = build_wheel(session, version, test_isas=True)
         env = unpack_wheel(session, wheel, output_dir(session) / f"site-{version}")
         check_import(session, version, env)
-        for isa in FORCED_ISAS:
-            missing = [flag for flag in ISA_CPU_FLAGS[isa] if flag not in cpu_flags()]
+        for isa, needed in FORCED_ISAS.items():
+            missing = [flag for flag in needed if flag not in cpu_flags()]
             if missing:
                 session.warn(f"NOT RUN: {isa} on {version}: this CPU has no {', '.join(missing)}")
                 continue
