@@ -609,7 +609,7 @@ void Gather(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTen
 template <typename T>
 void Gatherb(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<uint32_t>& offset,
              const TwinRepeat repeatTime, const GatherRepeatParams& p, const twin::At& at = twin::At::here()) {
-    static_assert(sizeof(T) == 2 || sizeof(T) == 4, "Gatherb: 2- and 4-byte types");
+    static_assert((IsOneOf<T, uint16_t, uint32_t>), "Gatherb: uint16 or uint32");
     auto v = TwinUnary(twin::VecOp::kGatherb, dst, src);
     v.src1 = offset.Twin();
     v.repeat = repeatTime;
