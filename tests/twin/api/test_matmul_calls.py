@@ -33,7 +33,9 @@ def tiled(x: np.ndarray, rows: int, cols: int) -> np.ndarray:
     return padded.reshape(padded.shape[0] // rows, rows, -1, cols).transpose(0, 2, 1, 3).ravel()
 
 
-def multiply(api_kernel, kernel: str, dtype: str, a: list, b: list, out: np.ndarray, *, row=None, scales=None, **numbers: int):
+def multiply(
+    api_kernel, kernel: str, dtype: str, a: list, b: list, out: np.ndarray, *, row=None, scales=None, **numbers: int
+):
     """C = sum of a[s] @ b[s] (+ row), then Fixpipe by `numbers`; `out` is the GM result. Returns it and the L1 image."""
     c0 = 32 // size_of(dtype)
     m, k = a[0].shape
@@ -81,7 +83,9 @@ def test_product(api_kernel, rng, dtype, shape):
     """m, n and k need not be whole fractals: what fills them up does not take part."""
     m, n, k = shape
     a, b = whole(rng, dtype, m, k), whole(rng, dtype, k, n)
-    got, _ = multiply(api_kernel, f"{dtype}_{RESULT[dtype]}_ND", dtype, [a], [b], np.zeros((m, n), STORAGE[RESULT[dtype]]))
+    got, _ = multiply(
+        api_kernel, f"{dtype}_{RESULT[dtype]}_ND", dtype, [a], [b], np.zeros((m, n), STORAGE[RESULT[dtype]])
+    )
     assert np.array_equal(got, a @ b)
 
 
@@ -94,7 +98,9 @@ def test_accumulation(api_kernel, rng, dtype, bias, unit):
     a, b = ([whole(rng, dtype, *s) for _ in range(3)] for s in ((m, k), (k, n)))
     row = rng.integers(-1000, 1000, n).astype(np.float64)
     kind = STORAGE[RESULT[dtype]]
-    got, _ = multiply(api_kernel, f"{dtype}_{RESULT[dtype]}_ND", dtype, a, b, np.zeros((m, n), kind), row=row, bias=bias, unit=unit)
+    got, _ = multiply(
+        api_kernel, f"{dtype}_{RESULT[dtype]}_ND", dtype, a, b, np.zeros((m, n), kind), row=row, bias=bias, unit=unit
+    )
     assert np.array_equal(got, sum(x @ y for x, y in zip(a, b)) + (row if bias else 0))
 
 
@@ -103,7 +109,9 @@ def test_gemv(api_kernel, rng, dtype):
     """m = 1: A is a plain vector; each 16 columns of the result start a 1024-byte fractal."""
     k, n = 96, 80
     a, b = whole(rng, dtype, 1, k), whole(rng, dtype, k, n)
-    got, _ = multiply(api_kernel, f"{dtype}_{RESULT[dtype]}_ND", dtype, [a], [b], np.zeros((1, n), STORAGE[RESULT[dtype]]))
+    got, _ = multiply(
+        api_kernel, f"{dtype}_{RESULT[dtype]}_ND", dtype, [a], [b], np.zeros((1, n), STORAGE[RESULT[dtype]])
+    )
     assert np.array_equal(got, a @ b)
 
 
@@ -140,7 +148,9 @@ def converted(x: np.ndarray, dtype: str, scale, relu: bool, saturate: bool, offs
     if dtype in ("int8_t", "uint8_t"):
         return round_to_integer(np.rint(np.clip(x * scale, -256, 255)) + offset, dtype, "CAST_RINT")
     if dtype in ("half", "bfloat16_t"):
-        return from_values(round_to_float((x * scale).astype(np.float32).astype(np.float64), dtype, saturate=saturate), dtype)
+        return from_values(
+            round_to_float((x * scale).astype(np.float32).astype(np.float64), dtype, saturate=saturate), dtype
+        )
     return x.astype(STORAGE[dtype])
 
 
@@ -223,7 +233,9 @@ def test_fixpipe_to_nz(api_kernel, rng, source, dtype, quant, scaled, vector, n)
     size = size_of(dtype)
     pitch = m * (32 if size == 1 else 16) * size // 32 + 3
     before = np.full(OUT // size, 5, STORAGE[dtype])
-    got, _ = multiply(api_kernel, f"{source}_{dtype}_NZ", source, a, b, before.copy(), quant=quant, dst_stride=pitch, **extra)
+    got, _ = multiply(
+        api_kernel, f"{source}_{dtype}_NZ", source, a, b, before.copy(), quant=quant, dst_stride=pitch, **extra
+    )
     expected = panels(before, converted(x, dtype, scale, False, False), pitch)
     assert np.array_equal(got, expected), np.argwhere(got != expected)[:4]
 
@@ -247,7 +259,9 @@ def test_channel_split(api_kernel, rng):
     """float NZ in panels of 8 columns (F32-Channel-Split.md)."""
     m, n, pitch = 41, 40, 45
     a, b, x = tile(rng, "float", m, n)
-    got, _ = multiply(api_kernel, "float_float_NZ", "float", a, b, np.full(OUT // 4, 5, np.float32), dst_stride=pitch, split=1)
+    got, _ = multiply(
+        api_kernel, "float_float_NZ", "float", a, b, np.full(OUT // 4, 5, np.float32), dst_stride=pitch, split=1
+    )
     expected = np.full(OUT // 4, 5, np.float32)
     for p in range(n // 8):
         expected[p * pitch * 8 :][: m * 8] = x[:, p * 8 : p * 8 + 8].ravel()
@@ -287,5 +301,7 @@ def test_sign_bit_decides(api_kernel, rng):
     m, n = 32, 32
     a, b, x = tile(rng, "float", m, n)
     word = scale_word(np.float32(1 / 128), signed=False)
-    got, _ = multiply(api_kernel, "float_int8_t_ND", "float", a, b, np.zeros((m, n), np.int8), scale=int(word), quant=B8)
+    got, _ = multiply(
+        api_kernel, "float_int8_t_ND", "float", a, b, np.zeros((m, n), np.int8), scale=int(word), quant=B8
+    )
     assert np.array_equal(got.view(np.uint8), converted(x, "uint8_t", 1 / 128, False, False))
