@@ -108,7 +108,7 @@ def many_callers(api: str) -> None:
 
 
 def forked_child_works(api: str, child_threads: int | None) -> None:
-    """The parent has used the backend with several threads; then a child calls it. A hang ends after a minute.
+    """The parent has used the backend with several threads; then a child calls it. A hang ends after two minutes.
 
     The child leaves torch's own operators alone: with more than one thread those do hang after a fork.
     """
@@ -127,7 +127,7 @@ def forked_child_works(api: str, child_threads: int | None) -> None:
                 status = 0 if [_bytes(outcome) for outcome in outcomes] == expected else 2
             finally:
                 os._exit(status)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while True:
             finished, status = os.waitpid(child, os.WNOHANG)
             if finished:
