@@ -169,7 +169,7 @@ def test_mul_cast(api_kernel, rng, dst, form):
 @pytest.mark.parametrize("dtype", ["int16_t", "uint16_t", "int32_t", "uint32_t"])
 @pytest.mark.parametrize("op", ["ShiftLeft", "ShiftRight"])
 def test_shift(api_kernel, rng, op, dtype):
-    """Every legal distance, 0 to the width (ShiftRight.md): arithmetic for signed types, roundEn adds the last bit lost."""
+    """Every distance, 0 to the width (ShiftRight.md): arithmetic if signed, roundEn adds the last bit lost."""
     size, kind = size_of(dtype), STORAGE[dtype]
     width = size * 8
     cases = []
@@ -239,9 +239,9 @@ def test_half_saturates(api_kernel, op):
     assert np.array_equal(got, expected), (op, a[got != expected], b[got != expected], got[got != expected])
 
 
-# Bound in units of the last place, or as a relative error where the documents give one. Exp, Ln and Sqrt: the documents'
-# class of at most 1 ulp. Rsqrt and Reciprocal: documents' accuracy 1e-3 (half) and 1e-4 (float) is not promised; the twin
-# is pinned to the class above so that a kernel that relies on better still shows its own error.
+# Formula, range of the operand, relative bound or one unit of the last place. Exp, Ln, Sqrt: the class of 1 ulp.
+# Rsqrt and Reciprocal are low-precision approximations on the device, without a promised bound: pinned to 1e-3 (half)
+# and 1e-4 (float), which the twin keeps and the device may not.
 ACCURACY = {
     "Exp": (np.exp, -16, 10, False),
     "Ln": (np.log, 1e-4, 6e4, False),

@@ -154,7 +154,8 @@ def test_values(api_kernel, rng, src, dst, mode, ctrl48):
         same |= np.isnan(to_float64(got, dst)) & np.isnan(to_float64(expected, dst))
     bad = np.flatnonzero(~same)
     assert not bad.size, (
-        f"{bad.size} of {count} differ; source {to_float64(source, src)[bad[:4]]}, got {to_float64(got, dst)[bad[:4]]}, "
+        f"{bad.size} of {count} differ; source {to_float64(source, src)[bad[:4]]}, "
+        f"got {to_float64(got, dst)[bad[:4]]}, "
         f"expected {to_float64(expected, dst)[bad[:4]]}"
     )
 

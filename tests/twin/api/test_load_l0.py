@@ -1,6 +1,6 @@
 """What gets into L1, L0A and L0B: ND -> NZ, runs, LoadData 2D and 3D, LoadDataWithTranspose, InitConstValue.
 
-Images are compared element by element as the documents' formulas place them; places no call writes keep their background.
+Images are compared element by element as the documents' formulas place them; what no call writes keeps its background.
 Documents: "Cube loads" (LoadData_2D.md, LoadDataWithTranspose.md, LoadData_3D.md with its script load3d.py, Fill.md,
 DataCopy with ND2NZ). Columns that fill up the last C0 of an ND2NZ panel are zero.
 """
@@ -55,7 +55,8 @@ def fractals_of(image: np.ndarray, dtype: str) -> np.ndarray:
 def same(got: np.ndarray, expected: np.ndarray, what: str) -> None:
     bad = np.argwhere(got != expected)
     assert not bad.size, (
-        f"{what}: {len(bad)} elements differ, first at {bad[0]}: got {got[tuple(bad[0])]}, expected {expected[tuple(bad[0])]}"
+        f"{what}: {len(bad)} elements differ, first at {bad[0]}: got {got[tuple(bad[0])]}, "
+        f"expected {expected[tuple(bad[0])]}"
     )
 
 
@@ -64,7 +65,7 @@ def same(got: np.ndarray, expected: np.ndarray, what: str) -> None:
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("where", L0)
 def test_load_2d(api_kernel, rng, where, dtype, source, transpose):
-    """Fractal i comes from startIndex +- i * srcStride and goes to i * (dstGap + 1); transposed one by one (2-byte types)."""
+    """Fractal i: from startIndex +- i * srcStride to i * (dstGap + 1); transposed one by one (2-byte types)."""
     if transpose and (size_of(dtype) != 2 or source == 3):
         transpose = False  # does not exist: the plain form once more, with other numbers
     image = numbers(rng, dtype, IMAGE // size_of(dtype))
@@ -112,7 +113,7 @@ def test_load_with_transpose(api_kernel, rng, where, dtype):
 
 
 def im2col(image: np.ndarray, pad, value, stride, kernel, dilation) -> np.ndarray:
-    """(M, K) of an image [C1, H, W, C0]: K runs over C1, filter rows, filter columns, C0 (LoadData_3D.md, load3d.py)."""
+    """(M, K) of an image [C1, H, W, C0]: K runs over C1, filter rows, filter columns, C0 (LoadData_3D.md)."""
     c1, _, _, c0 = image.shape
     left, right, top, bottom = pad
     padded = np.pad(image, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=value)
@@ -128,8 +129,10 @@ def im2col(image: np.ndarray, pad, value, stride, kernel, dilation) -> np.ndarra
 
 
 @pytest.mark.parametrize("kind", ["matrix", "convolution"])
-@pytest.mark.parametrize(("where", "transpose", "dtype"),
-                         [("A", 0, t) for t in TYPES] + [("A", 1, t) for t in TYPES[:3]] + [("B", 0, t) for t in TYPES[:3]])  # fmt: skip
+@pytest.mark.parametrize(
+    ("where", "transpose", "dtype"),
+    [("A", 0, t) for t in TYPES] + [("A", 1, t) for t in TYPES[:3]] + [("B", 0, t) for t in TYPES[:3]],
+)
 def test_load_3d(api_kernel, rng, where, transpose, dtype, kind):
     """Image to column, then a window of it: zZ into L0A, zZ of the transposed matrix with enTranspose, nZ into L0B."""
     c0 = 32 // size_of(dtype)
@@ -154,8 +157,30 @@ def test_load_3d(api_kernel, rng, where, transpose, dtype, kind):
             continue
         part = matrix[m_start : m_start + m, k_start : k_start + k]
         bits = int(from_values(np.array([float(value)]), dtype).view(f"u{size_of(dtype)}")[0])
-        got = show(api_kernel, where, dtype, image, 2, 0, h, w, c1 * c0, k, m, k_start, m_start, stride[1], stride[0],
-                   filters[1], filters[0], dilation[1], dilation[0], transpose, bits, *pad)  # fmt: skip
+        got = show(
+            api_kernel,
+            where,
+            dtype,
+            image,
+            2,
+            0,
+            h,
+            w,
+            c1 * c0,
+            k,
+            m,
+            k_start,
+            m_start,
+            stride[1],
+            stride[0],
+            filters[1],
+            filters[0],
+            dilation[1],
+            dilation[0],
+            transpose,
+            bits,
+            *pad,
+        )
         # Fractals are 16 rows by C0 columns of the matrix as Mmad sees it; B's are 16 columns by C0 rows.
         if where == "B":
             blocks = part.reshape(m // c0, c0, k // 16, 16).transpose(0, 2, 3, 1)
@@ -193,7 +218,7 @@ def show_l1(api_kernel, rng, dtype: str, *words: int) -> tuple[np.ndarray, np.nd
 @pytest.mark.parametrize("case", range(6))
 @pytest.mark.parametrize("dtype", TYPES)
 def test_nd_to_nz(api_kernel, rng, dtype, case):
-    """dst(b, n, d) and src(b, n, d) of the documents; rows behind nValue keep what was there, columns up to C0 become 0."""
+    """dst(b, n, d) and src(b, n, d) of the documents; rows behind nValue stay, columns up to C0 are 0."""
     c0 = 32 // size_of(dtype)
     nd, n, d = (
         (1, 40, 56)

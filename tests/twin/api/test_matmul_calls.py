@@ -1,9 +1,9 @@
 """Mmad and Fixpipe (Mmad.md, GEMV.md, UnitFlag.md, Fixpipe to GM and to L1, quantisation tables of 2201).
 
 Operands are whole numbers, so products are exact in any order of accumulation (the order is not documented); one test
-with real numbers bounds the error by the documents' fp32 accumulation. The scale word of a quantisation: bits 13..31 are
-a float with 10 bits of mantissa, bits 37..45 an offset, bit 46 set for a signed result; the scaled value is clamped to
-[-256, 255] and rounded to nearest even before the offset is added (scripts gen_data_s322s8.py, gen_data_f322s8.py).
+with real numbers bounds the error by the documents' fp32 accumulation. The scale word of a quantisation: bits 13..31
+are a float with 10 bits of mantissa, bits 37..45 an offset, bit 46 set for a signed result; the scaled value is
+clamped to [-256, 255] and rounded to nearest even before the offset is added (scripts gen_data_s322s8.py, gen_data_f322s8.py).
 """
 
 from __future__ import annotations
@@ -17,8 +17,32 @@ from .elements import STORAGE, from_values, round_to_float, round_to_integer, si
 FILE = "matmul.cpp"
 B_AT, BIAS_AT, SCALES_AT, BYTES = 64 * 1024, 128 * 1024, 132 * 1024, 140 * 1024
 OUT = 64 * 1024
-NAMES = ["m", "n", "k", "steps", "unit", "bias", "align_k", "a_bytes", "b_bytes", "n_size", "m_size", "src_stride", "dst_stride", "quant",
-         "scale", "nd_num", "src_nd", "dst_nd", "relu", "split", "vector", "to_l1", "ctrl48", "start"]  # fmt: skip
+NAMES = [
+    "m",
+    "n",
+    "k",
+    "steps",
+    "unit",
+    "bias",
+    "align_k",
+    "a_bytes",
+    "b_bytes",
+    "n_size",
+    "m_size",
+    "src_stride",
+    "dst_stride",
+    "quant",
+    "scale",
+    "nd_num",
+    "src_nd",
+    "dst_nd",
+    "relu",
+    "split",
+    "vector",
+    "to_l1",
+    "ctrl48",
+    "start",
+]
 NO_QUANT, F16, VREQ8, REQ8, VDEQF16, DEQF16, BF16, VB8, B8 = 0, 1, 2, 3, 4, 5, 16, 23, 24
 
 
@@ -36,7 +60,7 @@ def tiled(x: np.ndarray, rows: int, cols: int) -> np.ndarray:
 def multiply(
     api_kernel, kernel: str, dtype: str, a: list, b: list, out: np.ndarray, *, row=None, scales=None, **numbers: int
 ):
-    """C = sum of a[s] @ b[s] (+ row), then Fixpipe by `numbers`; `out` is the GM result. Returns it and the L1 image."""
+    """C = sum of a[s] @ b[s] (+ row), then Fixpipe by `numbers` into `out` in GM. Returns it and the L1 image."""
     c0 = 32 // size_of(dtype)
     m, k = a[0].shape
     n = b[0].shape[1]
@@ -61,8 +85,20 @@ def multiply(
     if scales is not None:
         memory[SCALES_AT : SCALES_AT + scales.nbytes] = scales.view(np.uint8)
     m16 = up(m, 16)
-    defaults = {"m": m, "n": n, "k": k, "steps": len(a), "a_bytes": a_bytes, "b_bytes": b_bytes, "n_size": n, "m_size": m,
-                "src_stride": m16, "dst_stride": n, "nd_num": 1, "ctrl48": 1}  # fmt: skip
+    defaults = {
+        "m": m,
+        "n": n,
+        "k": k,
+        "steps": len(a),
+        "a_bytes": a_bytes,
+        "b_bytes": b_bytes,
+        "n_size": n,
+        "m_size": m,
+        "src_stride": m16,
+        "dst_stride": n,
+        "nd_num": 1,
+        "ctrl48": 1,
+    }
     values = {**defaults, **numbers}
     words = np.array([values.get(x, 0) for x in NAMES], np.uint64).view(np.int64)
     api_kernel(FILE, kernel)(1, memory, Out(out), words, mode="check")
@@ -204,8 +240,19 @@ def test_fixpipe_to_rows(api_kernel, rng, source, dtype, quant, scaled, vector, 
     a, b, x = tile(rng, source, m, n)
     extra, scale = scaling(rng, scaled, vector, dtype, n)
     kind = STORAGE[dtype]
-    got, _ = multiply(api_kernel, f"{source}_{dtype}_ND", source, a, b, np.full((m, wide), 5, kind), quant=quant, relu=relu,
-                   ctrl48=ctrl48, dst_stride=wide, **extra)  # fmt: skip
+    got, _ = multiply(
+        api_kernel,
+        f"{source}_{dtype}_ND",
+        source,
+        a,
+        b,
+        np.full((m, wide), 5, kind),
+        quant=quant,
+        relu=relu,
+        ctrl48=ctrl48,
+        dst_stride=wide,
+        **extra,
+    )
     expected = np.full((m, wide), 5, kind)
     expected[:, :n] = converted(x, dtype, scale, bool(relu), ctrl48 == 0)
     assert np.array_equal(got, expected), np.argwhere(got != expected)[:4]
@@ -240,8 +287,11 @@ def test_fixpipe_to_nz(api_kernel, rng, source, dtype, quant, scaled, vector, n)
     assert np.array_equal(got, expected), np.argwhere(got != expected)[:4]
 
 
-@pytest.mark.parametrize(("source", "dtype", "quant", "scaled", "vector"), [c for c in CONVERSIONS if c[2] != NO_QUANT],
-                         ids=[i for i, c in zip(IDS, CONVERSIONS) if c[2] != NO_QUANT])  # fmt: skip
+@pytest.mark.parametrize(
+    ("source", "dtype", "quant", "scaled", "vector"),
+    [c for c in CONVERSIONS if c[2] != NO_QUANT],
+    ids=[i for i, c in zip(IDS, CONVERSIONS) if c[2] != NO_QUANT],
+)
 def test_fixpipe_to_l1(api_kernel, rng, source, dtype, quant, scaled, vector):
     """The same into L1, where only converted results go."""
     m, n = 48, 64
@@ -249,8 +299,18 @@ def test_fixpipe_to_l1(api_kernel, rng, source, dtype, quant, scaled, vector):
     extra, scale = scaling(rng, scaled, vector, dtype, n)
     size = size_of(dtype)
     pitch = m * (32 if size == 1 else 16) * size // 32 + 2
-    got, memory = multiply(api_kernel, f"{source}_{dtype}_NZ", source, a, b, np.zeros(OUT // size, STORAGE[dtype]), quant=quant,
-                           dst_stride=pitch, to_l1=1, **extra)  # fmt: skip
+    got, memory = multiply(
+        api_kernel,
+        f"{source}_{dtype}_NZ",
+        source,
+        a,
+        b,
+        np.zeros(OUT // size, STORAGE[dtype]),
+        quant=quant,
+        dst_stride=pitch,
+        to_l1=1,
+        **extra,
+    )
     expected = panels(memory[:OUT].view(STORAGE[dtype]), converted(x, dtype, scale, False, False), pitch)
     assert np.array_equal(got.view(np.uint8), expected.view(np.uint8))
 
@@ -270,13 +330,25 @@ def test_channel_split(api_kernel, rng):
 
 @pytest.mark.parametrize("dtype", ["float", "half"])
 def test_several_matrices(api_kernel, rng, dtype):
-    """ndNum matrices, each two panels of L0C further on (srcNdStride counts 1024-byte fractals), dstNdStride elements apart."""
+    """ndNum matrices: srcNdStride 1024-byte fractals apart in L0C, dstNdStride elements in GM."""
     m, n = 32, 96
     a, b, x = tile(rng, "float", m, n)
     wide, apart = 40, 40 * 32 + 7
     kind = STORAGE[dtype]
-    got, _ = multiply(api_kernel, f"float_{dtype}_ND", "float", a, b, np.full(6000, 5, kind), quant=F16 if dtype == "half" else 0, n_size=32,
-                      nd_num=3, src_nd=2 * 32 // 16, dst_nd=apart, dst_stride=wide)  # fmt: skip
+    got, _ = multiply(
+        api_kernel,
+        f"float_{dtype}_ND",
+        "float",
+        a,
+        b,
+        np.full(6000, 5, kind),
+        quant=F16 if dtype == "half" else 0,
+        n_size=32,
+        nd_num=3,
+        src_nd=2 * 32 // 16,
+        dst_nd=apart,
+        dst_stride=wide,
+    )
     expected = np.full(6000, 5, kind)
     for i in range(3):
         for r in range(m):
@@ -291,8 +363,16 @@ def test_offset_of_the_quantisation(api_kernel, rng, source, dtype, offset):
     m, n = 32, 32
     a, b, x = tile(rng, source, m, n)
     word = scale_word(np.float32(1 / 128), offset, dtype == "int8_t")
-    got, _ = multiply(api_kernel, f"{source}_{dtype}_ND", source, a, b, np.zeros((m, n), STORAGE[dtype]), scale=int(word),
-                      quant=B8 if source == "float" else REQ8)  # fmt: skip
+    got, _ = multiply(
+        api_kernel,
+        f"{source}_{dtype}_ND",
+        source,
+        a,
+        b,
+        np.zeros((m, n), STORAGE[dtype]),
+        scale=int(word),
+        quant=B8 if source == "float" else REQ8,
+    )
     assert np.array_equal(got, converted(x, dtype, 1 / 128, False, False, offset))
 
 

@@ -1,4 +1,4 @@
-"""DataCopy and DataCopyPad between GM and UB and inside UB; atomics to GM (documents of Memory vector compute, data movement).
+"""DataCopy and DataCopyPad between GM and UB and inside UB; atomics to GM (the documents' chapter on data movement).
 
 Run i starts i * (length + gap) after the first. DataCopy: lengths and gaps in 32-byte blocks. DataCopyPad: lengths and
 gaps on the GM side in bytes, gaps on the UB side in blocks behind the run rounded up to whole blocks.
@@ -116,9 +116,18 @@ def test_pad_to_ub(api_kernel, rng, data, dtype):
         left, right = (int(x) for x in rng.integers(0, most + 1, 2)) if pad else (0, 0)
         elements = int(rng.integers(1, 300 // size))
         value = int(rng.integers(0, 1 << 8 * size, dtype=np.uint64))
-        p = {"ub": 32 * int(rng.integers(0, 20)), "gm": size * int(rng.integers(0, 20)), "runs": int(rng.integers(1, 60)),
-             "length": elements * size, "src_gap": int(rng.integers(0, 200)), "dst_gap": int(rng.integers(0, 4)),
-             "pad": pad, "left": left, "right": right, "value": np.uint64(value).astype(np.int64)}  # fmt: skip
+        p = {
+            "ub": 32 * int(rng.integers(0, 20)),
+            "gm": size * int(rng.integers(0, 20)),
+            "runs": int(rng.integers(1, 60)),
+            "length": elements * size,
+            "src_gap": int(rng.integers(0, 200)),
+            "dst_gap": int(rng.integers(0, 4)),
+            "pad": pad,
+            "left": left,
+            "right": right,
+            "value": np.uint64(value).astype(np.int64),
+        }
         p["count"] = (left + elements + right) * size
         expected = np.zeros(DATA, np.uint8)
         filler = np.array([value], np.uint64).astype(f"u{size}")
@@ -141,8 +150,13 @@ def test_pad_to_gm(api_kernel, rng, data, dtype):
     size = size_of(dtype)
     for _ in range(6):
         length = size * int(rng.integers(1, 300))
-        p = {"ub": 32 * int(rng.integers(0, 20)), "gm": size * int(rng.integers(0, 20)), "length": length,
-             "src_gap": int(rng.integers(0, 4)), "dst_gap": int(rng.integers(0, 200))}  # fmt: skip
+        p = {
+            "ub": 32 * int(rng.integers(0, 20)),
+            "gm": size * int(rng.integers(0, 20)),
+            "length": length,
+            "src_gap": int(rng.integers(0, 4)),
+            "dst_gap": int(rng.integers(0, 200)),
+        }
         pitch = -(-length // 32) * 32 + p["src_gap"] * 32
         p["runs"] = int(rng.integers(1, min(60, (UB - 640) // pitch) + 1))
         before = rng.integers(0, 256, DATA, dtype=np.uint8)

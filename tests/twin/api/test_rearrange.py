@@ -72,7 +72,7 @@ def test_create_vec_index(api_kernel, rng, dtype, form):
 
 @pytest.mark.parametrize("dtype", MOVED)
 def test_brcb(api_kernel, rng, dtype):
-    """Element j of the 8 of repeat i fills block i * dstRepStride + j * dstBlkStride (Brcb.md); block stride 0 means 1."""
+    """Element j of repeat i fills block i * dstRepStride + j * dstBlkStride (Brcb.md); block stride 0 means 1."""
     size, cases = size_of(dtype), []
     for blk, rep in [(1, 8), (2, 16), (2, 17), (0, 8), (8, 1), (1, 11)]:
         case = Case(MASK, noise(rng), repeat=int(rng.integers(1, 9)), mask=1)
@@ -134,7 +134,7 @@ def test_gatherb(api_kernel, rng, dtype):
 @pytest.mark.parametrize("pattern", range(8))
 @pytest.mark.parametrize("dtype", ["half", "float"])
 def test_gather_mask(api_kernel, rng, dtype, pattern, counter):
-    """Compaction by a built-in pattern (1..7) or by bits of a tensor (0); counter mode takes `mask` elements per repeat."""
+    """Compaction by a built-in pattern (1..7) or by bits of a tensor (0); counter mode: `mask` elements per repeat."""
     size, cases = size_of(dtype), []
     per = 256 // size
     fixed = {1: [1, 0], 2: [0, 1], 3: [1, 0, 0, 0], 4: [0, 1, 0, 0], 5: [0, 0, 1, 0], 6: [0, 0, 0, 1], 7: [1]}
@@ -179,7 +179,7 @@ def test_transpose(api_kernel, rng, dtype):
 def test_trans_data_to_5hd(api_kernel, rng, dtype):
     """TransDataTo5HD.md, figures 1-3.
 
-    2-byte: 16 x 16. 4-byte: 16 rows of 8, column c goes to results 2c (rows 0-7) and 2c + 1 (rows 8-15). 1-byte: one half
+    2-byte: 16 x 16. 4-byte: 16 rows of 8, column c goes to results 2c (rows 0-7) and 2c + 1 (rows 8-15). 1-byte: a half
     (16 columns) of each row, into one half of each result; the other half stays. One repeat starts at its stride.
     """
     size, cases = size_of(dtype), []

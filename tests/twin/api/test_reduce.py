@@ -1,4 +1,4 @@
-"""Reductions on UB (ReduceDataBlock.md, ReducePairElem.md, ReduceRepeat.md, ReduceSum.md, ReduceMax.md and the older names).
+"""Reductions on UB by older and newer names (ReduceDataBlock.md, ReducePairElem.md, ReduceRepeat.md, ReduceSum.md).
 
 * Sums are binary trees of neighbours with a rounding to the element type at each level; masked lanes add 0.
 * Maxima report the lowest index; the index is an integer bit pattern of the element's width, uint32 for ONLY_INDEX.
@@ -184,7 +184,7 @@ def test_tensor_sum(api_kernel, rng, dtype, form):
 @pytest.mark.parametrize("dtype", ["half", "float"])
 @pytest.mark.parametrize("op", ["Max", "Min"])
 def test_tensor_best(api_kernel, rng, op, dtype, form, index):
-    """Value, then (calIndex) the lowest index of all. In the masked forms the index counts lanes through all repeats."""
+    """Value, then (calIndex) the lowest index of all; in the masked forms it counts lanes through all repeats."""
     run = [whole(rng, form, dtype, op, index) for _ in range(6)]
     size = size_of(dtype)
     for case, got in zip(run, launch(api_kernel(FILE, f"Reduce{op}_{dtype}"), run)):

@@ -71,8 +71,8 @@ def test_is_reported(api_kernel, name):
     assert any(f.kind == kind and f.api == api and f.severity == "error" for f in found), [str(f) for f in found]
 
 
-# What the real headers refuse to compile for dav-2201, one line each, with the right form beside it. H, F, I, S, N, U8, B,
-# W: LocalTensors of half, float, int32_t, int16_t, uint32_t, uint8_t, bfloat16_t, int64_t; G: GlobalTensor<float>.
+# What the real headers refuse to compile for dav-2201, one line each, with the right form beside it. H, F, I, S, N, U8,
+# B, W: LocalTensors of half, float, int32_t, int16_t, uint32_t, uint8_t, bfloat16_t, int64_t; G: GlobalTensor<float>.
 NOT_COMPILED = [
     ("Add(B, B, B, 64)", "Add(F, F, F, 64)"),
     ("Mul(B, B, B, 64)", "Mul(H, H, H, 64)"),
@@ -123,7 +123,8 @@ template <typename X> __aicore__ inline LocalTensor<X> Ub() { TBuf<TPosition::VE
 extern "C" __global__ __aicore__ void k(GM_ADDR in) {
     KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
     LocalTensor<half> H = Ub<half>(); LocalTensor<float> F = Ub<float>(); LocalTensor<int32_t> I = Ub<int32_t>();
-    LocalTensor<int16_t> S = Ub<int16_t>(); LocalTensor<uint32_t> N = Ub<uint32_t>(); LocalTensor<uint8_t> U8 = Ub<uint8_t>();
+    LocalTensor<int16_t> S = Ub<int16_t>(); LocalTensor<uint32_t> N = Ub<uint32_t>();
+    LocalTensor<uint8_t> U8 = Ub<uint8_t>();
     LocalTensor<bfloat16_t> B = Ub<bfloat16_t>(); LocalTensor<int64_t> W = Ub<int64_t>();
     GlobalTensor<float> G; G.SetGlobalBuffer(reinterpret_cast<__gm__ float*>(in));
 """

@@ -1,7 +1,7 @@
 """Cases of vector kernels: random forms and strides, launch, and the lanes they address.
 
-The lane formula is the documents' (high-dimensional slicing): lane l of repeat r of an operand with elements of s bytes is
-at base + (r * RepStride + l / (32 / s) * BlkStride) * 32 + l % (32 / s) * s.
+The lane formula is the documents' (high-dimensional slicing): lane l of repeat r of an operand with elements of s bytes
+is at base + (r * RepStride + l / (32 / s) * BlkStride) * 32 + l % (32 / s) * s.
 """
 
 from __future__ import annotations
@@ -50,8 +50,18 @@ class Case:
             low = self.mask.bit_length()  # first lanes
         high = self.mask >> 64 if self.form in (BITS, KEPT_NORM) else 0
         o = [self.dst, self.src0, self.src1]
-        numbers = [self.form, low, high, self.repeat, *(x.at for x in o), *(x.blk for x in o), *(x.rep for x in o),
-                   self.scalar, self.ctrl48, *self.extra]  # fmt: skip
+        numbers = [
+            self.form,
+            low,
+            high,
+            self.repeat,
+            *(x.at for x in o),
+            *(x.blk for x in o),
+            *(x.rep for x in o),
+            self.scalar,
+            self.ctrl48,
+            *self.extra,
+        ]
         return np.array([n & (2**64 - 1) for n in numbers] + [0] * (WORDS - len(numbers)), np.uint64).view(np.int64)
 
     def lanes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -90,8 +100,17 @@ def write(image: np.ndarray, addresses: np.ndarray, values: np.ndarray) -> None:
     image[addresses[:, None] + np.arange(size)] = np.ascontiguousarray(values).view(np.uint8).reshape(-1, size)
 
 
-def draw(rng: np.random.Generator, form: int, dst: int, src0: int, src1: int = 0, *, image: np.ndarray,
-         broadcast: bool = True, max_lanes: int = 128) -> Case:  # fmt: skip
+def draw(
+    rng: np.random.Generator,
+    form: int,
+    dst: int,
+    src0: int,
+    src1: int = 0,
+    *,
+    image: np.ndarray,
+    broadcast: bool = True,
+    max_lanes: int = 128,
+) -> Case:
     """A random case of a form for operands with elements of `dst`, `src0`, `src1` bytes (src1 0: no such operand).
 
     Operands lie in regions of their own; strides keep the destination's lanes apart, sources may be re-read (stride 0).
@@ -167,7 +186,8 @@ def compare(case: Case, got: np.ndarray, expected: np.ndarray, dtype: np.dtype, 
             differ &= ~near
     where = np.flatnonzero(differ)
     assert not where.size, (
-        f"{what}: {where.size} elements differ, first at element {where[0]}: got {g[where[:4]]}, expected {e[where[:4]]}; "
+        f"{what}: {where.size} elements differ, first at element {where[0]}: got {g[where[:4]]}, "
+        f"expected {e[where[:4]]}; "
         f"{describe(case)}"
     )
 

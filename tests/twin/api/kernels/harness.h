@@ -22,7 +22,7 @@ __aicore__ inline T FromBits(int64_t word) {
 
 /// The cases of a vector kernel; images live in UB from byte 0.
 class UbCases {
-  public:
+public:
     __aicore__ inline UbCases(GM_ADDR in, GM_ADDR out, GM_ADDR params) {
         params_.SetGlobalBuffer(reinterpret_cast<__gm__ int64_t*>(params));
         count = static_cast<uint32_t>(params_.GetValue(0));
@@ -55,7 +55,7 @@ class UbCases {
     }
     uint32_t count;
 
-  private:
+private:
     TPipe pipe_;
     LocalTensor<uint8_t> ub_;
     GlobalTensor<uint8_t> in_, out_;
@@ -103,30 +103,30 @@ __aicore__ inline UnaryRepeatParams UnaryStrides(UbCases& c) {
 
 /// All forms of a vector instruction: count; first lanes; lane bits; mask register in normal and in counter mode.
 /// KEPT is OP with its template arguments and isSetMask = false, MASK_TYPE the type SetVectorMask is told.
-#define MASK_FORMS(OP, KEPT, MASK_TYPE, STRIDES, ...)                                                          \
-    const uint8_t repeat = static_cast<uint8_t>(c[api_test::kRepeat]);                                         \
-    uint64_t mask[2] = {api_test::Bits(c[api_test::kMaskLow]), api_test::Bits(c[api_test::kMaskHigh])};        \
-    switch (c[api_test::kForm]) {                                                                              \
-        case 1: OP(__VA_ARGS__, mask[0], repeat, STRIDES); break;                                              \
-        case 2: OP(__VA_ARGS__, mask, repeat, STRIDES); break;                                                 \
-        case 3:                                                                                                \
-            SetMaskNorm();                                                                                     \
-            SetVectorMask<MASK_TYPE, MaskMode::NORMAL>(mask[1], mask[0]);                                      \
-            KEPT(__VA_ARGS__, MASK_PLACEHOLDER, repeat, STRIDES);                                              \
-            ResetMask();                                                                                       \
-            break;                                                                                             \
-        case 4:                                                                                                \
-            SetMaskCount();                                                                                    \
-            SetVectorMask<MASK_TYPE, MaskMode::COUNTER>(0, mask[0]);                                           \
-            KEPT(__VA_ARGS__, MASK_PLACEHOLDER, 1, STRIDES);                                                   \
-            SetMaskNorm();                                                                                     \
-            ResetMask();                                                                                       \
-            break;                                                                                             \
-        default: break;                                                                                        \
+#define MASK_FORMS(OP, KEPT, MASK_TYPE, STRIDES, ...)                                                   \
+    const uint8_t repeat = static_cast<uint8_t>(c[api_test::kRepeat]);                                  \
+    uint64_t mask[2] = {api_test::Bits(c[api_test::kMaskLow]), api_test::Bits(c[api_test::kMaskHigh])}; \
+    switch (c[api_test::kForm]) {                                                                       \
+        case 1: OP(__VA_ARGS__, mask[0], repeat, STRIDES); break;                                       \
+        case 2: OP(__VA_ARGS__, mask, repeat, STRIDES); break;                                          \
+        case 3:                                                                                         \
+            SetMaskNorm();                                                                              \
+            SetVectorMask<MASK_TYPE, MaskMode::NORMAL>(mask[1], mask[0]);                               \
+            KEPT(__VA_ARGS__, MASK_PLACEHOLDER, repeat, STRIDES);                                       \
+            ResetMask();                                                                                \
+            break;                                                                                      \
+        case 4:                                                                                         \
+            SetMaskCount();                                                                             \
+            SetVectorMask<MASK_TYPE, MaskMode::COUNTER>(0, mask[0]);                                    \
+            KEPT(__VA_ARGS__, MASK_PLACEHOLDER, 1, STRIDES);                                            \
+            SetMaskNorm();                                                                              \
+            ResetMask();                                                                                \
+            break;                                                                                      \
+        default: break;                                                                                 \
     }
-#define ALL_FORMS(OP, KEPT, MASK_TYPE, COUNT_TYPE, STRIDES, ...)                              \
-    if (c[api_test::kForm] == 0) {                                                            \
-        OP(__VA_ARGS__, static_cast<COUNT_TYPE>(c[api_test::kMaskLow]));                      \
-    } else {                                                                                  \
-        MASK_FORMS(OP, KEPT, MASK_TYPE, STRIDES, __VA_ARGS__)                                 \
+#define ALL_FORMS(OP, KEPT, MASK_TYPE, COUNT_TYPE, STRIDES, ...)         \
+    if (c[api_test::kForm] == 0) {                                       \
+        OP(__VA_ARGS__, static_cast<COUNT_TYPE>(c[api_test::kMaskLow])); \
+    } else {                                                             \
+        MASK_FORMS(OP, KEPT, MASK_TYPE, STRIDES, __VA_ARGS__)            \
     }

@@ -73,8 +73,8 @@ __aicore__ inline void Load(Cube& c, LocalTensor<T> dst) {
         }
         case 2: {
             const uint8_t pads[4] = {c.U8(17), c.U8(18), c.U8(19), c.U8(20)};
-            const LoadData3DParamsV2<T> p(pads, c.U16(2), c.U16(3), c.U16(4), c.U16(5), c.U16(6), c.U16(7), c.U16(8), c.U8(9),
-                                          c.U8(10), c.U8(11), c.U8(12), c.U8(13), c.U8(14), c[15] != 0, false,
+            const LoadData3DParamsV2<T> p(pads, c.U16(2), c.U16(3), c.U16(4), c.U16(5), c.U16(6), c.U16(7), c.U16(8),
+                                          c.U8(9), c.U8(10), c.U8(11), c.U8(12), c.U8(13), c.U8(14), c[15] != 0, false,
                                           FromBits<T>(c.params.GetValue(16)));
             LoadData(dst, src, p);
             break;
@@ -100,8 +100,10 @@ __aicore__ inline void Show(Cube& c) {
     LoadData(toB ? a : b, unit, LoadData2DParams(0, n / 16, 1, 0, 0, false, 0));
     PipeBarrier<PIPE_ALL>();
     if constexpr (sizeof(T) >= 2) {
-        if (c[0] == 4) Fill(c, tested);
-        else Load(c, tested);
+        if (c[0] == 4)
+            Fill(c, tested);
+        else
+            Load(c, tested);
     } else {
         Load(c, tested);
     }
@@ -130,7 +132,10 @@ __aicore__ inline void ShowL1(Cube& c) {
     GlobalTensor<T> src;
     src.SetGlobalBuffer(reinterpret_cast<__gm__ T*>(c.in.GetPhyAddr(kL1Bytes)));
     switch (c[0]) {
-        case 0: DataCopy(dst, src, Nd2NzParams(c.U16(2), c.U16(3), c.U16(4), c.U16(5), c.U16(6), c.U16(7), c.U16(8), c.U16(9))); break;
+        case 0:
+            DataCopy(dst, src,
+                     Nd2NzParams(c.U16(2), c.U16(3), c.U16(4), c.U16(5), c.U16(6), c.U16(7), c.U16(8), c.U16(9)));
+            break;
         case 1: DataCopy(dst, src, DataCopyParams(c.U16(2), c.U16(3), c.U16(4), c.U16(5))); break;
         case 2: DataCopy(dst, src, static_cast<uint32_t>(c[2])); break;
         case 3:
@@ -158,9 +163,9 @@ using namespace api_test;
 #define CUBE_KERNEL(name, ...) \
     API_KERNEL(name) { KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIC_ONLY); }
 #endif
-#define SHOW(T)                                       \
-    CUBE_KERNEL(ShowA_##T, (Show<T, false>(c)))       \
-    CUBE_KERNEL(ShowB_##T, (Show<T, true>(c)))        \
+#define SHOW(T)                                 \
+    CUBE_KERNEL(ShowA_##T, (Show<T, false>(c))) \
+    CUBE_KERNEL(ShowB_##T, (Show<T, true>(c)))  \
     CUBE_KERNEL(ShowL1_##T, ShowL1<T>(c))
 
 SHOW(half)

@@ -10,9 +10,10 @@ constexpr uint32_t kB = 64 * 1024, kBias = 128 * 1024, kScales = 132 * 1024, kIn
 constexpr uint32_t kOutBytes = 64 * 1024;
 
 // Numbers.
-constexpr uint32_t kM = 0, kN = 1, kK = 2, kSteps = 3, kUnitFlag = 4, kHasBias = 5, kAlignK = 6, kABytes = 7, kBBytes = 8,
-                   kNSize = 9, kMSize = 10, kSrcStride = 11, kDstStride = 12, kQuant = 13, kScale = 14, kNdNum = 15,
-                   kSrcNd = 16, kDstNd = 17, kRelu = 18, kSplit = 19, kVector = 20, kToL1 = 21, kKeep = 22, kFrom = 23;
+constexpr uint32_t kM = 0, kN = 1, kK = 2, kSteps = 3, kUnitFlag = 4, kHasBias = 5, kAlignK = 6, kABytes = 7,
+                   kBBytes = 8, kNSize = 9, kMSize = 10, kSrcStride = 11, kDstStride = 12, kQuant = 13, kScale = 14,
+                   kNdNum = 15, kSrcNd = 16, kDstNd = 17, kRelu = 18, kSplit = 19, kVector = 20, kToL1 = 21, kKeep = 22,
+                   kFrom = 23;
 
 template <typename T>
 struct Product {
@@ -57,10 +58,12 @@ __aicore__ inline void Run(GM_ADDR in, GM_ADDR out, GM_ADDR params) {
     m.k = static_cast<uint16_t>(p.GetValue(kK));
     m.kDirectionAlign = p.GetValue(kAlignK) != 0;
     const uint32_t steps = static_cast<uint32_t>(p.GetValue(kSteps));
-    const uint32_t aBytes = static_cast<uint32_t>(p.GetValue(kABytes)), bBytes = static_cast<uint32_t>(p.GetValue(kBBytes));
+    const uint32_t aBytes = static_cast<uint32_t>(p.GetValue(kABytes)),
+                   bBytes = static_cast<uint32_t>(p.GetValue(kBBytes));
     const bool unit = p.GetValue(kUnitFlag) != 0;
     if (p.GetValue(kHasBias)) {
-        DataCopy(bias, l1[kBias].template ReinterpretCast<C>(), DataCopyParams(1, static_cast<uint16_t>((m.n * 4 + 63) / 64 * 2), 0, 0));
+        DataCopy(bias, l1[kBias].template ReinterpretCast<C>(),
+                 DataCopyParams(1, static_cast<uint16_t>((m.n * 4 + 63) / 64 * 2), 0, 0));
         PipeBarrier<PIPE_ALL>();
     }
     for (uint32_t s = 0; s < steps; ++s) {
@@ -108,8 +111,10 @@ __aicore__ inline void Run(GM_ADDR in, GM_ADDR out, GM_ADDR params) {
     GlobalTensor<D> gm;
     gm.SetGlobalBuffer(reinterpret_cast<__gm__ D*>(out));
     if constexpr (rowMajor) {
-        if (p.GetValue(kVector)) Fixpipe<D, C, CFG_ROW_MAJOR>(gm, from, scales, f);
-        else Fixpipe<D, C, CFG_ROW_MAJOR>(gm, from, f);
+        if (p.GetValue(kVector))
+            Fixpipe<D, C, CFG_ROW_MAJOR>(gm, from, scales, f);
+        else
+            Fixpipe<D, C, CFG_ROW_MAJOR>(gm, from, f);
     } else {
         if (p.GetValue(kToL1)) {
             LocalTensor<uint8_t> there = l1[kResult];
@@ -117,14 +122,18 @@ __aicore__ inline void Run(GM_ADDR in, GM_ADDR out, GM_ADDR params) {
             PipeBarrier<PIPE_ALL>();
             if constexpr (sizeof(D) < 4) {
                 LocalTensor<D> dst = there.template ReinterpretCast<D>();
-                if (p.GetValue(kVector)) Fixpipe<D, C, CFG_NZ>(dst, from, scales, f);
-                else Fixpipe<D, C, CFG_NZ>(dst, from, f);
+                if (p.GetValue(kVector))
+                    Fixpipe<D, C, CFG_NZ>(dst, from, scales, f);
+                else
+                    Fixpipe<D, C, CFG_NZ>(dst, from, f);
             }
             PipeBarrier<PIPE_ALL>();
             DataCopy(result, there, kOutBytes);
         } else {
-            if (p.GetValue(kVector)) Fixpipe<D, C, CFG_NZ>(gm, from, scales, f);
-            else Fixpipe<D, C, CFG_NZ>(gm, from, f);
+            if (p.GetValue(kVector))
+                Fixpipe<D, C, CFG_NZ>(gm, from, scales, f);
+            else
+                Fixpipe<D, C, CFG_NZ>(gm, from, f);
         }
     }
 }

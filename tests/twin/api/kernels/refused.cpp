@@ -119,8 +119,10 @@ VECTOR(compare_int32_ne, CompareScalar(u, i, 3, CMPMODE::NE, 64))
 VECTOR(compare_32_floats, Compare(u, f, f, CMPMODE::LT, 32))
 VECTOR(gather_odd_offset, i.SetValue(0, 2); PipeBarrier<PIPE_ALL>(); Gather(g, f, i.ReinterpretCast<uint32_t>(), 0, 8))
 VECTOR(gatherb_offset_of_16, i.SetValue(0, 16); PipeBarrier<PIPE_ALL>();
-       Gatherb(g.ReinterpretCast<uint32_t>(), f.ReinterpretCast<uint32_t>(), i.ReinterpretCast<uint32_t>(), 1, GatherRepeatParams(1, 8)))
-VECTOR(pad_of_9_floats, DataCopyPad(f, v.gm, DataCopyExtParams(1, 32, 0, 0, 0), DataCopyPadExtParams<float>(true, 9, 0, 0)))
+       Gatherb(g.ReinterpretCast<uint32_t>(), f.ReinterpretCast<uint32_t>(), i.ReinterpretCast<uint32_t>(), 1,
+               GatherRepeatParams(1, 8)))
+VECTOR(pad_of_9_floats,
+       DataCopyPad(f, v.gm, DataCopyExtParams(1, 32, 0, 0, 0), DataCopyPadExtParams<float>(true, 9, 0, 0)))
 VECTOR(pad_of_2_mib, DataCopyPad(v.to, f, DataCopyExtParams(1, 2097152, 0, 0, 0)))
 VECTOR(pad_4096_runs, DataCopyPad(v.to, f, DataCopyExtParams(4096, 4, 0, 0, 0)))
 VECTOR(copy_of_12_bytes, DataCopy(f, v.gm, 3))
@@ -142,17 +144,20 @@ CUBE(nd2nz_row_too_short, DataCopy(c.l1, c.gm, Nd2NzParams(1, 16, 32, 0, 31, 16,
 CUBE(fill_of_l0c, InitConstValue(c.c, InitConstValueParams<float>(1, 1, 0, 0.0f)))
 CUBE(copy_l1_to_l0a, DataCopy(c.a, c.l1, 256))
 CUBE(load_3d_odd_k, uint8_t pads[4] = {0, 0, 0, 0};
-     LoadData(c.a, c.l1, LoadData3DParamsV2<half>(pads, 1, 32, 32, 16, 16, 8, 0, 1, 1, 1, 1, 1, 1, false, false, half(0))))
-CUBE(fixpipe_half_without_cast, Fixpipe<half, float, CFG_ROW_MAJOR>(c.to, c.c, FixpipeParamsV220(64, 64, 64, 64, false)))
+     LoadData(c.a, c.l1,
+              LoadData3DParamsV2<half>(pads, 1, 32, 32, 16, 16, 8, 0, 1, 1, 1, 1, 1, 1, false, false, half(0))))
+CUBE(fixpipe_half_without_cast,
+     Fixpipe<half, float, CFG_ROW_MAJOR>(c.to, c.c, FixpipeParamsV220(64, 64, 64, 64, false)))
 CUBE(fixpipe_scale_for_float, FixpipeParamsV220 p(64, 64, 64, 64, false); p.quantPre = DEQF16; p.deqScalar = 0;
      Fixpipe<half, float, CFG_ROW_MAJOR>(c.to, c.c, p))
 CUBE(fixpipe_vector_without_scales, GlobalTensor<int8_t> bytes;
-     bytes.SetGlobalBuffer(reinterpret_cast<__gm__ int8_t*>(out)); FixpipeParamsV220 p(64, 64, 64, 64, false); p.quantPre = VQF322B8_PRE;
-     Fixpipe<int8_t, float, CFG_ROW_MAJOR>(bytes, c.c, p))
-CUBE(fixpipe_4096_columns, Fixpipe<float, float, CFG_ROW_MAJOR>(c.wide, c.c, FixpipeParamsV220(4096, 16, 16, 4096, false)))
+     bytes.SetGlobalBuffer(reinterpret_cast<__gm__ int8_t*>(out)); FixpipeParamsV220 p(64, 64, 64, 64, false);
+     p.quantPre = VQF322B8_PRE; Fixpipe<int8_t, float, CFG_ROW_MAJOR>(bytes, c.c, p))
+CUBE(fixpipe_4096_columns,
+     Fixpipe<float, float, CFG_ROW_MAJOR>(c.wide, c.c, FixpipeParamsV220(4096, 16, 16, 4096, false)))
 CUBE(fixpipe_8193_rows, Fixpipe<float, float, CFG_ROW_MAJOR>(c.wide, c.c, FixpipeParamsV220(16, 8193, 8208, 16, false)))
 CUBE(fixpipe_nz_8_columns, Fixpipe<float, float, CFG_NZ>(c.wide, c.c, FixpipeParamsV220(8, 16, 16, 64, false)))
-CUBE(fixpipe_nd_stride_513, FixpipeParamsV220 p(16, 16, 64, 16, false); p.ndNum = 2; p.srcNdStride = 513; p.dstNdStride = 256;
-     Fixpipe<float, float, CFG_ROW_MAJOR>(c.wide, c.c, p))
+CUBE(fixpipe_nd_stride_513, FixpipeParamsV220 p(16, 16, 64, 16, false); p.ndNum = 2; p.srcNdStride = 513;
+     p.dstNdStride = 256; Fixpipe<float, float, CFG_ROW_MAJOR>(c.wide, c.c, p))
 CUBE(fixpipe_float_to_l1, FixpipeParamsV220 p(16, 16, 16, 64, false);
      Fixpipe<float, float, CFG_NZ>(c.l1.ReinterpretCast<float>(), c.c, p))
