@@ -3,7 +3,8 @@
 Operands are whole numbers, so products are exact in any order of accumulation (the order is not documented); one test
 with real numbers bounds the error by the documents' fp32 accumulation. The scale word of a quantisation: bits 13..31
 are a float with 10 bits of mantissa, bits 37..45 an offset, bit 46 set for a signed result; the scaled value is
-clamped to [-256, 255] and rounded to nearest even before the offset is added (scripts gen_data_s322s8.py, gen_data_f322s8.py).
+clamped to [-256, 255] and rounded to nearest even before the offset is added (scripts gen_data_s322s8.py,
+gen_data_f322s8.py).
 """
 
 from __future__ import annotations
