@@ -291,8 +291,8 @@ private:
         check_dtype_of_q(qv, a_.q);
         std::vector<int64_t> shape = a_.q.shape;
         shape.back() = p_.head_dim_v;
-        check_shape(qv, shape, packed_q_ ? "(total_q, num_heads_q, head_dim_v)"
-                                         : "(batch, seqlen_q, num_heads_q, head_dim_v)");
+        check_shape(qv, shape,
+                    packed_q_ ? "(total_q, num_heads_q, head_dim_v)" : "(batch, seqlen_q, num_heads_q, head_dim_v)");
         check_last_dim_contiguous(qv);
         p_.qv = row_tensor(qv, packed_q_);
     }
@@ -354,8 +354,8 @@ private:
                 check_shape(slopes, {p_.batch, p_.num_heads_q}, "(batch, num_heads_q)");
             }
             check_last_dim_contiguous(slopes);
-            s.alibi_slopes = PerHead{static_cast<const float*>(slopes.data), slopes.rank() == 2 ? slopes.stride(0) : 0,
-                                     1};
+            s.alibi_slopes =
+                PerHead{static_cast<const float*>(slopes.data), slopes.rank() == 2 ? slopes.stride(0) : 0, 1};
         }
         // Descales belong to fp8; other dtypes ignore them, as upstream.
         if (is_fp8()) {

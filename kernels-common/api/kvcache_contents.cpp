@@ -54,8 +54,8 @@ void check_cache_rows(const KvCacheArguments& a, const Problem& p) {
     const KvIndex& index = p.kv_index;
     const bool paged = index.page_table != nullptr;
     const int64_t rows = paged ? a.page_table.size(0) : index.num_blocks;
-    const std::string full =
-        " (the capacity of " + std::string(paged ? a.page_table.name : "k_cache") + (p.k_new.data ? ", new keys included)" : ")");
+    const std::string full = " (the capacity of " + std::string(paged ? a.page_table.name : "k_cache") +
+                             (p.k_new.data ? ", new keys included)" : ")");
     for (int32_t n = 0; n < p.batch; ++n) {
         if (index.batch_idx) {
             check_between(element("cache_batch_idx", n), index.batch_idx[n], 0, rows - 1,

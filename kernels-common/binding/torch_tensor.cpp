@@ -88,8 +88,8 @@ Torch load() {
     }
     t.get_num_threads = Object::take(PyObject_GetAttrString(torch.get(), "get_num_threads"));
     const std::pair<Object*, const char*> interned[] = {
-        {&t.is_cpu, "is_cpu"},     {&t.device, "device"},         {&t.dtype, "dtype"},
-        {&t.shape, "shape"},       {&t.stride, "stride"},         {&t.data_ptr, "data_ptr"},
+        {&t.is_cpu, "is_cpu"},         {&t.device, "device"},       {&t.dtype, "dtype"},
+        {&t.shape, "shape"},           {&t.stride, "stride"},       {&t.data_ptr, "data_ptr"},
         {&t.contiguous, "contiguous"}, {&t.new_empty, "new_empty"}, {&t.item, "item"},
     };
     for (const auto& [object, name] : interned) *object = Object::take(PyUnicode_InternFromString(name));

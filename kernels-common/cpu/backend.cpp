@@ -114,9 +114,8 @@ private:
             elements += double(p_.sequence(n).seqlen_new) * p_.num_heads_kv * (p_.head_dim + p_.head_dim_v);
         }
         // Threads share the heads, never the sequences: see append_kv.
-        for_each(p_.num_heads_kv, elements, [&](int64_t head) {
-            isa_.append(p_, static_cast<int32_t>(head), static_cast<int32_t>(head) + 1);
-        });
+        for_each(p_.num_heads_kv, elements,
+                 [&](int64_t head) { isa_.append(p_, static_cast<int32_t>(head), static_cast<int32_t>(head) + 1); });
     }
 
     void make_jobs() {
@@ -125,7 +124,8 @@ private:
             tiles += ceil_div(tile_plan_.packed_rows(p_.sequence(n)), tile_plan_.tile.rows);
         }
         tiles *= int64_t{p_.num_heads_kv} * tile_plan_.num_splits;
-        const int64_t tiles_per_item = std::clamp<int64_t>(tiles / (kItemsPerThread * threads_), 1, kMaxRowTilesPerItem);
+        const int64_t tiles_per_item =
+            std::clamp<int64_t>(tiles / (kItemsPerThread * threads_), 1, kMaxRowTilesPerItem);
         rows_per_item_ = static_cast<int32_t>(tiles_per_item) * tile_plan_.tile.rows;
         for (int32_t n = 0; n < p_.batch; ++n) {
             const Sequence s = p_.sequence(n);
@@ -135,8 +135,9 @@ private:
             const int32_t heads_per_item = few ? heads_per_row_item_ : 1;
             for (int32_t head = 0; head < p_.num_heads_kv; head += heads_per_item) {
                 for (int32_t row = 0; row < rows; row += rows_per_item) {
-                    add_jobs(s, few, WorkItem{n, head, min_of(head + heads_per_item, p_.num_heads_kv), row,
-                                              min_of(row + rows_per_item, rows), 0});
+                    add_jobs(s, few,
+                             WorkItem{n, head, min_of(head + heads_per_item, p_.num_heads_kv), row,
+                                      min_of(row + rows_per_item, rows), 0});
                 }
             }
         }

@@ -93,8 +93,8 @@ std::pair<const IsaKernels*, std::string> select() {
         if (any ? level.automatic : level.name == std::string(wanted)) return {&level.kernels(), ""};
         available += (available.empty() ? "" : ", ") + std::string(level.name);
     }
-    return {nullptr, "FLASH_ATTN_NPU_CPU_ISA: got " + std::string(any ? "" : wanted) + ", expected one of " + available +
-                         " (what this CPU and build offer)"};
+    return {nullptr, "FLASH_ATTN_NPU_CPU_ISA: got " + std::string(any ? "" : wanted) + ", expected one of " +
+                         available + " (what this CPU and build offer)"};
 }
 
 }  // namespace

@@ -32,13 +32,13 @@ struct RowAttention {
 
     // The state of one packed row of one kv head.
     struct Row {
-        float* q;        // query_features, zero-padded
-        float* o;        // head_dim_v, padded
-        float m;         // running maximum, log2 units
-        float l;         // running sum of p
-        float slope;     // ALiBi
+        float* q;     // query_features, zero-padded
+        float* o;     // head_dim_v, padded
+        float m;      // running maximum, log2 units
+        float l;      // running sum of p
+        float slope;  // ALiBi
         int32_t position;
-        KeyRange keys;   // that the row sees
+        KeyRange keys;  // that the row sees
     };
 
     static size_t row_floats(const Problem& p) { return padded(query_features(p)) + padded(p.head_dim_v); }

@@ -90,8 +90,8 @@ double largest_error(const Config& c) {
     p.total_q = int64_t{kBatch} * c.seqlen_q;
     p.q = RowTensor{q_bytes.data(), int64_t{c.seqlen_q} * c.heads_q * c.head_dim, int64_t{c.heads_q} * c.head_dim,
                     c.head_dim};
-    p.k_cache = KvTensor{k_bytes.data(), int64_t{page} * c.heads_kv * c.head_dim, int64_t{c.heads_kv} * c.head_dim,
-                         c.head_dim};
+    p.k_cache =
+        KvTensor{k_bytes.data(), int64_t{page} * c.heads_kv * c.head_dim, int64_t{c.heads_kv} * c.head_dim, c.head_dim};
     p.v_cache = KvTensor{v_bytes.data(), int64_t{page} * c.heads_kv * c.head_dim_v, int64_t{c.heads_kv} * c.head_dim_v,
                          c.head_dim_v};
     std::vector<unsigned char> out(size_t(p.total_q) * c.heads_q * c.head_dim_v * size_of(c.dtype));
@@ -145,7 +145,8 @@ double largest_error(const Config& c) {
                 }
                 for (int32_t f = 0; f < c.head_dim_v; ++f) {
                     double expected = 0;
-                    for (int32_t j = 0; j < seen; ++j) expected += weights[j] / sum * v[cache_row(j) * c.head_dim_v + f];
+                    for (int32_t j = 0; j < seen; ++j)
+                        expected += weights[j] / sum * v[cache_row(j) * c.head_dim_v + f];
                     worst = std::max(worst, std::fabs(loaded(out, q_row * c.head_dim_v + f, c.dtype) - expected));
                 }
                 const double got = lse[(size_t(n) * c.heads_q + head) * c.seqlen_q + i];

@@ -12,8 +12,8 @@ namespace flash_attn_npu {
 
 // Everything about one sequence that kernels ask for again and again.
 struct Sequence {
-    int32_t n;             // index in the batch
-    int64_t q_row;         // first row of q, qv, out and softmax_lse (0 unless q is packed)
+    int32_t n;      // index in the batch
+    int64_t q_row;  // first row of q, qv, out and softmax_lse (0 unless q is packed)
     int32_t seqlen_q;
     int64_t new_row;       // first row of the new k, v (0 unless they are packed)
     int32_t seqlen_old;    // valid keys in the cache before the call, left padding not counted

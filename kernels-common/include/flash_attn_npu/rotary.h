@@ -11,10 +11,10 @@ struct Rotary {
     FA_GM const void* sin = nullptr;
     int64_t stride_cos = 0;
     int64_t stride_sin = 0;
-    int32_t seqlen = 0;                         // rows of the tables
-    int32_t dim = 0;                            // features [0, dim) rotate, the rest stay
-    bool interleaved = false;                   // pairs (0,1),(2,3),... else (m, m + dim / 2)
-    bool q_per_row = false;                     // query row i stands at start + i; else every row at start
+    int32_t seqlen = 0;                             // rows of the tables
+    int32_t dim = 0;                                // features [0, dim) rotate, the rest stay
+    bool interleaved = false;                       // pairs (0,1),(2,3),... else (m, m + dim / 2)
+    bool q_per_row = false;                         // query row i stands at start + i; else every row at start
     FA_GM const int32_t* rotary_seqlens = nullptr;  // (batch,): start position; null: the old cache length
 
     FA_HOST_DEVICE bool enabled() const { return cos != nullptr; }

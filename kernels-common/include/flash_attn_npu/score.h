@@ -31,9 +31,7 @@ struct ScoreOptions {
     FA_HOST_DEVICE float scale_of(int32_t batch, int32_t kv_head) const {
         return scale * q_descale.at(batch, kv_head, 1.0f) * k_descale.at(batch, kv_head, 1.0f);
     }
-    FA_HOST_DEVICE float v_scale_of(int32_t batch, int32_t kv_head) const {
-        return v_descale.at(batch, kv_head, 1.0f);
-    }
+    FA_HOST_DEVICE float v_scale_of(int32_t batch, int32_t kv_head) const { return v_descale.at(batch, kv_head, 1.0f); }
     FA_HOST_DEVICE float lse_offset(float slope, int32_t position) const {
         return alibi_lse_offset ? slope * static_cast<float>(position) : 0.0f;
     }

@@ -1,6 +1,6 @@
 // flash_attn_npu_v3._C: what the FlashAttention-3 API instantiates.
-#include "api/scheduler_metadata.h"
 #include "binding/module.h"
+#include "api/scheduler_metadata.h"
 
 namespace {
 
