@@ -258,7 +258,7 @@ def portable(session: nox.Session) -> None:
                 run_tests(
                     session,
                     "-m",
-                    "isa or sanitize",
+                    "portable",
                     f"tests/{version}",
                     env={**env, "FLASH_ATTN_NPU_CPU_ISA": isa},
                 )
