@@ -76,10 +76,13 @@ FA_HOST_DEVICE Plan make_plan(const Problem& p, TileShape tile, SplitPolicy poli
     plan.group = p.heads_per_kv_head();
     plan.row_tiles = static_cast<int32_t>(ceil_div<int64_t>(int64_t{p.max_seqlen_q} * plan.group, tile.rows));
     const int64_t tiles = int64_t{p.batch} * ceil_div(p.num_heads_kv, kv_heads_per_tile) * plan.row_tiles;
-    // The longest range one row tile can see bounds what splitting can win.
+    // The longest range one row tile can see bounds what splitting can win. No row has more than max_seqlen_q - 1 keys to
+    // its right, so a window that is unlimited there still bounds the range.
     int32_t keys = p.max_seqlen_k;
-    if (p.mask.window_left >= 0 && p.mask.window_right >= 0) {
-        const int64_t window = int64_t{p.mask.window_left} + p.mask.window_right + ceil_div(tile.rows, plan.group);
+    if (p.mask.window_left >= 0) {
+        const int32_t last_row = p.max_seqlen_q - 1;
+        const int64_t right = p.mask.window_right >= 0 ? min_of(p.mask.window_right, last_row) : last_row;
+        const int64_t window = p.mask.window_left + right + ceil_div(tile.rows, plan.group);
         keys = static_cast<int32_t>(min_of<int64_t>(keys, window));
     }
     plan.num_splits = p.num_splits > 0 ? p.num_splits : automatic_splits(tiles, keys, policy);
