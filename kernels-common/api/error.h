@@ -24,4 +24,8 @@ private:
     ErrorKind kind_;
 };
 
+[[noreturn]] inline void bad_value(const std::string& argument, const std::string& got, const std::string& expected) {
+    throw ArgumentError(ErrorKind::kValue, argument, got, expected);
+}
+
 }  // namespace flash_attn_npu::api

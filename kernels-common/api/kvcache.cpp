@@ -24,10 +24,6 @@ std::string text(const std::vector<int64_t>& shape) {
     return s + (shape.size() == 1 ? ",)" : ")");
 }
 
-[[noreturn]] void bad_value(const std::string& argument, const std::string& got, const std::string& expected) {
-    throw ArgumentError(ErrorKind::kValue, argument, got, expected);
-}
-
 void check_given(const TensorArgument& t) {
     if (!t) throw ArgumentError(ErrorKind::kType, t.name, "None", "a torch.Tensor");
 }

@@ -11,10 +11,6 @@ namespace {
 
 std::string element(const std::string& name, int64_t i) { return name + "[" + std::to_string(i) + "]"; }
 
-[[noreturn]] void bad_value(const std::string& argument, const std::string& got, const std::string& expected) {
-    throw ArgumentError(ErrorKind::kValue, argument, got, expected);
-}
-
 void check_between(const std::string& argument, int64_t value, int64_t low, int64_t high, const std::string& why) {
     if (value < low || value > high) {
         bad_value(argument, std::to_string(value), std::to_string(low) + " to " + std::to_string(high) + why);

@@ -4,14 +4,6 @@
 
 namespace flash_attn_npu::api {
 
-namespace {
-
-[[noreturn]] void bad_value(const char* argument, const std::string& got, const std::string& expected) {
-    throw ArgumentError(ErrorKind::kValue, argument, got, expected);
-}
-
-}  // namespace
-
 std::array<int32_t, SchedulerMetadata::kSize> SchedulerMetadata::encode() const {
     return {kMagic, static_cast<int32_t>(batch), static_cast<int32_t>(num_heads_q), static_cast<int32_t>(num_heads_kv)};
 }

@@ -1,24 +1,14 @@
 // isa_amx_bf16 over a software model of the tiles: proves that path on machines without AMX. Test builds only.
 #include "cpu/kernel/isa_kernels.h"
+#include "cpu/tile/amx_engines.h"
 #include "cpu/tile/amx_tiles_emulated.h"
-#include "cpu/tile/engine_amx.h"
-#include "cpu/tile/engine_fma.h"
-#include "cpu/tile/simd_avx512.h"
 
 namespace flash_attn_npu::cpu {
 
 namespace {
 
 template <DType kType>
-struct EngineOf {
-    using Type = EngineAmx<AmxTilesEmulated, kType>;
-};
-template <>
-struct EngineOf<DType::kFloat32> {
-    using Type = EngineFma<SimdAvx512, DType::kFloat32>;
-};
-template <DType kType>
-using Engine = typename EngineOf<kType>::Type;
+using Engine = typename AmxEngineOf<AmxTilesEmulated, kType>::Type;
 
 }  // namespace
 
