@@ -212,6 +212,7 @@ private:
             index.page_table = int32_data(table);
             index.page_table_stride = table.stride(0);
             index.page_size = static_cast<int32_t>(page_size);
+            index.index_rows = static_cast<int32_t>(table.size(0));
             index.capacity = static_cast<int32_t>(table.size(1) * page_size);
         } else {
             const bool enough = a_.cache_batch_idx || (v2_ ? k.size(0) >= p_.batch : k.size(0) == p_.batch);
@@ -219,6 +220,7 @@ private:
                 bad_value(k.name, "shape " + k.shape_text(),
                           (v2_ ? "at least " : "") + text(p_.batch) + " sequences (the batch size)");
             }
+            index.index_rows = index.num_blocks;
             index.capacity = static_cast<int32_t>(k.size(1));
         }
         if (a_.cache_batch_idx) check_index_vector(a_.cache_batch_idx, p_.batch, "(batch,)");
@@ -257,6 +259,7 @@ private:
             check_shape(k, {k.size(0), p_.num_heads_kv, p_.head_dim}, "(total_k_new, num_heads_kv, head_dim)");
             check_shape(v, {k.size(0), p_.num_heads_kv, p_.head_dim_v}, "(total_k_new, num_heads_kv, head_dim_v)");
             p_.cu_seqlens_k_new = int32_data(a_.cu_seqlens_k_new);
+            p_.total_new = k.size(0);
         } else {
             check_rank(k, 4, "(batch, seqlen_new, num_heads_kv, head_dim)");
             check_fits_int32(k, 1);

@@ -105,6 +105,7 @@ double largest_error(const Config& c) {
     p.cache_seqlens = kCacheSeqlens;
     p.kv_index.capacity = kCapacity;
     p.kv_index.num_blocks = kBatch * per_sequence;
+    p.kv_index.index_rows = c.page_size ? kBatch : p.kv_index.num_blocks;
     if (c.page_size) {
         p.kv_index.page_table = table.data();
         p.kv_index.page_table_stride = per_sequence;

@@ -16,7 +16,7 @@
 
 namespace flash_attn_npu {
 
-// Device code must not pull in <algorithm>, so the four integer helpers that index arithmetic needs live here.
+// Device code must not pull in <algorithm>, so the integer helpers that index arithmetic needs live here.
 template <class T>
 FA_HOST_DEVICE constexpr T min_of(T a, T b) {
     return b < a ? b : a;
@@ -25,6 +25,12 @@ FA_HOST_DEVICE constexpr T min_of(T a, T b) {
 template <class T>
 FA_HOST_DEVICE constexpr T max_of(T a, T b) {
     return a < b ? b : a;
+}
+
+// `low` when the range is empty.
+template <class T>
+FA_HOST_DEVICE constexpr T clamp(T x, T low, T high) {
+    return max_of(low, min_of(x, high));
 }
 
 template <class T>

@@ -36,6 +36,7 @@ struct Problem {
     int32_t max_seqlen_q = 0;
     int32_t max_seqlen_k = 0;  // keys of one sequence, new ones included
     int64_t total_q = 0;       // rows of out over all sequences
+    int64_t total_new = 0;     // rows of k_new when it is packed
 
     RowTensor q;
     RowTensor qv;  // data == nullptr: not used
@@ -89,6 +90,24 @@ struct Problem {
         s.seqlen_old = max_of(0, filled - kv_view(n).leftpad());
         s.seqlen_k = s.seqlen_old + s.seqlen_new;
         s.rotary_start = rotary.rotary_seqlens ? rotary.rotary_seqlens[n] : filled;
+        return s;
+    }
+
+    // The same, with every value that comes from memory held inside the tensors: for devices, whose memory the host does
+    // not read before a launch. Equal to sequence(n) whenever the arguments are right.
+    FA_HOST_DEVICE Sequence bounded_sequence(int32_t n) const {
+        Sequence s = sequence(n);
+        s.q_row = clamp<int64_t>(s.q_row, 0, cu_seqlens_q ? total_q : 0);
+        const int64_t rows_left = cu_seqlens_q ? total_q - s.q_row : max_seqlen_q;
+        s.seqlen_q = static_cast<int32_t>(clamp<int64_t>(s.seqlen_q, 0, min_of<int64_t>(rows_left, max_seqlen_q)));
+        const int32_t room = kv_index.num_blocks > 0 ? max_of(0, kv_index.capacity - kv_view(n).leftpad()) : 0;
+        s.seqlen_old = clamp(s.seqlen_old, 0, room);
+        s.new_row = clamp<int64_t>(s.new_row, 0, total_new);
+        const int64_t new_left = cu_seqlens_k_new ? total_new - s.new_row : seqlen_new;
+        const int64_t most_new = min_of<int64_t>(new_left, room - s.seqlen_old);
+        s.seqlen_new = static_cast<int32_t>(clamp<int64_t>(s.seqlen_new, 0, most_new));
+        s.seqlen_k = s.seqlen_old + s.seqlen_new;
+        s.rotary_start = clamp(s.rotary_start, 0, max_of(0, rotary.seqlen - 1));
         return s;
     }
 

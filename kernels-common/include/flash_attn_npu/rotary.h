@@ -20,8 +20,10 @@ struct Rotary {
     FA_HOST_DEVICE bool enabled() const { return cos != nullptr; }
     FA_HOST_DEVICE int32_t first_of_pair(int32_t m) const { return interleaved ? 2 * m : m; }
     FA_HOST_DEVICE int32_t second_of_pair(int32_t m) const { return interleaved ? 2 * m + 1 : m + dim / 2; }
-    FA_HOST_DEVICE int32_t q_position(int32_t start, int32_t i) const { return q_per_row ? start + i : start; }
-    FA_HOST_DEVICE int32_t k_position(int32_t start, int32_t t) const { return start + t; }
+    // Held inside the tables: see KvView.
+    FA_HOST_DEVICE int32_t q_position(int32_t start, int32_t i) const { return row(q_per_row ? start + i : start); }
+    FA_HOST_DEVICE int32_t k_position(int32_t start, int32_t t) const { return row(start + t); }
+    FA_HOST_DEVICE int32_t row(int32_t position) const { return clamp(position, 0, seqlen - 1); }
 };
 
 }  // namespace flash_attn_npu

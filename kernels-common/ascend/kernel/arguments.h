@@ -1,0 +1,31 @@
+// What the host hands to every attention kernel of one call: passed by value, so that a launch copies nothing and can be
+// captured in a graph.
+#pragma once
+
+#include "flash_attn_npu/plan.h"
+#include "flash_attn_npu/problem.h"
+
+namespace flash_attn_npu::ascend::kernel {
+
+struct AttentionArguments {
+    // q, rotary: as the attention kernels see them, after `prepare` has rotated and converted the queries.
+    // out_accum, lse_accum: where partial results go when plan.num_splits > 1, the caller's or the workspace's.
+    Problem problem;
+    // From upper bounds; the lengths themselves are read on the device. plan.tile.rows is a multiple of plan.group
+    // unless the group is larger than a tile.
+    Plan plan;
+    uint64_t ffts = 0;  // base address of the cross-core flags
+    FA_GM uint8_t* core_workspace = nullptr;
+    uint64_t core_workspace_bytes = 0;  // of one AI core: core c has [c * bytes, (c + 1) * bytes)
+    // One word per row tile and kv head: nonzero where a fast path gave up. Null: compute every task.
+    FA_GM int32_t* redo = nullptr;
+};
+
+// Packed query rows of a row tile: what one pass of the cube covers. Whole positions, so that all heads of a group
+// share the tile's causal boundary and queries are loaded with one strided copy.
+FA_HOST_DEVICE constexpr int32_t row_tile_rows(int32_t group) {
+    constexpr int32_t kCubeRows = 128;
+    return group > kCubeRows ? kCubeRows : kCubeRows / group * group;
+}
+
+}  // namespace flash_attn_npu::ascend::kernel
