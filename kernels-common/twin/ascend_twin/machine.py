@@ -86,7 +86,14 @@ class Machine:
         skip_math: bool = False,
         max_findings: int = 200,
     ) -> None:
-        """Set options for the launches that follow (see runtime/device.h)."""
+        """Set options for the launches that follow (see runtime/device.h).
+
+        mode: "fast" (results), "check" (results and findings), "cycles" (results and a recorded program for simulate())
+            or "timing" (cycles with skip_math: floating-point work is recorded and left out, 10 to 50 times faster;
+            scalar code, flags, integers and small transfers stay real, see runtime/timing_only.h).
+        """
+        if mode == "timing":
+            mode, skip_math = "cycles", True
         self.lib.twin_set_options(
             MODES[mode], seed, threads, cores, -1 if kind is None else KINDS[kind], auto_sync, skip_math, max_findings
         )
@@ -183,7 +190,7 @@ class Kernel:
 
         args: numpy arrays (inputs, copied to aligned memory, read-only for the checker), Out(array) for outputs and
             in-out tensors (written back), Python ints.
-        mode: "fast", "check" or "cycles"; options as in Machine.configure.
+        mode: "fast", "check", "cycles" or "timing"; options as in Machine.configure.
         Raises CheckFailure when the model reports errors and expect_clean is set; returns all findings.
         """
         machine = self.machine

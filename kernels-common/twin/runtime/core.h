@@ -83,6 +83,10 @@ public:
         if (checker) checker->begin(pipe);
         op(*this, loc);
     }
+    /// Timing-only execution: the instruction takes its place on the timeline and does nothing.
+    void record_only(Pipe pipe, const Loc& loc, const Cost& cost) {
+        if (recorder) recorder->instruction(pipe, loc, cost);
+    }
     void drain(Pipe pipe);
     bool drained() const;
     bool draining[kPipes] = {};

@@ -7,6 +7,7 @@
 
 #include "cores.h"
 #include "numeric.h"
+#include "timing_only.h"
 
 namespace twin {
 
@@ -155,6 +156,7 @@ void set_unit_flags(Core& core, uint64_t address, uint64_t bytes, uint8_t value)
 template <typename Op>
 void issue_unit(Core& core, Pipe pipe, Pipe partner, const Loc& loc, const Cost& cost, uint8_t unit, uint64_t address,
                 uint64_t bytes, uint8_t want, Op op) {
+    if (timing_only()) return core.record_only(pipe, loc, cost);
     if (unit == 0) {
         core.issue(pipe, loc, cost, op);
         return;

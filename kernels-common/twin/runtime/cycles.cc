@@ -102,7 +102,11 @@ private:
     void push(double time, EventKind kind, int core, int pipe = 0, uint64_t data = 0) {
         events_.push({time, order_++, kind, core, pipe, data});
     }
-    const Record& record(int core, uint32_t i) const { return cores_[core].source->program.records[i]; }
+    const Record& record(int core, uint32_t i) const {
+        const Recorder& program = cores_[core].source->program;
+        return program.records[program.entries[i].record];
+    }
+    uint64_t address(int core, uint32_t i) const { return cores_[core].source->program.entries[i].address(); }
     /// Has the scalar unit of a core look again at `time`.
     void wake(int core, double time) {
         if (time + 1e-9 >= cores_[core].next_issue) return;
@@ -439,13 +443,13 @@ void Timeline::advance_pipe(int core, int pipe, double now) {
 void Timeline::issue(int core, double now) {
     CoreState& c = cores_[core];
     if (c.done || !c.started || c.waits_queue >= 0) return;
-    const auto& records = c.source->program.records;
+    const auto& entries = c.source->program.entries;
     if (c.scalar > now + 1e-9) {
         wake(core, c.scalar);
         return;
     }
-    while (c.pc < records.size()) {
-        const Record& r = records[c.pc];
+    while (c.pc < entries.size()) {
+        const Record& r = record(core, c.pc);
         int pipe = static_cast<int>(r.pipe);
         switch (r.kind) {
             case RecordKind::kScalar: break;
@@ -503,7 +507,7 @@ void Timeline::issue(int core, double now) {
                 if (r.kind == RecordKind::kInstruction) {
                     const Cost& cost = r.cost;
                     if (cost.kind == CostKind::kMmad && cost.gm.runs) {
-                        const uint32_t block = static_cast<uint32_t>(cost.gm.address / 512);
+                        const uint32_t block = static_cast<uint32_t>(address(core, c.pc) / 512);
                         auto fix = c.last_fix.find(block);
                         if (fix != c.last_fix.end()) c.unit_needs[c.pc] = fix->second;
                         if (cost.gm.runs == 3) c.last_mmad3 = c.pc;
@@ -587,7 +591,8 @@ std::string Timeline::run() {
             case kFinish: finish(e.core, e.pipe, static_cast<uint32_t>(e.data), now); break;
             case kFlowStart: {
                 const Record& r = record(e.core, static_cast<uint32_t>(e.data));
-                const Cost& cost = r.cost;
+                Cost cost = r.cost;
+                cost.gm.address = address(e.core, static_cast<uint32_t>(e.data));
                 const bool read = cost.kind == CostKind::kGmRead;
                 const bool on_cube = cores_[e.core].source->cube;
                 const double sector = costs_.sector;

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "twin/abi.h"
@@ -49,7 +50,15 @@ struct Record {
     uint8_t id;      // event or flag
     uint32_t place;  // source place
     uint8_t mode;    // kCrossSet: who takes part
-    Cost cost;
+    Cost cost;       // without the address, which is the entry's
+};
+
+/// One line of a program. Loops repeat the same few records at other addresses: 12 bytes instead of a whole record keep
+/// long programs (tens of millions of lines) in memory.
+struct Entry {
+    uint32_t record;
+    uint32_t address_low, address_high;
+    uint64_t address() const { return uint64_t(address_high) << 32 | address_low; }
 };
 
 class Recorder {
@@ -61,15 +70,15 @@ public:
     void cross_set(Pipe, int mode, int flag, const Loc&);
     void cross_wait(int flag, const Loc&);
     void scalar(const Loc&);
-    std::vector<Record> records;
+    std::vector<Entry> entries;
+    std::vector<Record> records;  // the different ones
     std::vector<Loc> places;
 
 private:
+    void add(const Record&);
     uint32_t place(const Loc&);
-    const char* last_file_ = nullptr;
-    const char* last_api_ = nullptr;
-    int last_line_ = -1;
-    uint32_t last_place_ = 0;
+    std::unordered_map<const char*, std::vector<uint32_t>> places_at_;  // by API name: few places share one
+    std::vector<std::vector<uint32_t>> records_at_;                     // by place, most recent last
 };
 
 }  // namespace twin

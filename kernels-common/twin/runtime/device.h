@@ -44,7 +44,7 @@ struct Options {
     int physical_cores = 24;  // AI cores blocks are dealt to
     int kernel_kind = -1;     // -1: what the kernel declares
     bool auto_sync = false;   // accept V->V hazards and scalar hazards that bisheng's auto-sync covers
-    bool skip_math = false;   // cycles of kernels whose control flow does not read results: no data moves
+    bool skip_math = false;   // no results: with cycles mode timing only (timing_only.h), with check mode only ordering
     int max_findings = 200;
 };
 

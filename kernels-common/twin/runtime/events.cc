@@ -88,13 +88,17 @@ void wait_flag(Pipe src, Pipe dst, int32_t id, const Loc& loc) {
     if (core.recorder) core.recorder->wait(src, dst, id, loc);
     Flag& flag = core.flags[static_cast<int>(src)][static_cast<int>(dst)][id];
     const int p = static_cast<int>(dst);
-    const std::string what = format("%s_%s event %d", name_of(src), name_of(dst), id);
-    if (dst == Pipe::kS) {
-        if (!flag.set) block_until(core, [&flag] { return flag.set; }, what, loc);
+    if (dst == Pipe::kS && flag.set) {
         consume(core, flag, dst);
         return;
     }
-    if (core.queue[p].empty() && consume(core, flag, dst)) return;
+    if (dst != Pipe::kS && core.queue[p].empty() && consume(core, flag, dst)) return;
+    const std::string what = format("%s_%s event %d", name_of(src), name_of(dst), id);
+    if (dst == Pipe::kS) {
+        block_until(core, [&flag] { return flag.set; }, what, loc);
+        consume(core, flag, dst);
+        return;
+    }
     core.queue[p].push_back({[&core, &flag, dst] { return consume(core, flag, dst); }, loc, what});
 }
 

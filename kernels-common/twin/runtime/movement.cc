@@ -5,6 +5,7 @@
 
 #include "cores.h"
 #include "numeric.h"
+#include "timing_only.h"
 
 namespace twin {
 namespace {
@@ -141,6 +142,7 @@ void copy(const CopyArgs& a, const Loc& loc) {
     }
     const Atomic atomic = to_gm ? core.atomic : Atomic::kNone;
     const DType atomic_type = core.atomic_type;
+    if (left_out(a)) return core.record_only(pipe, loc, cost);
     core.issue(pipe, loc, cost, [=](Core& c, const Loc& at) {
         uint8_t* dst = c.resolve(a.dst, (a.runs - 1) * a.dst_stride + dst_run, "destination", at);
         uint8_t* src = c.resolve(a.src, (a.runs - 1) * a.src_stride + a.length, "source", at);
@@ -173,7 +175,7 @@ void copy(const CopyArgs& a, const Loc& loc) {
                     std::memset(to + a.left * es, 1, a.length);
             }
         }
-        if (skip_math()) return;
+        if (skip_math() && c.checker) return;
         for (uint32_t i = 0; i < a.runs; ++i) {
             uint8_t* to = dst + i * a.dst_stride;
             const uint8_t* from = src + i * a.src_stride;
@@ -226,6 +228,7 @@ void nd2nz(const Nd2NzArgs& a, const Loc& loc) {
     cost.c = uint32_t(a.nd_num) * a.n;
     // One description for all matrices: rows of dValue elements; matrices are a repetition of them.
     cost.gm = {a.src.address, uint32_t(a.nd_num) * a.n, a.d * es, int64_t(a.src_d) * es, false, a.src.l2_bypass};
+    if (timing_only()) return core.record_only(Pipe::kMte2, loc, cost);
     core.issue(Pipe::kMte2, loc, cost, [=](Core& c, const Loc& at) {
         uint8_t* dst = c.resolve(a.dst, dst_bytes, "destination", at);
         uint8_t* src = c.resolve(a.src, src_bytes, "source", at);
@@ -331,6 +334,7 @@ void load_2d(const Load2dArgs& a, const Loc& loc) {
         cost = {load_kind(a.dst.memory), a.repeat * 512, 0, 0, 0, {}};
     }
     const Pipe pipe = from_gm ? Pipe::kMte2 : Pipe::kMte1;
+    if (timing_only()) return core.record_only(pipe, loc, cost);
     core.issue(pipe, loc, cost, [=](Core& c, const Loc& at) {
         const uint64_t dst_bytes = (uint64_t(a.repeat - 1) * (a.dst_gap + 1) + 1) * 512;
         uint8_t* dst = c.resolve(a.dst, dst_bytes, "destination", at);
@@ -373,6 +377,7 @@ void load_transpose(const LoadTransposeArgs& a, const Loc& loc) {
         return illegal(core, loc, "the source index would go below zero");
     const uint64_t last = a.decrease ? a.start : a.start + uint64_t(a.repeat - 1) * a.src_stride;
     const Cost cost{load_kind(a.dst.memory), a.repeat * fractals * 512, 0, 0, 0, {}};
+    if (timing_only()) return core.record_only(Pipe::kMte1, loc, cost);
     core.issue(Pipe::kMte1, loc, cost, [=](Core& c, const Loc& at) {
         const uint64_t src_bytes = (last + 1) * fractals * 512;
         const uint64_t dst_bytes =
@@ -451,6 +456,7 @@ void load_3d(const Load3dArgs& args, const Loc& loc) {
     const bool to_b = a.dst.memory == Memory::kL0B;
     const uint32_t m16 = (a.m_extension + 15) / 16 * 16, kc = (a.k_extension + c0 - 1) / c0 * c0;
     const Cost cost{CostKind::kLoad3d, m16 * kc * es, to_b ? 1u : 0u, 0, 0, {}};
+    if (timing_only()) return core.record_only(Pipe::kMte1, loc, cost);
     core.issue(Pipe::kMte1, loc, cost, [=](Core& c, const Loc& at) {
         const uint64_t dst_bytes = uint64_t(a.transpose || to_b ? (m16 + c0 - 1) / c0 * c0 : m16) *
                                    (a.transpose || to_b ? (kc + 15) / 16 * 16 : kc) * es;
@@ -511,6 +517,7 @@ void fill(const FillArgs& a, const Loc& loc) {
     const Pipe pipe = l1 ? Pipe::kMte2 : Pipe::kMte1;
     const Cost cost{
         l1 ? CostKind::kFillL1 : CostKind::kFillL0, static_cast<uint32_t>(a.repeat * a.blocks * unit), 0, 0, 0, {}};
+    if (timing_only()) return core.record_only(pipe, loc, cost);
     core.issue(pipe, loc, cost, [=](Core& c, const Loc& at) {
         const uint64_t stride = uint64_t(a.blocks + a.gap) * unit, length = a.blocks * unit;
         uint8_t* dst = c.resolve(a.dst, (a.repeat - 1) * stride + length, "destination", at);

@@ -1,44 +1,64 @@
 // The recorder: one compact line per instruction, flag and wait of a core.
-#include <cstring>
+#include <algorithm>
+#include <tuple>
 
 #include "cycles.h"
 
 namespace twin {
+namespace {
+
+auto fields(const Record& r) {
+    return std::tie(r.kind, r.pipe, r.other, r.id, r.mode, r.cost.kind, r.cost.a, r.cost.b, r.cost.c, r.cost.d,
+                    r.cost.gm.runs, r.cost.gm.run_bytes, r.cost.gm.stride, r.cost.gm.atomic, r.cost.gm.bypass);
+}
+
+}  // namespace
 
 uint32_t Recorder::place(const Loc& loc) {
-    if (loc.file == last_file_ && loc.line == last_line_ && loc.api == last_api_) return last_place_;
-    last_file_ = loc.file;
-    last_line_ = loc.line;
-    last_api_ = loc.api;
-    for (size_t i = 0; i < places.size(); ++i)
-        if (places[i].file == loc.file && places[i].line == loc.line && places[i].api == loc.api)
-            return last_place_ = static_cast<uint32_t>(i);
+    auto& known = places_at_[loc.api];
+    for (uint32_t i : known)
+        if (places[i].line == loc.line && places[i].file == loc.file) return i;
+    known.push_back(static_cast<uint32_t>(places.size()));
     places.push_back(loc);
-    return last_place_ = static_cast<uint32_t>(places.size() - 1);
+    records_at_.emplace_back();
+    return known.back();
+}
+
+void Recorder::add(const Record& record) {
+    const uint64_t address = record.cost.gm.address;
+    auto& known = records_at_[record.place];
+    auto found = std::find_if(known.rbegin(), known.rend(),
+                              [&](uint32_t i) { return fields(records[i]) == fields(record); });
+    if (found == known.rend()) {
+        known.push_back(static_cast<uint32_t>(records.size()));
+        records.push_back(record);
+        records.back().cost.gm.address = 0;
+    } else {
+        std::iter_swap(found, known.rbegin());
+    }
+    entries.push_back({known.back(), static_cast<uint32_t>(address), static_cast<uint32_t>(address >> 32)});
 }
 
 void Recorder::instruction(Pipe pipe, const Loc& loc, const Cost& cost) {
-    records.push_back({RecordKind::kInstruction, pipe, pipe, 0, place(loc), 0, cost});
+    add({RecordKind::kInstruction, pipe, pipe, 0, place(loc), 0, cost});
 }
 void Recorder::set(Pipe src, Pipe dst, int id, const Loc& loc) {
-    records.push_back({RecordKind::kSet, src, dst, static_cast<uint8_t>(id), place(loc), 0, {}});
+    add({RecordKind::kSet, src, dst, static_cast<uint8_t>(id), place(loc), 0, {}});
 }
 void Recorder::wait(Pipe src, Pipe dst, int id, const Loc& loc) {
-    records.push_back({RecordKind::kWait, dst, src, static_cast<uint8_t>(id), place(loc), 0, {}});
+    add({RecordKind::kWait, dst, src, static_cast<uint8_t>(id), place(loc), 0, {}});
 }
 void Recorder::barrier(Pipe pipe, const Loc& loc) {
-    records.push_back(
-        {pipe == Pipe::kAll ? RecordKind::kBarrierAll : RecordKind::kBarrier, pipe, pipe, 0, place(loc), 0, {}});
+    add({pipe == Pipe::kAll ? RecordKind::kBarrierAll : RecordKind::kBarrier, pipe, pipe, 0, place(loc), 0, {}});
 }
 void Recorder::cross_set(Pipe pipe, int mode, int flag, const Loc& loc) {
-    records.push_back(
-        {RecordKind::kCrossSet, pipe, pipe, static_cast<uint8_t>(flag), place(loc), static_cast<uint8_t>(mode), {}});
+    add({RecordKind::kCrossSet, pipe, pipe, static_cast<uint8_t>(flag), place(loc), static_cast<uint8_t>(mode), {}});
 }
 void Recorder::cross_wait(int flag, const Loc& loc) {
-    records.push_back({RecordKind::kCrossWait, Pipe::kS, Pipe::kS, static_cast<uint8_t>(flag), place(loc), 0, {}});
+    add({RecordKind::kCrossWait, Pipe::kS, Pipe::kS, static_cast<uint8_t>(flag), place(loc), 0, {}});
 }
 void Recorder::scalar(const Loc& loc) {
-    records.push_back({RecordKind::kScalar, Pipe::kS, Pipe::kS, 0, place(loc), 0, {}});
+    add({RecordKind::kScalar, Pipe::kS, Pipe::kS, 0, place(loc), 0, {}});
 }
 
 }  // namespace twin

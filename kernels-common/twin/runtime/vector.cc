@@ -7,6 +7,7 @@
 
 #include "cores.h"
 #include "numeric.h"
+#include "timing_only.h"
 
 namespace twin {
 
@@ -596,6 +597,12 @@ void vector(const VectorArgs& a, const Loc& loc) {
               {}};
     cost.gm.runs = count_form;
     cost.gm.run_bytes = a.dst_type != a.src_type;
+    if (left_out(a)) {
+        core.record_only(Pipe::kV, loc, cost);
+        if (a.result) *a.result = uint64_t(plan.repeats) * plan.lanes;
+        return zero_result(core, a.dst,
+                           is_special(a.op) ? 32 : extent_of(plan, bits_of(a.dst_type) / 8, a.dst_stride));
+    }
     const Context context{core.saturate(), core.deq_scale, a.scalar, a.round, a.mode};
     core.issue(Pipe::kV, loc, cost, [=](Core& c, const Loc& at) {
         if (is_special(a.op)) return execute_special(c, a, plan, at);
@@ -677,7 +684,7 @@ void vector(const VectorArgs& a, const Loc& loc) {
             if (a.sources > 0 && !int4) shifted(a.src0, a.src0_stride);
             if (a.sources > 1 && a.dst_stride.repeat != 0) shifted(a.src1, a.src1_stride);
         }
-        if (Device::get().options.skip_math) return;
+        if (Device::get().options.skip_math && c.checker) return;
         switch (a.op) {
             case VecOp::kCast: return cast(plan, a, context, dst, s0);
             case VecOp::kCopy:

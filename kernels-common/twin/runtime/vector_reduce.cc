@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "numeric.h"
+#include "timing_only.h"
 #include "vector.h"
 
 namespace twin {
@@ -544,6 +545,7 @@ void vnchwconv(const Vnchwconv& a, const Loc& loc) {
     if (a.repeat > 255) return core.error("illegal_parameter", "TransDataTo5HD: repeatTimes is over 255", loc);
     if (a.repeat == 0) return;
     const Cost cost{CostKind::kVector, a.repeat * 2, static_cast<uint32_t>(VecOp::kTranspose), size, 0, {}};
+    if (timing_only() && !is_integer(a.type)) return core.record_only(Pipe::kV, loc, cost);
     core.issue(Pipe::kV, loc, cost, [=](Core& c, const Loc& at) {
         Operands ops(c, at);
         for (uint32_t r = 0; r < a.repeat; ++r) {
