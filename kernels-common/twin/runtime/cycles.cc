@@ -45,6 +45,7 @@ struct PipeState {
     double idle_since = 0;
     double busy_cycles = 0;
     double current_start = 0;
+    uint32_t current = 0;  // what it executes
     double wake = kNever;  // a scheduled attempt, so that it is not scheduled twice
 };
 
@@ -52,6 +53,11 @@ struct Stall {
     double cycles = 0;
     uint64_t times = 0;
 };
+enum Reason { kNothingIssued, kFlag, kBarrier, kUnitFlag, kScalarWaits, kReasons };
+const char* name_of(Reason r) {
+    static const char* names[] = {"nothing issued", "flag", "barrier", "unit flag", "scalar waits"};
+    return names[r];
+}
 
 class Timeline {
 public:
@@ -95,6 +101,7 @@ private:
         std::unordered_map<uint32_t, uint32_t> unit_needs;  // instruction -> partner it waits for
         uint32_t last_mmad3 = ~0u;
         std::unordered_map<uint32_t, uint32_t> last_fix;  // L0C block -> Fixpipe record
+        std::vector<Stall> stalls;                        // by record and reason
         double macs = 0, scalar_busy = 0;
         double finished = 0;
     };
@@ -116,7 +123,15 @@ private:
     void start_block(int slot, double now);
     void issue(int core, double now);
     void advance_pipe(int core, int pipe, double now);
-    void stall(int core, int pipe, uint32_t at, const char* reason, double cycles);
+    /// Charges waiting to the line `at` of a core's program.
+    void stall(int core, uint32_t at, Reason reason, double cycles) {
+        if (cycles <= 0) return;
+        CoreState& c = cores_[core];
+        Stall& s = c.stalls[c.source->program.entries[at].record * kReasons + reason];
+        s.cycles += cycles;
+        ++s.times;
+    }
+    std::map<std::string, Stall> stalls_by_place() const;
     void begin(int core, int pipe, uint32_t index, double now);
     void finish(int core, int pipe, uint32_t index, double now);
     void deliver(int core, const Record& r, double now);
@@ -139,12 +154,11 @@ private:
     std::vector<Flow> flows_;
     double flows_at_ = 0;
     uint64_t flow_version_ = 0;
+    std::vector<int> open_, next_;  // scratch of share()
     std::vector<std::vector<int>> block_cores_;
     std::vector<int> slot_next_;
     int next_block_ = 0;
     std::map<std::pair<int, int>, std::vector<int>> pending_;  // cross-core contributions: (key, flag) -> counts
-    std::map<std::pair<int, int>, uint32_t> flow_record_;      // (core, pipe) -> the transfer under way
-    std::map<std::string, Stall> stalls_;
     std::map<std::string, double> moved_;
     std::vector<Interval> intervals_;
     double hbm_bytes_ = 0, l2_bytes_ = 0;
@@ -209,24 +223,31 @@ double Timeline::issue_cost(const Record& r) const {
     }
 }
 
-void Timeline::stall(int core, int pipe, uint32_t at, const char* reason, double cycles) {
-    if (cycles <= 0) return;
-    const CoreState& c = cores_[core];
-    const Record& r = record(core, at);
-    const Loc& loc = c.source->program.places[r.place];
-    const char* file = std::strrchr(loc.file, '/');
-    std::string key =
-        std::string(c.source->cube ? "AIC " : "AIV ") + name_of(static_cast<Pipe>(pipe)) + "|" + reason + "|";
-    if (r.kind == RecordKind::kWait)
-        key += std::string(name_of(r.other)) + "_" + name_of(r.pipe) + " event " + std::to_string(r.id);
-    else if (r.kind == RecordKind::kCrossWait)
-        key += "cross-core flag " + std::to_string(r.id);
-    else
-        key += loc.api;
-    key += std::string("|") + (file ? file + 1 : loc.file) + ":" + std::to_string(loc.line);
-    Stall& s = stalls_[key];
-    s.cycles += cycles;
-    ++s.times;
+std::map<std::string, Stall> Timeline::stalls_by_place() const {
+    std::map<std::string, Stall> all;
+    for (const CoreState& c : cores_)
+        for (size_t i = 0; i < c.stalls.size(); ++i) {
+            if (c.stalls[i].times == 0) continue;
+            const Record& r = c.source->program.records[i / kReasons];
+            const Reason reason = static_cast<Reason>(i % kReasons);
+            const Loc& loc = c.source->program.places[r.place];
+            const char* file = std::strrchr(loc.file, '/');
+            const Pipe pipe = reason == kScalarWaits ? Pipe::kS : r.pipe;
+            std::string key =
+                std::string(c.source->cube ? "AIC " : "AIV ") + twin::name_of(pipe) + "|" + name_of(reason) + "|";
+            if (r.kind == RecordKind::kWait)
+                key += std::string(twin::name_of(r.other)) + "_" + twin::name_of(r.pipe) + " event " +
+                       std::to_string(r.id);
+            else if (r.kind == RecordKind::kCrossWait)
+                key += "cross-core flag " + std::to_string(r.id);
+            else
+                key += loc.api;
+            key += std::string("|") + (file ? file + 1 : loc.file) + ":" + std::to_string(loc.line);
+            Stall& s = all[key];
+            s.cycles += c.stalls[i].cycles;
+            s.times += c.stalls[i].times;
+        }
+    return all;
 }
 
 // ------------------------------------------------------------------------------- shared bandwidth
@@ -242,10 +263,11 @@ void Timeline::share() {
     ++flow_version_;
     if (flows_.empty()) return;
     double l2 = l2_rate_, hbm = hbm_rate_;
-    std::vector<int> open(flows_.size());
+    std::vector<int>&open = open_, &next = next_;
+    open.clear();
     for (size_t i = 0; i < flows_.size(); ++i) {
         flows_[i].rate = 0;
-        open[i] = static_cast<int>(i);
+        open.push_back(static_cast<int>(i));
     }
     while (!open.empty()) {
         double weight = 0;
@@ -258,7 +280,7 @@ void Timeline::share() {
         for (int i : open) flows_[i].rate += step;
         l2 -= step * open.size();
         hbm -= step * weight;
-        std::vector<int> next;
+        next.clear();
         if (room <= level) {
             for (int i : open)
                 if (flows_[i].cap - flows_[i].rate > 1e-9) next.push_back(i);
@@ -284,6 +306,7 @@ void Timeline::begin(int core, int pipe, uint32_t index, double now) {
     const Cost& cost = r.cost;
     p.busy = true;
     p.current_start = now;
+    p.current = index;
     double duration = 0;
     switch (cost.kind) {
         case CostKind::kVector: duration = vector_cycles(cost); break;
@@ -382,18 +405,18 @@ void Timeline::advance_pipe(int core, int pipe, double now) {
         const double issued = p.queue.front().issued;
         const Record& r = record(core, index);
         double ready = now;
-        const char* reason = "flag";
+        Reason reason = kFlag;
         if (r.kind == RecordKind::kWait) {
             auto& times = c.flags[static_cast<int>(r.other)][pipe][r.id];
             if (times.empty()) return;  // woken when it is set
             ready = times.front();
         } else if (r.kind == RecordKind::kBarrier) {
             ready = p.complete;
-            reason = "barrier";
+            reason = kBarrier;
         } else if (r.kind == RecordKind::kInstruction) {
             auto need = c.unit_needs.find(index);
             if (need != c.unit_needs.end() && !c.unit_done.count(need->second)) return;
-            reason = "unit flag";
+            reason = kUnitFlag;
         }
         if (ready > now + 1e-9) {
             if (p.wake > ready + 1e-9 || p.wake <= now) {
@@ -406,8 +429,8 @@ void Timeline::advance_pipe(int core, int pipe, double now) {
         p.queue.pop_front();
         // Idle time before the entry was issued is the scalar unit's, after that the entry's.
         if (r.kind != RecordKind::kSet && r.kind != RecordKind::kCrossSet) {
-            stall(core, pipe, index, "nothing issued", std::min(now, issued) - p.idle_since);
-            stall(core, pipe, index, reason, now - std::max(issued, p.idle_since));
+            stall(core, index, kNothingIssued, std::min(now, issued) - p.idle_since);
+            stall(core, index, reason, now - std::max(issued, p.idle_since));
             p.idle_since = now;
         }
         if (c.waits_queue == pipe) {
@@ -460,7 +483,7 @@ void Timeline::issue(int core, double now) {
                     return;
                 }
                 --c.cross[r.id];
-                if (c.blocked) stall(core, 0, c.pc, "scalar waits", now - c.blocked_since);
+                if (c.blocked) stall(core, c.pc, kScalarWaits, now - c.blocked_since);
                 c.blocked = 0;
                 break;
             case RecordKind::kBarrierAll: {
@@ -475,7 +498,7 @@ void Timeline::issue(int core, double now) {
                     if (ready < kNever) wake(core, ready);
                     return;
                 }
-                if (c.blocked) stall(core, 0, c.pc, "scalar waits", now - c.blocked_since);
+                if (c.blocked) stall(core, c.pc, kScalarWaits, now - c.blocked_since);
                 c.blocked = 0;
                 break;
             }
@@ -489,7 +512,7 @@ void Timeline::issue(int core, double now) {
                         return;
                     }
                     times.pop_front();
-                    if (c.blocked) stall(core, 0, c.pc, "scalar waits", now - c.blocked_since);
+                    if (c.blocked) stall(core, c.pc, kScalarWaits, now - c.blocked_since);
                     c.blocked = 0;
                     break;
                 }
@@ -562,6 +585,7 @@ std::string Timeline::run() {
     cores_.resize(launch_.cores.size());
     for (size_t i = 0; i < launch_.cores.size(); ++i) {
         cores_[i].source = &launch_.cores[i];
+        cores_[i].stalls.resize(launch_.cores[i].program.records.size() * kReasons);
         const int block = launch_.cores[i].block;
         if (block >= static_cast<int>(block_cores_.size())) block_cores_.resize(block + 1);
         block_cores_[block].push_back(static_cast<int>(i));
@@ -626,9 +650,7 @@ std::string Timeline::run() {
                 settle(now);
                 flows_.push_back({bytes, 0, cap, hit.hbm_bytes / std::max(1.0, bytes), e.core,
                                   static_cast<Pipe>(e.pipe), read && hit.hbm_bytes > 0 ? costs_.read_latency_hbm : 0});
-                // The record rides in the pipe's state: one transfer per pipe at a time.
                 cores_[e.core].pipes[e.pipe].wake = kNever;
-                flow_record_[{e.core, e.pipe}] = static_cast<uint32_t>(e.data);
                 share();
                 break;
             }
@@ -649,7 +671,7 @@ std::string Timeline::run() {
                 for (const Flow& f : done) {
                     PipeState& p = cores_[f.core].pipes[static_cast<int>(f.pipe)];
                     p.complete = std::max(p.complete, now + f.latency);
-                    finish(f.core, static_cast<int>(f.pipe), flow_record_[{f.core, static_cast<int>(f.pipe)}], now);
+                    finish(f.core, static_cast<int>(f.pipe), p.current, now);
                 }
                 break;
             }
@@ -728,7 +750,8 @@ std::string Timeline::report(double total) {
         first = false;
     }
     out << "},\"stalls\":[";
-    std::vector<std::pair<std::string, Stall>> all(stalls_.begin(), stalls_.end());
+    const auto by_place = stalls_by_place();
+    std::vector<std::pair<std::string, Stall>> all(by_place.begin(), by_place.end());
     std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.second.cycles > b.second.cycles; });
     for (size_t i = 0; i < all.size() && i < 20; ++i) {
         std::vector<std::string> parts;

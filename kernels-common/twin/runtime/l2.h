@@ -14,11 +14,7 @@ public:
         double hbm_bytes = 0;
     };
     explicit L2(uint64_t bytes)
-        : sets_(bytes / (kLine * kWays)),
-          tags_(sets_ * kWays, 0),
-          used_(sets_ * kWays, 0),
-          present_(sets_ * kWays, 0),
-          dirty_(sets_ * kWays, 0) {}
+        : sets_(bytes / (kLine * kWays)), ways_(sets_ * kWays), present_(sets_ * kWays, 0), dirty_(sets_ * kWays, 0) {}
 
     /// Runs through the lines of a transfer; bytes that go to or come from HBM because of it.
     Result touch(const GmTransfer& gm, bool write) {
@@ -45,23 +41,24 @@ private:
     static constexpr uint64_t kLine = 512, kSector = 128, kWays = 16;
 
     /// HBM bytes of one access: sectors a read has to fetch, dirty sectors that had to leave.
-    double touch_line(uint64_t tag, bool write, uint8_t sectors) {
+    double touch_line(uint64_t line, bool write, uint8_t sectors) {
         // The set index mixes upper bits, so that power-of-two strides do not pile up in a few sets.
-        const uint64_t set = (tag ^ tag >> 15 ^ tag >> 27) % sets_ * kWays;
+        const uint64_t set = (line ^ line >> 15 ^ line >> 27) % sets_ * kWays;
+        const uint32_t tag = static_cast<uint32_t>(line);  // 2 TB of addresses
         ++clock_;
         uint64_t way = set;
         double traffic = 0;
         bool found = false;
         for (uint64_t w = set; w < set + kWays && !found; ++w) {
-            found = tags_[w] == tag;
-            if (found || used_[w] < used_[way]) way = w;
+            found = ways_[w].tag == tag;
+            if (found || ways_[w].used < ways_[way].used) way = w;
         }
         if (!found) {
             traffic += __builtin_popcount(dirty_[way]) * static_cast<double>(kSector);
-            tags_[way] = tag;
+            ways_[way].tag = tag;
             present_[way] = dirty_[way] = 0;
         }
-        used_[way] = clock_;
+        ways_[way].used = clock_;
         const uint8_t missing = sectors & ~present_[way];
         hits += __builtin_popcount(sectors & present_[way]) * kSector;
         misses += __builtin_popcount(missing) * kSector;
@@ -74,9 +71,12 @@ private:
     }
 
     uint64_t sets_;
-    std::vector<uint64_t> tags_, used_;
-    std::vector<uint8_t> present_, dirty_;
-    uint64_t clock_ = 0;
+    struct Way {
+        uint32_t tag = 0, used = 0;
+    };
+    std::vector<Way> ways_;
+    std::vector<uint8_t> present_, dirty_;  // sectors
+    uint32_t clock_ = 0;
 };
 
 }  // namespace twin

@@ -27,8 +27,8 @@ uint32_t Recorder::place(const Loc& loc) {
 void Recorder::add(const Record& record) {
     const uint64_t address = record.cost.gm.address;
     auto& known = records_at_[record.place];
-    auto found = std::find_if(known.rbegin(), known.rend(),
-                              [&](uint32_t i) { return fields(records[i]) == fields(record); });
+    auto found =
+        std::find_if(known.rbegin(), known.rend(), [&](uint32_t i) { return fields(records[i]) == fields(record); });
     if (found == known.rend()) {
         known.push_back(static_cast<uint32_t>(records.size()));
         records.push_back(record);
@@ -57,8 +57,6 @@ void Recorder::cross_set(Pipe pipe, int mode, int flag, const Loc& loc) {
 void Recorder::cross_wait(int flag, const Loc& loc) {
     add({RecordKind::kCrossWait, Pipe::kS, Pipe::kS, static_cast<uint8_t>(flag), place(loc), 0, {}});
 }
-void Recorder::scalar(const Loc& loc) {
-    add({RecordKind::kScalar, Pipe::kS, Pipe::kS, 0, place(loc), 0, {}});
-}
+void Recorder::scalar(const Loc& loc) { add({RecordKind::kScalar, Pipe::kS, Pipe::kS, 0, place(loc), 0, {}}); }
 
 }  // namespace twin
