@@ -8,9 +8,11 @@ the host code of the source is the cube object's, `extern "C"` kernels appear as
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import json
 import os
+import platform
 import shlex
 import subprocess
 import tempfile
@@ -59,6 +61,34 @@ def compiler() -> list[str]:
     return shlex.split(os.environ.get("CXX", "")) or ["g++"]
 
 
+@functools.cache
+def _compiler_facts(command: tuple[str, ...]) -> tuple[bool, str, dict[str, str]]:
+    """Whether it is clang, the machine it compiles for, and the binutils that go with it."""
+    clang = "clang" in _run([*command, "--version"])
+    machine = _run([*command, "-dumpmachine"]).split("-")[0]
+    tools = {name: _run([*command, f"-print-prog-name={name}"]).strip() for name in ("ld", "nm", "objcopy")}
+    return clang, machine, tools
+
+
+def _tool(name: str) -> str:
+    return _compiler_facts(tuple(compiler()))[2][name]
+
+
+def _for_this_machine() -> bool:
+    return _compiler_facts(tuple(compiler()))[1] == platform.machine()
+
+
+def _code_flags() -> list[str]:
+    """Flags of everything that is compiled."""
+    clang, machine, _ = _compiler_facts(tuple(compiler()))
+    flags = ["-std=c++17", "-fPIC"]
+    if not clang:
+        return [*flags, "-fno-gnu-unique"]  # inline variables of the two passes must not become one
+    flags.append("-ferror-limit=0")  # g++ has no limit either
+    # Without it, conversions of half call functions that libgcc does not offer.
+    return [*flags, "-mf16c"] if machine == "x86_64" else flags
+
+
 def cache_dir() -> Path:
     root = os.environ.get("FLASH_ATTN_NPU_TWIN_CACHE")
     path = (
@@ -93,17 +123,12 @@ def _locked(key: str):
 def runtime_library() -> Path:
     """The model of the machine as a shared library."""
     sources = sorted(RUNTIME.glob("*.cc"))
-    inputs = sources + sorted(RUNTIME.glob("*.h")) + sorted(RUNTIME.glob("*.def")) + [INCLUDE / "twin" / "abi.h"]
-    flags = [
-        "-std=c++17",
-        "-O3",
-        "-march=native",
-        "-fPIC",
-        "-ffp-contract=off",
-        "-fno-gnu-unique",
-        f"-I{INCLUDE}",
-        f"-I{RUNTIME}",
-    ]
+    inputs = (
+        sources + sorted(RUNTIME.glob("*.h")) + sorted(RUNTIME.glob("*.def")) + sorted((INCLUDE / "twin").glob("*.h"))
+    )
+    flags = [*_code_flags(), "-O3", "-ffp-contract=off", f"-I{INCLUDE}", f"-I{RUNTIME}"]
+    if _for_this_machine():
+        flags.append("-march=native")
     key = "runtime-" + _digest([p.read_bytes() for p in inputs] + [" ".join([*compiler(), *flags]).encode()])
     target = cache_dir() / f"libascend_twin-{key}.so"
     if target.exists():
@@ -144,14 +169,11 @@ def _build_pass(name: str, source: Path, flags: Sequence[str], tmp: Path) -> tup
     _run(
         [
             *compiler(),
-            "-std=c++17",
+            *_code_flags(),
             "-O2",
-            "-fPIC",
             "-g1",
             "-w",
             "-fvisibility=hidden",
-            "-fno-gnu-unique",
-            "-fpreprocessed",
             "-x",
             "c++-cpp-output",
             *options,
@@ -161,17 +183,19 @@ def _build_pass(name: str, source: Path, flags: Sequence[str], tmp: Path) -> tup
             obj,
         ]
     )
-    _run(["ld", "-r", "--force-group-allocation", obj, "-o", one])
+    _run([_tool("ld"), "-r", "--force-group-allocation", obj, "-o", one])
     suffix = "__aic" if name == "cube" else "__aiv"
-    defined = {line.split()[-1] for line in _run(["nm", "-g", "--defined-only", one]).splitlines() if line.strip()}
+    defined = {
+        line.split()[-1] for line in _run([_tool("nm"), "-g", "--defined-only", one]).splitlines() if line.strip()
+    }
     rename = [f"--redefine-sym={k}={k}{suffix}" for k in kernels.names if k in defined]
     keep = [f"--keep-global-symbol={k}{suffix}" for k in kernels.names if k in defined]
     if name == "vec":
         # Host code is taken from the cube object; of this one only the kernels are seen.
-        _run(["objcopy", *rename, one])
-        _run(["objcopy", *(keep or ["--keep-global-symbol=twin_no_kernel"]), one])
+        _run([_tool("objcopy"), *rename, one])
+        _run([_tool("objcopy"), *(keep or ["--keep-global-symbol=twin_no_kernel"]), one])
     else:
-        _run(["objcopy", *rename, "--localize-hidden", one])
+        _run([_tool("objcopy"), *rename, "--localize-hidden", one])
     return one, kernels, preprocess.uses_cube(text, str(INCLUDE))
 
 
@@ -249,6 +273,7 @@ def build_kernel(source: str | Path, flags: Sequence[str] = ()) -> Library:
                             *compiler(),
                             "-shared",
                             "-Wl,-Bsymbolic",
+                            "-Wl,-z,defs",
                             "-o",
                             made,
                             *[p[0] for p in passes],

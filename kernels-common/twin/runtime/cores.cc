@@ -259,7 +259,7 @@ private:
                                           name_of(static_cast<Pipe>(s)), name_of(static_cast<Pipe>(d)), id),
                                    core.flags[s][d][id].where);
         // Local memories of a finished core are not needed any more.
-        for (auto& memory : core.memory) memory = LocalMemory{};
+        for (auto& memory : core.memory) memory = LocalMemory();
     }
 
     Launch& launch_;

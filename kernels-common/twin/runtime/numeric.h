@@ -5,9 +5,9 @@
 #include <cstring>
 #include <limits>
 
-namespace twin {
+#include "twin/half.h"
 
-using half = _Float16;
+namespace twin {
 
 struct bf16 {
     uint16_t bits;

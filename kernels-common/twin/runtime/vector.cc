@@ -41,10 +41,6 @@ I clamp(int64_t v) {
         std::min<int64_t>(std::max<int64_t>(v, std::numeric_limits<I>::min()), std::numeric_limits<I>::max()));
 }
 
-/// Result of half arithmetic: computed in float, rounded once to half (exact for + - * / of halves).
-inline half narrow(float v, bool saturate) { return to_half(v, saturate); }
-inline float narrow(float v, float) { return v; }
-
 template <typename T>
 T binary(VecOp op, T dst, T a, T b, const Context& c) {
     if constexpr (std::is_same<T, float>::value || std::is_same<T, half>::value) {
@@ -65,7 +61,7 @@ T binary(VecOp op, T dst, T a, T b, const Context& c) {
             default: break;
         }
         if constexpr (std::is_same<T, half>::value)
-            return narrow(r, c.saturate);
+            return to_half(r, c.saturate);  // one rounding: + - * / of halves are exact in float
         else
             return r;
     } else {
@@ -108,7 +104,7 @@ T unary(VecOp op, T dst, T a, const Context& c) {
             default: break;
         }
         if constexpr (std::is_same<T, half>::value)
-            return narrow(r, c.saturate);
+            return to_half(r, c.saturate);  // one rounding: + - * / of halves are exact in float
         else
             return r;
     } else {
@@ -600,8 +596,7 @@ void vector(const VectorArgs& a, const Loc& loc) {
     if (left_out(a)) {
         core.record_only(Pipe::kV, loc, cost);
         if (a.result) *a.result = uint64_t(plan.repeats) * plan.lanes;
-        return zero_result(core, a.dst,
-                           is_special(a.op) ? 32 : extent_of(plan, bits_of(a.dst_type) / 8, a.dst_stride));
+        return zero_result(core, a.dst, is_special(a.op) ? 32 : extent_of(plan, bits_of(a.dst_type) / 8, a.dst_stride));
     }
     const Context context{core.saturate(), core.deq_scale, a.scalar, a.round, a.mode};
     core.issue(Pipe::kV, loc, cost, [=](Core& c, const Loc& at) {

@@ -5,8 +5,9 @@
 #include <type_traits>
 
 #include "twin/abi.h"
+#include "twin/half.h"
 
-using half = _Float16;
+using twin::half;
 
 /// Scalar bfloat16: converts from numbers, explicitly to float; the device has no bf16 arithmetic.
 class bfloat16_t {
