@@ -22,13 +22,13 @@ struct CopyGmToL1 {
         params.dstNzC0Stride = layoutDst.rows;
         params.dstNzNStride = 1;
         params.dstNzMatrixStride = 0;
-        if (layoutSrc.stride < STRIDE_LIMIT) {
+        if (layoutSrc.cols <= layoutSrc.stride && layoutSrc.stride < STRIDE_LIMIT) {
             params.nValue = layoutSrc.rows;
             params.srcDValue = layoutSrc.stride;
             AscendC::DataCopy(dst, src, params);
             return;
         }
-        // The row stride does not fit its field: row by row.
+        // The row stride does not fit its field, or rows overlap (expanded tensors): row by row.
         params.nValue = 1;
         params.srcDValue = layoutSrc.cols;
         for (uint32_t row = 0; row < layoutSrc.rows; ++row) {

@@ -48,4 +48,25 @@ struct CopyL1ToL0B {
     }
 };
 
+/// B^T: cols x rows (N x K) row-major in L1, as keys are for q.k: fractals keep their order, nothing is transposed.
+template <class ArchTag, class Element>
+struct CopyL1ToL0BTransposed {
+    static constexpr uint32_t C0 = ArchTag::BYTE_PER_C0 / sizeof(Element);
+    static constexpr uint32_t FRACTAL = ArchTag::BYTE_PER_FRACTAL / sizeof(Element);
+
+    __aicore__ inline void operator()(const AscendC::LocalTensor<Element>& dst,
+                                      const AscendC::LocalTensor<Element>& src, const layout::zN& layoutSrc,
+                                      uint32_t rows, uint32_t cols) const {
+        AscendC::LoadData2DParams params;
+        params.startIndex = 0;
+        params.repeatTimes = static_cast<uint8_t>(CeilDiv<16>(cols));
+        params.srcStride = 1;
+        params.dstGap = 0;
+        params.ifTranspose = false;
+        for (uint32_t panel = 0; panel < CeilDiv<C0>(rows); ++panel) {
+            AscendC::LoadData(dst[panel * CeilDiv<16>(cols) * FRACTAL], src[panel * layoutSrc.rows * C0], params);
+        }
+    }
+};
+
 }  // namespace flash_attn_npu::ascend::tile

@@ -1,0 +1,69 @@
+// The tasks of an AI core, cut into steps of tile.keys keys: one sequence of steps over all tasks, so that the pipeline
+// of cube and vector cores never drains between tasks.
+#pragma once
+
+#include "kernel/schedule.h"
+
+namespace flash_attn_npu::ascend::kernel {
+
+// Where in `redo` the word of a task stands: (sequence, kv head, row tile, split).
+__aicore__ inline int64_t redo_index(const AttentionArguments& a, const Task& task) {
+    const int64_t head = int64_t{task.s.n} * a.problem.num_heads_kv + task.kv_head;
+    return (head * a.plan.row_tiles + task.row_begin / a.plan.tile.rows) * a.plan.num_splits + task.split;
+}
+
+struct Step {
+    Task task;
+    KeyRange keys;         // empty: the only step of a task without keys
+    int32_t number;        // of the step, over all tasks of this core
+    int32_t task_number;   // of the task, likewise
+    bool first;            // of its task
+    bool last;
+
+    __aicore__ inline int32_t slot(int32_t slots) const { return number % slots; }
+};
+
+class Steps {
+public:
+    __aicore__ inline Steps(const AttentionArguments& arguments, uint32_t core, uint32_t cores)
+        : a_(arguments), schedule_(arguments, core, cores) {}
+
+    // False when there is no further step.
+    __aicore__ inline bool Next(Step& step) {
+        if (begin_ >= task_.keys.end && !NextTask()) return false;
+        // Steps lie on multiples of tile.keys, so that they cut pages as rarely as possible.
+        const int32_t end = min_of(task_.keys.end, (begin_ / a_.plan.tile.keys + 1) * a_.plan.tile.keys);
+        step.task = task_;
+        step.keys = task_.keys.empty() ? KeyRange{0, 0} : KeyRange{begin_, end};
+        step.number = number_++;
+        step.task_number = task_number_;
+        step.first = begin_ == task_.keys.begin;
+        step.last = task_.keys.empty() || end == task_.keys.end;
+        begin_ = step.last ? task_.keys.end : end;
+        return true;
+    }
+
+private:
+    __aicore__ inline bool NextTask() {
+        do {
+            if (!schedule_.Next(task_)) return false;
+        } while (!Wanted());
+        ++task_number_;
+        begin_ = task_.keys.begin;
+        return true;
+    }
+
+    // After a fast path, only what it gave up.
+    __aicore__ inline bool Wanted() const {
+        return a_.redo == nullptr || a_.redo[redo_index(a_, task_)] != 0;
+    }
+
+    const AttentionArguments& a_;
+    Schedule schedule_;
+    Task task_{};
+    int32_t begin_ = 0;  // first key of the next step
+    int32_t number_ = 0;
+    int32_t task_number_ = -1;
+};
+
+}  // namespace flash_attn_npu::ascend::kernel
