@@ -39,6 +39,8 @@ CROSS_EMULATOR = "qemu-aarch64"
 CROSS_LIBRARIES = "/usr/aarch64-linux-gnu"  # where Debian's cross compiler keeps the other machine's libc
 CROSS_PACKAGES = ("g++-aarch64-linux-gnu", "qemu-user")
 
+TWIN_SMOKE_TEST = "tests/twin/smoke_test.cpp"
+
 TESTS_WITH_SESSION = (*VERSIONS, "build", "release", "twin")  # directories of tests/; test-common runs all others
 
 # The environment of every session that needs both wheels: with torch an environment takes a gigabyte and half a minute,
@@ -239,10 +241,10 @@ def compiler_file(session: nox.Session, name: str) -> str:
 
 @nox.session(venv_backend="none")
 def portable(session: nox.Session) -> None:
-    """A test subset on each ISA level the CPU can run, by force; and the backend for aarch64 under qemu-user."""
+    """A test subset on each ISA level the CPU can run, by force; backend and twin for aarch64 under qemu-user."""
     install(session, *requirements("test", "plot"))
-    run_smoke_test(session, "native", {})
-    run_aarch64_smoke_test(session)
+    run_smoke_tests(session, "native", {})
+    run_aarch64_smoke_tests(session)
     failed = []
     for version in chosen_versions(session):
         wheel = build_wheel(session, version, test_isas=True)
@@ -268,7 +270,7 @@ def portable(session: nox.Session) -> None:
         session.error(f"Failed: {', '.join(failed)}")
 
 
-def run_aarch64_smoke_test(session: nox.Session) -> None:
+def run_aarch64_smoke_tests(session: nox.Session) -> None:
     if not all(shutil.which(program) for program in (CROSS_COMPILER, CROSS_EMULATOR)):
         if os.geteuid() == 0 and shutil.which("apt-get"):
             session.run("apt-get", "update", "-qq", external=True)
@@ -276,15 +278,18 @@ def run_aarch64_smoke_test(session: nox.Session) -> None:
         else:
             session.warn(f"NOT RUN: aarch64 under qemu-user. It needs: apt-get install {' '.join(CROSS_PACKAGES)}")
             return
-    run_smoke_test(session, "aarch64", {"CXX": CROSS_COMPILER}, CROSS_EMULATOR, "-L", CROSS_LIBRARIES)
+    run_smoke_tests(session, "aarch64", {"CXX": CROSS_COMPILER}, CROSS_EMULATOR, "-L", CROSS_LIBRARIES)
 
 
-def run_smoke_test(session: nox.Session, name: str, env: dict[str, str], *emulator: str) -> None:
-    """Compiles the stand-alone smoke test of the cpu backend and runs it."""
+def run_smoke_tests(session: nox.Session, name: str, env: dict[str, str], *emulator: str) -> None:
+    """Compiles the stand-alone smoke tests of the cpu backend and of the twin and runs them."""
     install(session, "ninja>=1.11")
     directory = f"build/{session.name}/smoke-test-{name}"
     python(session, "kernels-common/build/program.py", directory, env=env)
     session.run(*emulator, f"{directory}/smoke_test", external=True)
+    twin = (TWIN_SMOKE_TEST, f"{directory}/twin_smoke_test", "-Ikernels-common/ascend", "-Ikernels-common/include")
+    python(session, "-m", "ascend_twin.program", *twin, env={**env, "PYTHONPATH": "kernels-common/twin"})
+    session.run(*emulator, f"{directory}/twin_smoke_test", external=True)
 
 
 def chosen_versions(session: nox.Session) -> tuple[str, ...]:

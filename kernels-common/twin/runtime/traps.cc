@@ -1,6 +1,6 @@
 // Integer division by zero does not trap on the device. Kernels rely on that: a look-ahead past the last tile computes an
-// index modulo zero that nobody uses. On x86 the instruction faults: the handler steps over it with the result an Arm core
-// gives (quotient 0, remainder the dividend). What the device itself leaves in the register is not documented.
+// index modulo zero that nobody uses. An Arm host gives quotient 0, remainder the dividend. On x86 the instruction faults:
+// the handler steps over it with the same result. What the device itself leaves in the register is not documented.
 #include "traps.h"
 
 #include <csignal>
@@ -16,9 +16,9 @@
 namespace twin {
 namespace {
 
+#if defined(__x86_64__)
 struct sigaction previous;
 
-#if defined(__x86_64__)
 /// Length of a div or idiv at `code`, 0 for anything else; `wide` and `byte_sized` describe the operand.
 int division_length(const uint8_t* code, bool* wide, bool* byte_sized) {
     int at = 0;
