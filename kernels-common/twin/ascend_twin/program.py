@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from .build import BuildError, build_kernel, _run, compiler, runtime_library
+from .build import BuildError, _run, build_kernel, compiler, runtime_library
 
 # The builder renames main(), because most of its libraries are loaded by Python.
 MAIN = 'extern "C" int twin_main(int, char**);\nint main(int argc, char** argv) { return twin_main(argc, argv); }\n'
