@@ -1,9 +1,13 @@
 #include "binding/kvcache_call.h"
 
+#include <cstdlib>
+#include <cstring>
 #include <new>
+#include <stdexcept>
 
 #include "api/error.h"
 #include "api/kvcache.h"
+#include "binding/device_library.h"
 #include "cpu/backend.h"
 
 namespace flash_attn_npu::binding {
@@ -22,24 +26,95 @@ PyObject* exception_of(ErrorKind kind) {
     return PyExc_ValueError;
 }
 
-void compute(const Problem& problem, const Backend& backend) {
-    const int32_t threads = num_threads();
+bool is_set(const char* variable, const char* value) {
+    const char* found = std::getenv(variable);
+    return found != nullptr && std::strcmp(found, value) == 0;
+}
+
+const Backend& backend_for(const ArgumentReader& in) {
+    if (in.current_stream() != nullptr) return *device_library().backend;
+    const char* wanted = std::getenv("FLASH_ATTN_NPU_BACKEND");
+    if (wanted == nullptr || *wanted == '\0' || std::strcmp(wanted, "cpu") == 0) return cpu::backend();
+    if (std::strcmp(wanted, "device") != 0) {
+        throw ArgumentError(ErrorKind::kValue, "FLASH_ATTN_NPU_BACKEND", wanted, "cpu or device");
+    }
+    const DeviceLibrary& library = device_library();
+    if (!library.backend->host_memory) {
+        throw std::runtime_error("FLASH_ATTN_NPU_BACKEND=device: q is on the cpu, and " + library.path +
+                                 " works on tensors of an NPU");
+    }
+    return *library.backend;
+}
+
+void raise_if_failed(const BackendStatus& status) {
+    if (status.code == BackendStatus::kOk) return;
+    const bool refused = status.code == BackendStatus::kNotImplemented;
+    PyErr_SetString(refused ? PyExc_NotImplementedError : PyExc_RuntimeError, status.message);
+    throw PythonError{};
+}
+
+// The stream is asked for last: torch_npu's own queue is empty then, and nothing of this call can come after it.
+void compute(const Problem& problem, const Backend& backend, const ArgumentReader& in) {
+    Execution execution;
+    execution.threads = num_threads();
+    execution.workspace_bytes = backend.workspace_bytes(&problem);
+    Object workspace;
+    if (execution.workspace_bytes > 0) {
+        workspace = new_empty_bytes(in.q(), static_cast<int64_t>(execution.workspace_bytes));
+        execution.workspace = data_ptr(workspace.get());
+    }
+    if (in.current_stream() != nullptr) {
+        const Object stream = Object::take(PyObject_CallObject(in.current_stream(), nullptr));
+        execution.stream = reinterpret_cast<void*>(static_cast<intptr_t>(read_int("current_stream", stream.get())));
+    }
     BackendStatus status;
     PyThreadState* const state = PyEval_SaveThread();
-    backend.forward(&problem, threads, nullptr, &status);
+    backend.forward(&problem, &execution, &status);
     PyEval_RestoreThread(state);
-    if (status.code != 0) {
-        PyErr_SetString(PyExc_RuntimeError, status.message);
-        throw PythonError{};
-    }
+    raise_if_failed(status);
+}
+
+void check_contents(const api::KvCacheArguments& arguments, const Problem& problem, ArgumentReader& in) {
+    if (in.current_stream() == nullptr) return api::check_contents(arguments, problem);
+    if (!is_set("FLASH_ATTN_NPU_DEBUG", "1")) return;
+    const api::KvCacheArguments on_host = in.on_host(arguments);
+    api::check_contents(on_host, api::problem_from_arguments(on_host));
 }
 
 }  // namespace
 
-ArgumentReader::ArgumentReader(PyObject* args, Py_ssize_t count) : args_(args) {
+ArgumentReader::ArgumentReader(PyObject* args, Py_ssize_t count, Placement placement)
+    : args_(args), placement_(std::move(placement)) {
     if (PyTuple_Size(args) == count) return;
     PyErr_Format(PyExc_TypeError, "expected %zd arguments, got %zd", count, PyTuple_Size(args));
     throw PythonError{};
+}
+
+ArgumentReader ArgumentReader::of_call(PyObject* args, Py_ssize_t count) {
+    ArgumentReader in(args, count, Placement::on_cpu());
+    PyObject* stream = PyTuple_GetItem(args, count - 1);
+    if (stream != Py_None) {
+        in.current_stream_ = stream;
+        in.placement_ = Placement::with(in.q());
+    }
+    return in;
+}
+
+api::TensorArgument ArgumentReader::contents(const char* name, PyObject* o) {
+    api::TensorArgument t = read_tensor(name, o, placement_);
+    if (t) contents_.emplace_back(name, o);
+    return t;
+}
+
+api::KvCacheArguments ArgumentReader::on_host(api::KvCacheArguments a) {
+    for (api::TensorArgument* t :
+         {&a.cache_seqlens, &a.cache_batch_idx, &a.cache_leftpad, &a.page_table, &a.cu_seqlens_q, &a.cu_seqlens_k_new,
+          &a.rotary_seqlens, &a.q_descale, &a.k_descale, &a.v_descale, &a.scheduler_metadata}) {
+        for (const auto& [name, tensor] : contents_) {
+            if (*t && std::strcmp(t->name, name) == 0) *t = copy_to_host(name, tensor, copies_);
+        }
+    }
+    return a;
 }
 
 std::optional<int64_t> ArgumentReader::optional_integer(const char* name) {
@@ -59,7 +134,7 @@ void ArgumentReader::cache_seqlens(api::KvCacheArguments& arguments) {
     if (PyLong_Check(o)) {
         arguments.cache_seqlens_int = read_int("cache_seqlens", o);
     } else {
-        arguments.cache_seqlens = read_tensor("cache_seqlens", o);
+        arguments.cache_seqlens = contents("cache_seqlens", o);
     }
 }
 
@@ -77,25 +152,29 @@ void set_python_error_from_current_exception() {
     }
 }
 
-PyObject* run_kvcache(const api::KvCacheArguments& arguments, PyObject* q, Results results) {
+PyObject* run_kvcache(const api::KvCacheArguments& arguments, ArgumentReader& in, Results results) {
+    const Backend& backend = backend_for(in);
     Problem problem = api::problem_from_arguments(arguments);
     if (results == Results::kOutLsePartials && problem.num_splits < 2) {
         throw ArgumentError(ErrorKind::kValue, "num_splits", std::to_string(problem.num_splits), "at least 2");
     }
-    api::check_contents(arguments, problem);
+    BackendStatus status;
+    backend.check(&problem, &status);
+    raise_if_failed(status);
+    check_contents(arguments, problem, in);
 
-    Object out = new_empty(q, api::out_shape(problem), problem.out_dtype);
-    Object lse = new_empty(q, api::softmax_lse_shape(problem), DType::kFloat32);
+    Object out = new_empty(in.q(), api::out_shape(problem), problem.out_dtype);
+    Object lse = new_empty(in.q(), api::softmax_lse_shape(problem), DType::kFloat32);
     api::set_outputs(problem, data_ptr(out.get()), static_cast<float*>(data_ptr(lse.get())));
     if (results == Results::kOutLse) {
-        compute(problem, cpu::backend());
+        compute(problem, backend, in);
         return PyTuple_Pack(2, out.get(), lse.get());
     }
-    Object out_accum = new_empty(q, api::out_accum_shape(problem), DType::kFloat32);
-    Object lse_accum = new_empty(q, api::lse_accum_shape(problem), DType::kFloat32);
+    Object out_accum = new_empty(in.q(), api::out_accum_shape(problem), DType::kFloat32);
+    Object lse_accum = new_empty(in.q(), api::lse_accum_shape(problem), DType::kFloat32);
     problem.out_accum = static_cast<float*>(data_ptr(out_accum.get()));
     problem.lse_accum = static_cast<float*>(data_ptr(lse_accum.get()));
-    compute(problem, cpu::backend());
+    compute(problem, backend, in);
     return PyTuple_Pack(4, out.get(), lse.get(), out_accum.get(), lse_accum.get());
 }
 

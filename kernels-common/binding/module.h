@@ -1,6 +1,7 @@
 // What every extension module has beside its API.
 #pragma once
 
+#include "binding/device_library.h"
 #include "binding/kvcache_call.h"
 #include "cpu/backend.h"
 
@@ -10,6 +11,18 @@ inline PyObject* describe_cpu(PyObject*, PyObject*) { return PyUnicode_FromStrin
 
 constexpr PyMethodDef kDescribeCpu = {"describe_cpu", describe_cpu, METH_NOARGS,
                                       "The SIMD level the cpu backend uses."};
+
+// "twin: ... (/path/_twin.so)"; raises RuntimeError, with what is missing, when there is no device library.
+inline PyObject* describe_device(PyObject*, PyObject*) {
+    return guarded([] {
+        const DeviceLibrary& library = device_library();
+        return PyUnicode_FromFormat("%s: %s (%s)", library.backend->name, library.backend->describe(),
+                                    library.path.c_str());
+    });
+}
+
+constexpr PyMethodDef kDescribeDevice = {"describe_device", describe_device, METH_NOARGS,
+                                         "The device library, what it runs on, and its path."};
 
 // Torch is looked up now, under the import lock: at a first call, two threads would wait for each other and for the GIL.
 inline PyObject* create_module(PyModuleDef* definition) {

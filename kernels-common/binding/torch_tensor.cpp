@@ -59,19 +59,6 @@ DType dtype_of(PyObject* dtype) {
     return DType::kOther;
 }
 
-void check_device(const char* name, PyObject* tensor) {
-    if (truth(attribute(tensor, Torch::get().is_cpu).get())) return;
-    const std::string device = text_of(attribute(tensor, Torch::get().device).get());
-    if (std::string(name) != "q") {
-        throw ArgumentError(ErrorKind::kValue, name, "a tensor on " + device, "one on cpu (the device of q)");
-    }
-    std::string why = "a tensor on cpu: this release has no backend for that device";
-    if (device.rfind("npu", 0) == 0) {
-        why = "a tensor on cpu: the Ascend device library (_ascend910b.so) is not part of this release";
-    }
-    throw ArgumentError(ErrorKind::kNotImplemented, name, "a tensor on " + device, why);
-}
-
 Torch load() {
     Torch t;
     const Object torch = Object::take(PyImport_ImportModule("torch"));
@@ -86,11 +73,12 @@ Torch load() {
         t.dtypes[i] = Object::take(dtype);
         t.dtype_names[i] = text_of(dtype);
     }
+    t.uint8 = Object::take(PyObject_GetAttrString(torch.get(), "uint8"));
     t.get_num_threads = Object::take(PyObject_GetAttrString(torch.get(), "get_num_threads"));
     const std::pair<Object*, const char*> interned[] = {
-        {&t.is_cpu, "is_cpu"},         {&t.device, "device"},       {&t.dtype, "dtype"},
-        {&t.shape, "shape"},           {&t.stride, "stride"},       {&t.data_ptr, "data_ptr"},
-        {&t.contiguous, "contiguous"}, {&t.new_empty, "new_empty"}, {&t.item, "item"},
+        {&t.is_cpu, "is_cpu"}, {&t.device, "device"},     {&t.dtype, "dtype"},           {&t.shape, "shape"},
+        {&t.stride, "stride"}, {&t.data_ptr, "data_ptr"}, {&t.contiguous, "contiguous"}, {&t.new_empty, "new_empty"},
+        {&t.item, "item"},     {&t.cpu, "cpu"},
     };
     for (const auto& [object, name] : interned) *object = Object::take(PyUnicode_InternFromString(name));
     return t;
@@ -108,6 +96,21 @@ api::TensorArgument describe(const char* name, PyObject* o) {
     t.strides = int_tuple(call_method(o, torch.stride).get());
     t.data = data_ptr(o);
     return t;
+}
+
+Object new_empty_of(PyObject* like, const std::vector<int64_t>& shape, PyObject* dtype) {
+    const Torch& torch = Torch::get();
+    Object size = Object::take(PyTuple_New(static_cast<Py_ssize_t>(shape.size())));
+    for (size_t i = 0; i < shape.size(); ++i) {
+        if (PyTuple_SetItem(size.get(), static_cast<Py_ssize_t>(i), PyLong_FromLongLong(shape[i])) != 0) {
+            throw PythonError{};
+        }
+    }
+    const Object method = attribute(like, torch.new_empty);
+    const Object args = Object::take(PyTuple_Pack(1, size.get()));
+    const Object kwargs = Object::take(PyDict_New());
+    if (PyDict_SetItem(kwargs.get(), torch.dtype.get(), dtype) != 0) throw PythonError{};
+    return Object::take(PyObject_Call(method.get(), args.get(), kwargs.get()));
 }
 
 }  // namespace
@@ -130,40 +133,60 @@ void* data_ptr(PyObject* tensor) {
     return data;
 }
 
-api::TensorArgument read_tensor(const char* name, PyObject* o) {
+Placement Placement::with(PyObject* q) {
+    Placement placement(Rule::kDevice);
+    if (is_tensor(q)) placement.device_ = attribute(q, Torch::get().device);
+    return placement;
+}
+
+void Placement::check(const char* name, PyObject* tensor) const {
+    if (rule_ == Rule::kAnywhere) return;
+    if (rule_ == Rule::kCpu && truth(attribute(tensor, Torch::get().is_cpu).get())) return;
+    const Object device = attribute(tensor, Torch::get().device);
+    std::string expected = "cpu";
+    if (rule_ == Rule::kDevice) {
+        if (!device_) return;  // q is no tensor: an error of its own
+        const int same = PyObject_RichCompareBool(device.get(), device_.get(), Py_EQ);
+        if (same < 0) throw PythonError{};
+        if (same == 1) return;
+        expected = text_of(device_.get());
+    }
+    const std::string got = "a tensor on " + text_of(device.get());
+    if (std::string(name) != "q") {
+        throw ArgumentError(ErrorKind::kValue, name, got, "one on " + expected + " (the device of q)");
+    }
+    throw ArgumentError(ErrorKind::kNotImplemented, name, got, "a tensor on cpu or npu: no backend for that device");
+}
+
+api::TensorArgument read_tensor(const char* name, PyObject* o, const Placement& placement) {
     if (o == nullptr || o == Py_None) {
         api::TensorArgument undefined;
         undefined.name = name;
         return undefined;
     }
     if (!is_tensor(o)) throw ArgumentError(ErrorKind::kType, name, type_name(o), "a torch.Tensor");
-    check_device(name, o);
+    placement.check(name, o);
     return describe(name, o);
 }
 
-api::TensorArgument read_tensor_contiguous(const char* name, PyObject* o, std::vector<Object>& copies) {
-    api::TensorArgument t = read_tensor(name, o);
+api::TensorArgument read_tensor_contiguous(const char* name, PyObject* o, const Placement& placement,
+                                           std::vector<Object>& copies) {
+    api::TensorArgument t = read_tensor(name, o, placement);
     if (!t || t.rank() == 0 || t.size(-1) <= 1 || t.stride(-1) == 1) return t;
     copies.push_back(call_method(o, Torch::get().contiguous));
     return describe(name, copies.back().get());
 }
 
-Object new_empty(PyObject* like, const std::vector<int64_t>& shape, DType dtype) {
-    const Torch& torch = Torch::get();
-    Object size = Object::take(PyTuple_New(static_cast<Py_ssize_t>(shape.size())));
-    for (size_t i = 0; i < shape.size(); ++i) {
-        if (PyTuple_SetItem(size.get(), static_cast<Py_ssize_t>(i), PyLong_FromLongLong(shape[i])) != 0) {
-            throw PythonError{};
-        }
-    }
-    const Object method = attribute(like, torch.new_empty);
-    const Object args = Object::take(PyTuple_Pack(1, size.get()));
-    const Object kwargs = Object::take(PyDict_New());
-    if (PyDict_SetItem(kwargs.get(), torch.dtype.get(), torch.dtypes[static_cast<int>(dtype)].get()) != 0) {
-        throw PythonError{};
-    }
-    return Object::take(PyObject_Call(method.get(), args.get(), kwargs.get()));
+api::TensorArgument copy_to_host(const char* name, PyObject* tensor, std::vector<Object>& copies) {
+    copies.push_back(call_method(tensor, Torch::get().cpu));
+    return describe(name, copies.back().get());
 }
+
+Object new_empty(PyObject* like, const std::vector<int64_t>& shape, DType dtype) {
+    return new_empty_of(like, shape, Torch::get().dtypes[static_cast<int>(dtype)].get());
+}
+
+Object new_empty_bytes(PyObject* like, int64_t bytes) { return new_empty_of(like, {bytes}, Torch::get().uint8.get()); }
 
 int64_t read_int(const char* name, PyObject* o) {
     Object item;

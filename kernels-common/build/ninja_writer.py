@@ -1,4 +1,4 @@
-"""Writes build.ninja for one extension module or program, and runs ninja on it.
+"""Writes build.ninja for one extension module, program or device library, and runs ninja on it.
 
 Nothing here knows what is compiled: the sources and their flags come in as arguments. Paths in the file are relative
 to the root directory that ninja runs in, so neither binaries nor messages carry the machine's directories.
@@ -41,39 +41,68 @@ class Target:
     link_inputs: Sequence[str] = ()
 
 
+class Ninja:
+    """build.ninja for one result: rules, one object per source, and the result that is made of them."""
+
+    def __init__(self, author: str, build_dir: str):
+        """`author`: the file to blame; `build_dir`: where objects and result go, relative to where ninja runs."""
+        import ninja
+
+        self._text = io.StringIO()
+        self._build_dir = build_dir
+        writer: Any = ninja.Writer  # its type stub contradicts its own documentation
+        self._out = writer(self._text, width=120)
+        self._out.comment(f"Written by kernels-common/build/{author}. Do not edit: the next build overwrites it.")
+        self._out.variable("ninja_required_version", "1.5")
+        self._out.variable("builddir", build_dir)
+        self._part = ""
+
+    def variable(self, name: str, words: Sequence[str]) -> None:
+        self._out.variable(name, quoted(words))
+
+    def rule(self, name: str, command: Sequence[str], description: str, depfile: bool = False) -> None:
+        """`command`: words, in which $in, $out and ninja's variables stand for themselves."""
+        self._begin("rules")
+        extra = {"depfile": "$out.d", "deps": "gcc"} if depfile else {}
+        line = " ".join(word if "$" in word else quoted([word]) for word in command)
+        self._out.rule(name, line, description=description, **extra)
+
+    def object(
+        self, source: str, rule: str, implicit: Sequence[str] = (), variables: Optional[dict[str, str]] = None
+    ) -> str:
+        """Compiles `source`; returns the path of the object."""
+        self._begin("objects")
+        path = f"{self._build_dir}/obj/{source}.o"
+        self._out.build(path, rule, source, implicit=list(implicit), variables=variables)
+        return path
+
+    def default(self, output: str, rule: str, objects: Sequence[str], implicit: Sequence[str] = ()) -> None:
+        self._begin("result")
+        self._out.build(f"{self._build_dir}/{output}", rule, list(objects), implicit=list(implicit))
+        self._out.default(f"{self._build_dir}/{output}")
+
+    def text(self) -> str:
+        return self._text.getvalue()
+
+    def _begin(self, part: str) -> None:
+        if part != self._part:
+            self._out.newline()
+        self._part = part
+
+
 def ninja_text(toolchain: Toolchain, target: Target, build_dir: str) -> str:
     """The text of build.ninja. `build_dir` is relative to the root directory that ninja runs in."""
-    import ninja
-
-    text = io.StringIO()
-    writer: Any = ninja.Writer  # its type stub contradicts its own documentation
-    out = writer(text, width=120)
-    out.comment("Written by kernels-common/build/ninja_writer.py. Do not edit: the next build overwrites it.")
-    out.variable("ninja_required_version", "1.5")
-    out.variable("builddir", build_dir)
-    out.variable("cxx", _words(toolchain.command))
-    out.variable("flags", _words(target.compile_flags))
-    out.variable("ldflags", _words(target.link_flags))
-    out.newline()
+    ninja = Ninja("ninja_writer.py", build_dir)
+    ninja.variable("cxx", toolchain.command)
+    ninja.variable("flags", target.compile_flags)
+    ninja.variable("ldflags", target.link_flags)
     # -MD and not -MMD: system headers count too, so a new Python or compiler header causes a rebuild.
-    out.rule(
-        "cxx",
-        "$cxx -MD -MF $out.d $flags $own_flags -c $in -o $out",
-        description="compile $in",
-        depfile="$out.d",
-        deps="gcc",
-    )
-    out.rule("link", "$cxx $in $ldflags -o $out", description="link $out")
-    out.newline()
-    objects = []
-    for source in target.sources:
-        objects.append(f"{build_dir}/obj/{source.path}.o")
-        out.build(objects[-1], "cxx", source.path, variables={"own_flags": _words(source.flags)})
-    out.newline()
-    link_inputs = [f"{build_dir}/{name}" for name in target.link_inputs]
-    out.build(f"{build_dir}/{target.output}", "link", objects, implicit=link_inputs)
-    out.default(f"{build_dir}/{target.output}")
-    return text.getvalue()
+    compile_words = ["$cxx", "-MD", "-MF", "$out.d", "$flags", "$own_flags", "-c", "$in", "-o", "$out"]
+    ninja.rule("cxx", compile_words, "compile $in", depfile=True)
+    ninja.rule("link", ["$cxx", "$in", "$ldflags", "-o", "$out"], "link $out")
+    objects = [ninja.object(s.path, "cxx", variables={"own_flags": quoted(s.flags)}) for s in target.sources]
+    ninja.default(target.output, "link", objects, [f"{build_dir}/{name}" for name in target.link_inputs])
+    return ninja.text()
 
 
 def build(toolchain: Toolchain, target: Target, root: Path, build_dir: str, jobs: Optional[int] = None) -> Path:
@@ -83,12 +112,16 @@ def build(toolchain: Toolchain, target: Target, root: Path, build_dir: str, jobs
         ToolchainError: there is no ninja.
         subprocess.CalledProcessError: the compile failed; the compiler's messages went to stdout.
     """
-    program = find_ninja()
     directory = root / build_dir
     write_if_changed(directory / "build.ninja", ninja_text(toolchain, target, build_dir))
-    command = [program, "-f", f"{build_dir}/build.ninja", "-j", str(jobs or len(os.sched_getaffinity(0)))]
-    subprocess.run(command, cwd=root, check=True)
+    run_ninja(Path(build_dir, "build.ninja"), root, jobs)
     return directory / target.output
+
+
+def run_ninja(file: Path, root: Path, jobs: Optional[int] = None) -> None:
+    """Runs ninja on `file` in the directory `root`."""
+    command = [find_ninja(), "-f", str(file), "-j", str(jobs or len(os.sched_getaffinity(0)))]
+    subprocess.run(command, cwd=root, check=True)
 
 
 @contextmanager
@@ -123,6 +156,6 @@ def find_ninja() -> str:
     return path
 
 
-def _words(words: Sequence[str]) -> str:
+def quoted(words: Sequence[str]) -> str:
     """Joins arguments for a command line in build.ninja, quoting for the shell and then for ninja."""
     return shlex.join(words).replace("$", "$$")

@@ -72,7 +72,7 @@ def common_flags(kind: str, test_isas: bool) -> tuple[str, ...]:
 def binding_sources(root: Path, python_include: str) -> list[Source]:
     """What one package instantiates (csrc) and the binding both share: the only files that see Python.h."""
     flags = ("-Icsrc", f"-isystem{python_include}", f"-DPy_LIMITED_API={LIMITED_API}")
-    return [Source(path, flags) for path in _glob(root, "csrc/*.cpp", f"{KERNELS}/binding/*.cpp")]
+    return [Source(path, flags) for path in glob(root, "csrc/*.cpp", f"{KERNELS}/binding/*.cpp")]
 
 
 def backend_sources(root: Path, machine: str, test_isas: bool) -> list[Source]:
@@ -81,7 +81,7 @@ def backend_sources(root: Path, machine: str, test_isas: bool) -> list[Source]:
     Raises:
         ValueError: a file in cpu/isa/ that is not named after a known level, which would silently get baseline flags.
     """
-    paths = _glob(root, f"{KERNELS}/api/*.cpp", f"{KERNELS}/cpu/*.cpp", f"{KERNELS}/cpu/*/*.cpp")
+    paths = glob(root, f"{KERNELS}/api/*.cpp", f"{KERNELS}/cpu/*.cpp", f"{KERNELS}/cpu/*/*.cpp")
     isa_paths = {Path(path).stem[len("isa_") :]: path for path in paths if path.startswith(f"{ISA_DIR}/isa_")}
     baseline = [
         Source(path) for path in paths if path not in isa_paths.values() and not path.startswith(f"{SMOKE_TEST_DIR}/")
@@ -99,7 +99,7 @@ def backend_sources(root: Path, machine: str, test_isas: bool) -> list[Source]:
 
 def smoke_test_sources(root: Path) -> list[Source]:
     """The stand-alone program that runs the cpu backend without Python."""
-    return [Source(path) for path in _glob(root, f"{SMOKE_TEST_DIR}/*.cpp")]
+    return [Source(path) for path in glob(root, f"{SMOKE_TEST_DIR}/*.cpp")]
 
 
 def _isa_flags(level: str) -> tuple[str, ...]:
@@ -107,6 +107,7 @@ def _isa_flags(level: str) -> tuple[str, ...]:
     return (*flags, *AVX512_QUIET_FLAGS) if "-mavx512f" in flags else flags
 
 
-def _glob(root: Path, *patterns: str) -> list[str]:
+def glob(root: Path, *patterns: str) -> list[str]:
+    """The files below `root` that match, sorted and relative to it."""
     # Sorted: the order of a directory listing must not show in the binary.
     return sorted({path.relative_to(root).as_posix() for pattern in patterns for path in root.glob(pattern)})

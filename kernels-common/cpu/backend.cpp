@@ -219,16 +219,20 @@ private:
 };
 
 void fail(BackendStatus* status, const char* message) {
-    status->code = 1;
+    status->code = BackendStatus::kRuntimeError;
     std::snprintf(status->message, sizeof(status->message), "%s", message);
 }
 
-void forward(const Problem* problem, int32_t threads, void*, BackendStatus* status) {
+uint64_t workspace_bytes(const Problem*) { return 0; }
+
+void check(const Problem*, BackendStatus*) {}
+
+void forward(const Problem* problem, const Execution* execution, BackendStatus* status) {
     try {
         std::string error;
         const IsaKernels* isa = selected_isa(error);
         if (isa == nullptr) return fail(status, error.c_str());
-        Call(*problem, threads, *isa).run();
+        Call(*problem, execution->threads, *isa).run();
         partials_arena.trim();
     } catch (const std::exception& e) {
         fail(status, e.what());
@@ -244,7 +248,8 @@ const char* describe() {
 }  // namespace
 
 const Backend& backend() {
-    static const Backend cpu{kBackendAbiVersion, "cpu", forward, describe};
+    static const Backend cpu{
+        kBackendAbiVersion, "cpu", /*host_memory=*/true, workspace_bytes, check, forward, describe};
     return cpu;
 }
 

@@ -116,7 +116,9 @@ double largest_error(const Config& c) {
     p.num_splits = c.num_splits;
 
     BackendStatus status;
-    cpu::backend().forward(&p, 2, nullptr, &status);
+    Execution execution;
+    execution.threads = 2;
+    cpu::backend().forward(&p, &execution, &status);
     if (status.code != 0) {
         std::printf("%s: %s\n", c.name, status.message);
         return std::numeric_limits<double>::infinity();

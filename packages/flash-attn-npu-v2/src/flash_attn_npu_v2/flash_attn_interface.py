@@ -26,7 +26,7 @@ def _cpu(
     *rest,
 ):
     seqlens = cache_seqlens if cache_seqlens is not None else cache_seqlens_int
-    return _C.flash_attn_with_kvcache(q, k_cache, v_cache, k, v, rotary_cos, rotary_sin, seqlens, *rest)
+    return _C.flash_attn_with_kvcache(q, k_cache, v_cache, k, v, rotary_cos, rotary_sin, seqlens, *rest, None)
 
 
 def _meta(q, *_):

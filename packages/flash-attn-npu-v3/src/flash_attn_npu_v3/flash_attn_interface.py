@@ -25,7 +25,8 @@ _ARGUMENTS = (
 
 def _run(partials, q, k_cache, v_cache, k, v, qv, rotary_cos, rotary_sin, cache_seqlens, cache_seqlens_int, *rest):
     seqlens = cache_seqlens if cache_seqlens is not None else cache_seqlens_int
-    return _C.flash_attn_with_kvcache(q, k_cache, v_cache, k, v, qv, rotary_cos, rotary_sin, seqlens, *rest, partials)
+    arguments = (q, k_cache, v_cache, k, v, qv, rotary_cos, rotary_sin, seqlens, *rest, partials)
+    return _C.flash_attn_with_kvcache(*arguments, None)
 
 
 def _cpu(*args):

@@ -1,0 +1,71 @@
+// The C ABI of the device library.
+#include <cstdio>
+#include <exception>
+
+#include "host/call.h"
+#include "host/device.h"
+
+namespace flash_attn_npu::ascend::host {
+
+namespace {
+
+void set(BackendStatus* status, BackendStatus::Code code, const char* message) {
+    status->code = code;
+    std::snprintf(status->message, sizeof(status->message), "%s", message);
+}
+
+// Runs `body`; what it throws becomes the status: exceptions do not cross the C ABI.
+template <class Body>
+void guarded(BackendStatus* status, Body body) {
+    try {
+        body();
+    } catch (const std::exception& error) {
+        set(status, BackendStatus::kRuntimeError, error.what());
+    }
+}
+
+bool nothing_to_do(const Problem& p) { return p.batch == 0 || p.total_q == 0; }
+
+uint64_t workspace_bytes(const Problem* problem) {
+    if (nothing_to_do(*problem)) return 0;
+    try {
+        return Call(*problem, core_count()).workspace_bytes();
+    } catch (const std::exception&) {
+        return 0;  // no device: `forward` finds out too, and has a status to say so
+    }
+}
+
+void check(const Problem* problem, BackendStatus* status) {
+    if (problem->dtype != DType::kFloat32) return;
+    set(status, BackendStatus::kNotImplemented,
+        "q: got dtype torch.float32, expected torch.float16, torch.bfloat16 or (v3) torch.float8_e4m3fn: the cube of "
+        "the "
+        "Ascend 910B has no float32 attention");
+}
+
+void forward(const Problem* problem, const Execution* execution, BackendStatus* status) {
+    guarded(status, [&] {
+        check(problem, status);
+        if (status->code != BackendStatus::kOk || nothing_to_do(*problem)) return;
+        const Call call(*problem, core_count());
+        if (execution->workspace_bytes < call.workspace_bytes()) {
+            return set(status, BackendStatus::kRuntimeError, "the workspace is smaller than workspace_bytes() said");
+        }
+        submit(call, *execution);
+    });
+}
+
+const Backend kBackend{kBackendAbiVersion, kName, kHostMemory, workspace_bytes, check, forward, describe};
+
+}  // namespace
+
+}  // namespace flash_attn_npu::ascend::host
+
+extern "C" __attribute__((visibility("default"))) const flash_attn_npu::Backend* flash_attn_npu_backend(
+    uint32_t abi_version) {
+    return abi_version == flash_attn_npu::kBackendAbiVersion ? &flash_attn_npu::ascend::host::kBackend : nullptr;
+}
+
+extern "C" __attribute__((visibility("default"))) uint32_t flash_attn_npu_backend_abi_version() {
+    return flash_attn_npu::kBackendAbiVersion;
+}

@@ -1,0 +1,42 @@
+// One call of flash_attn_with_kvcache as the device sees it: which kernels run, with which plan, and where the workspace
+// of each lies. Plain data once made, so that a stream can keep it until its turn comes.
+#pragma once
+
+#include "kernel/arguments.h"
+
+namespace flash_attn_npu::ascend::host {
+
+// A part of the workspace.
+struct Region {
+    uint64_t offset = 0;
+    uint64_t bytes = 0;
+};
+
+class Call {
+public:
+    // `cores`: AI cores of the device.
+    Call(const Problem& problem, uint32_t cores);
+
+    const Problem& problem() const { return problem_; }
+    const Plan& plan() const { return plan_; }
+    uint64_t workspace_bytes() const { return workspace_bytes_; }
+
+    // Launches the kernels in order. `workspace` has workspace_bytes(); `ffts`: base address of the cross-core flags.
+    void launch(void* workspace, void* stream, uint64_t ffts) const;
+
+private:
+    Region take(uint64_t bytes);
+
+    Problem problem_;
+    Plan plan_;
+    uint32_t cores_;
+    uint32_t blocks_ = 1;  // AI cores that can have attention to compute
+    Region prepared_q_;
+    Region out_accum_;
+    Region lse_accum_;
+    Region core_workspace_;
+    uint64_t core_workspace_bytes_ = 0;  // of one AI core
+    uint64_t workspace_bytes_ = 0;
+};
+
+}  // namespace flash_attn_npu::ascend::host

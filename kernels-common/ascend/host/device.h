@@ -1,0 +1,26 @@
+// What the host half needs to know of the machine that the kernels run on, and how a call is handed to it: device_acl.cpp
+// for an NPU, device_twin.cpp for the twin.
+#pragma once
+
+#include <cstdint>
+
+#include "flash_attn_npu/backend.h"
+#include "host/call.h"
+
+namespace flash_attn_npu::ascend::host {
+
+// Both throw std::runtime_error when the runtime does not answer.
+
+// AI cores (one AIC and two AIVs each) of the current device.
+uint32_t core_count();
+// Base address of the flags between the cores of an AI core: a kernel argument.
+uint64_t cross_core_flags();
+
+// Puts the launches of `call` on the stream of `execution`; on the twin without a stream, runs them.
+void submit(const Call& call, const Execution& execution);
+
+extern const char* const kName;
+extern const bool kHostMemory;
+const char* describe();
+
+}  // namespace flash_attn_npu::ascend::host

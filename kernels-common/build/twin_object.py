@@ -1,0 +1,55 @@
+"""Compiles one Ascend C source for the twin: cube pass and vector pass in one relocatable object.
+
+    python kernels-common/build/twin_object.py SOURCE OBJECT [compiler flags]
+
+Writes OBJECT.d for ninja: every file that either pass read.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+TWIN = Path(__file__).resolve().parents[1] / "twin"
+PASSES = ("cube", "vec")
+
+
+def build_object(source: str, target: str, flags: list[str]) -> None:
+    """Both passes of `source`, made self-contained and joined."""
+    sys.path.insert(0, str(TWIN))
+    from ascend_twin import build
+
+    # Kernels are registered under this name when the library is loaded: two libraries in one process must not share it.
+    identity = f'-DTWIN_BUILD_ID="{Path(target).resolve()}"'
+    with tempfile.TemporaryDirectory() as directory:
+        tmp = Path(directory)
+        with ThreadPoolExecutor(max_workers=len(PASSES)) as pool:
+            passes = list(pool.map(lambda name: build._build_pass(name, Path(source), [*flags, identity], tmp), PASSES))
+        build._run([build._tool("ld"), "-r", "-o", target, *[one for one, _, _ in passes]])
+        used = {name for p in PASSES for name in _files_named_in((tmp / f"{p}.ii").read_text())}
+    files = [*sorted(used), *map(str, _tools())]
+    Path(f"{target}.d").write_text(f"{target}: " + " ".join(name.replace(" ", "\\ ") for name in files) + "\n")
+
+
+def _files_named_in(preprocessed: str) -> list[str]:
+    names = re.findall(r'^# \d+ "([^"<]+)"', preprocessed, re.MULTILINE)
+    return [name for name in names if Path(name).is_file()]
+
+
+def _tools() -> list[Path]:
+    return [Path(__file__).resolve(), TWIN / "ascend_twin" / "build.py", TWIN / "ascend_twin" / "preprocess.py"]
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(TWIN))
+    from ascend_twin.build import BuildError
+
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    try:
+        build_object(sys.argv[1], sys.argv[2], sys.argv[3:])
+    except BuildError as error:
+        sys.exit(str(error))
