@@ -39,7 +39,7 @@ def kernel_sources(root: Path) -> list[str]:
 
 def host_sources(root: Path, device: str) -> list[str]:
     """The host half for `device`: "twin" or "acl". Sources of the other one are left out."""
-    other = {"twin": "_acl.cpp", "acl": ("twin_memory.cpp", "_twin.cpp")}[device]
+    other = {"twin": ("_acl.cpp",), "acl": ("twin_memory.cpp", "_twin.cpp")}[device]
     return [path for path in sources.glob(root, f"{ASCEND}/host/*.cpp") if not path.endswith(other)]
 
 

@@ -1,11 +1,15 @@
 #include "host/call.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 
-#include "host/kernels.h"
+#include "host/device.h"
 #include "kernel/attention_limits.h"
+#include "kernel/decode_limits.h"
+#include "kernel/prefill_limits.h"
 
 namespace flash_attn_npu::ascend::host {
 
@@ -15,37 +19,88 @@ namespace {
 constexpr uint64_t kAlignment = 512;
 // Two waves of tasks on 24 AI cores; a split has to be worth its partial result.
 constexpr SplitPolicy kSplitPolicy{/*wanted_tiles=*/48, /*min_keys=*/512, /*max_splits=*/128};
+// For kernels that deal keys to the cores by themselves: only the splits the caller asked for.
+constexpr SplitPolicy kNeverSplit{/*wanted_tiles=*/1, /*min_keys=*/1, /*max_splits=*/1};
+
+AttentionLauncher general_kernel(DType dtype) {
+    switch (dtype) {
+        case DType::kFloat16: return launch_flash_attn_attention_f16;
+        case DType::kBFloat16: return launch_flash_attn_attention_bf16;
+        default: return launch_flash_attn_attention_fp8;
+    }
+}
+
+AttentionLauncher decode_kernel(DType dtype) {
+    return dtype == DType::kFloat16 ? launch_flash_attn_decode_f16 : launch_flash_attn_decode_bf16;
+}
+
+AttentionLauncher prefill_kernel(DType dtype, int32_t head_dim) {
+    const bool half = dtype == DType::kFloat16;
+    switch (head_dim) {
+        case 64: return half ? launch_flash_attn_prefill_f16_d64 : launch_flash_attn_prefill_bf16_d64;
+        case 128: return half ? launch_flash_attn_prefill_f16_d128 : launch_flash_attn_prefill_bf16_d128;
+        case 192: return half ? launch_flash_attn_prefill_f16_d192 : launch_flash_attn_prefill_bf16_d192;
+        case 256: return half ? launch_flash_attn_prefill_f16_d256 : launch_flash_attn_prefill_bf16_d256;
+        default: return nullptr;
+    }
+}
+
+// FLASH_ATTN_NPU_DEVICE_KERNELS=general: no fast paths, to compare or to rule them out.
+bool fast_paths_allowed() {
+    const char* kernels = std::getenv("FLASH_ATTN_NPU_DEVICE_KERNELS");
+    return kernels == nullptr || std::strcmp(kernels, "general") != 0;
+}
 
 template <class T>
 T* at(void* workspace, Region region) {
-    return reinterpret_cast<T*>(static_cast<uint8_t*>(workspace) + region.offset);
+    return region.bytes > 0 ? reinterpret_cast<T*>(static_cast<uint8_t*>(workspace) + region.offset) : nullptr;
 }
-
-// `launch` is null when the library was linked without that kernel.
-template <class Arguments>
-void start(void (*launch)(uint32_t, void*, const Arguments&), const char* kernel, uint32_t blocks, void* stream,
-           const Arguments& arguments) {
-    if (launch == nullptr) throw std::runtime_error(std::string("this device library has no kernel ") + kernel);
-    launch(blocks, stream, arguments);
-}
-
-#define START(KERNEL, BLOCKS, ARGUMENTS) start(launch_##KERNEL, #KERNEL, BLOCKS, stream, ARGUMENTS)
 
 }  // namespace
 
 Call::Call(const Problem& problem, uint32_t cores) : problem_(problem), cores_(cores) {
-    plan_ = make_plan(problem_, kernel::attention_tile(problem_), kSplitPolicy);
-    const int64_t tasks = int64_t{problem_.batch} * problem_.num_heads_kv * plan_.row_tiles * plan_.num_splits;
-    blocks_ = static_cast<uint32_t>(std::clamp<int64_t>(tasks, 1, cores));
-
+    const bool fast = fast_paths_allowed();
+    if (!(fast && choose_decode()) && !(fast && choose_prefill())) choose_general();
     prepared_q_ = take(kernel::prepared_q_bytes(problem_));
     if (plan_.num_splits > 1 && problem_.out_accum == nullptr) {
         const uint64_t rows = plan_.accum_rows(problem_);
         out_accum_ = take(rows * problem_.head_dim_v * sizeof(float));
         lse_accum_ = take(rows * sizeof(float));
     }
-    core_workspace_bytes_ = round_up<uint64_t>(kernel::attention_core_workspace_bytes(problem_, plan_), kAlignment);
+    core_workspace_bytes_ = round_up(core_workspace_bytes_, kAlignment);
     core_workspace_ = take(core_workspace_bytes_ * blocks_);
+}
+
+bool Call::choose_decode() {
+    plan_ = make_plan(problem_, kernel::attention_tile(problem_), kNeverSplit);
+    fast_ = kernel::decode_can_implement(problem_, plan_) ? decode_kernel(problem_.dtype) : nullptr;
+    if (fast_ == nullptr) return false;
+    blocks_ = cores_;
+    core_workspace_bytes_ = kernel::decode_core_workspace_bytes(problem_, plan_);
+    return true;
+}
+
+bool Call::choose_prefill() {
+    plan_ = make_plan(problem_, kernel::attention_tile(problem_), kSplitPolicy);
+    const bool serves = kernel::prefill_can_implement(problem_, plan_);
+    fast_ = serves ? prefill_kernel(problem_.dtype, problem_.head_dim) : nullptr;
+    if (fast_ == nullptr) return false;
+    const uint64_t tasks = choose_general();
+    redo_ = take(tasks * sizeof(int32_t));
+    core_workspace_bytes_ =
+        std::max<uint64_t>(core_workspace_bytes_, kernel::prefill_core_workspace_bytes(problem_, plan_));
+    return true;
+}
+
+// Returns the upper bound of tasks.
+uint64_t Call::choose_general() {
+    plan_ = make_plan(problem_, kernel::attention_tile(problem_), kSplitPolicy);
+    general_ = general_kernel(problem_.dtype);
+    if (general_ == nullptr) throw std::runtime_error("this device library has no attention kernel for the dtype of q");
+    const int64_t tasks = int64_t{problem_.batch} * problem_.num_heads_kv * plan_.row_tiles * plan_.num_splits;
+    blocks_ = static_cast<uint32_t>(std::clamp<int64_t>(tasks, 1, cores_));
+    core_workspace_bytes_ = kernel::attention_core_workspace_bytes(problem_, plan_);
+    return static_cast<uint64_t>(tasks);
 }
 
 Region Call::take(uint64_t bytes) {
@@ -55,9 +110,9 @@ Region Call::take(uint64_t bytes) {
 }
 
 void Call::launch(void* workspace, void* stream, uint64_t ffts) const {
-    uint8_t* const prepared_q = prepared_q_.bytes > 0 ? at<uint8_t>(workspace, prepared_q_) : nullptr;
+    auto* const prepared_q = at<uint8_t>(workspace, prepared_q_);
     if (kernel::needs_prepare(problem_)) {
-        START(flash_attn_prepare, 2 * cores_, (kernel::PrepareArguments{problem_, prepared_q}));
+        launch_flash_attn_prepare(2 * cores_, stream, {problem_, prepared_q});
     }
 
     kernel::AttentionArguments a;
@@ -66,16 +121,15 @@ void Call::launch(void* workspace, void* stream, uint64_t ffts) const {
     a.ffts = ffts;
     a.core_workspace = at<uint8_t>(workspace, core_workspace_);
     a.core_workspace_bytes = core_workspace_bytes_;
+    a.redo = at<int32_t>(workspace, redo_);
     if (out_accum_.bytes > 0) {
         a.problem.out_accum = at<float>(workspace, out_accum_);
         a.problem.lse_accum = at<float>(workspace, lse_accum_);
     }
-    switch (problem_.dtype) {
-        case DType::kFloat16: START(flash_attn_attention_f16, blocks_, a); break;
-        case DType::kBFloat16: START(flash_attn_attention_bf16, blocks_, a); break;
-        default: START(flash_attn_attention_fp8, blocks_, a); break;
-    }
-    if (plan_.num_splits > 1) START(flash_attn_combine, 2 * cores_, a);
+    if (a.redo != nullptr) set_zero(a.redo, redo_.bytes, stream);
+    if (fast_ != nullptr) fast_(blocks_, stream, a);
+    if (general_ != nullptr) general_(blocks_, stream, a);
+    if (plan_.num_splits > 1) launch_flash_attn_combine(2 * cores_, stream, a);
 }
 
 }  // namespace flash_attn_npu::ascend::host

@@ -2,7 +2,7 @@
 // of each lies. Plain data once made, so that a stream can keep it until its turn comes.
 #pragma once
 
-#include "kernel/arguments.h"
+#include "host/kernels.h"
 
 namespace flash_attn_npu::ascend::host {
 
@@ -25,17 +25,23 @@ public:
     void launch(void* workspace, void* stream, uint64_t ffts) const;
 
 private:
+    bool choose_decode();
+    bool choose_prefill();
+    uint64_t choose_general();
     Region take(uint64_t bytes);
 
     Problem problem_;
     Plan plan_;
     uint32_t cores_;
-    uint32_t blocks_ = 1;  // AI cores that can have attention to compute
+    uint32_t blocks_ = 1;                  // AI cores that can have attention to compute
+    AttentionLauncher fast_ = nullptr;     // the fast path, if one serves the Problem
+    AttentionLauncher general_ = nullptr;  // the general kernel; after a fast path, for the row tiles it gave up
+    uint64_t core_workspace_bytes_ = 0;    // of one AI core
     Region prepared_q_;
     Region out_accum_;
     Region lse_accum_;
+    Region redo_;
     Region core_workspace_;
-    uint64_t core_workspace_bytes_ = 0;  // of one AI core
     uint64_t workspace_bytes_ = 0;
 };
 

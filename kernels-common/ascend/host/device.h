@@ -9,12 +9,15 @@
 
 namespace flash_attn_npu::ascend::host {
 
-// Both throw std::runtime_error when the runtime does not answer.
+// All of these throw std::runtime_error when the runtime does not answer.
 
 // AI cores (one AIC and two AIVs each) of the current device.
 uint32_t core_count();
 // Base address of the flags between the cores of an AI core: a kernel argument.
 uint64_t cross_core_flags();
+
+// Zeroes device memory in stream order.
+void set_zero(void* memory, uint64_t bytes, void* stream);
 
 // Puts the launches of `call` on the stream of `execution`; on the twin without a stream, runs them.
 void submit(const Call& call, const Execution& execution);

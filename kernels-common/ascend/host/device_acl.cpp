@@ -35,6 +35,10 @@ uint64_t cross_core_flags() {
     return reinterpret_cast<uint64_t>(address);
 }
 
+void set_zero(void* memory, uint64_t bytes, void* stream) {
+    require(aclrtMemsetAsync(memory, bytes, 0, bytes, stream), "aclrtMemsetAsync");
+}
+
 void submit(const Call& call, const Execution& execution) {
     call.launch(execution.workspace, execution.stream, cross_core_flags());
 }

@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -102,6 +103,12 @@ uint32_t core_count() { return static_cast<uint32_t>(twin_physical_cores()); }
 
 // The twin's flags have no address; a kernel may still look whether it got one.
 uint64_t cross_core_flags() { return 0x1000; }
+
+// Launches run one after the other on the thread that makes them: that is stream order.
+void set_zero(void* memory, uint64_t bytes, void*) {
+    std::memset(memory, 0, bytes);
+    twin_initialise_gm(reinterpret_cast<uint64_t>(memory), bytes);
+}
 
 void submit(const Call& call, const Execution& execution) {
     if (execution.stream == nullptr) return run(call, execution);

@@ -4,16 +4,32 @@
 #include "kernel/arguments.h"
 #include "kernel/prepare_limits.h"
 
+namespace flash_attn_npu::ascend::host {
+
+using AttentionLauncher = void (*)(uint32_t blocks, void* stream, const kernel::AttentionArguments& arguments);
+
+}  // namespace flash_attn_npu::ascend::host
+
 extern "C" {
 
 #define FLASH_ATTN_NPU_KERNEL(KERNEL, ARGUMENTS)                              \
     __attribute__((weak)) void launch_##KERNEL(uint32_t blocks, void* stream, \
-                                               const flash_attn_npu::ascend::kernel::ARGUMENTS& a)
+                                               const flash_attn_npu::ascend::kernel::ARGUMENTS& arguments)
 
 FLASH_ATTN_NPU_KERNEL(flash_attn_prepare, PrepareArguments);
 FLASH_ATTN_NPU_KERNEL(flash_attn_attention_f16, AttentionArguments);
 FLASH_ATTN_NPU_KERNEL(flash_attn_attention_bf16, AttentionArguments);
 FLASH_ATTN_NPU_KERNEL(flash_attn_attention_fp8, AttentionArguments);
+FLASH_ATTN_NPU_KERNEL(flash_attn_decode_f16, AttentionArguments);
+FLASH_ATTN_NPU_KERNEL(flash_attn_decode_bf16, AttentionArguments);
+FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_f16_d64, AttentionArguments);
+FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_f16_d128, AttentionArguments);
+FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_f16_d192, AttentionArguments);
+FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_f16_d256, AttentionArguments);
+FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_bf16_d64, AttentionArguments);
+FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_bf16_d128, AttentionArguments);
+FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_bf16_d192, AttentionArguments);
+FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_bf16_d256, AttentionArguments);
 FLASH_ATTN_NPU_KERNEL(flash_attn_combine, AttentionArguments);
 
 #undef FLASH_ATTN_NPU_KERNEL

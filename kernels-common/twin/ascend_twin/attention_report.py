@@ -1,0 +1,270 @@
+"""Predicted time of flash_attn_with_kvcache on the 910B: the kernels of whole calls, recorded on the twin.
+
+    python -m ascend_twin.attention_report decode|prefill|all [--corners] [--out DIR]
+    python -m ascend_twin.attention_report b=1,h=32,hk=8,sq=1,sk=131072,d=128,page=128,dtype=bfloat16,causal=1 ...
+
+Needs torch and flash_attn_npu_v3; builds the device library for the twin (kernels-common/build/device.py) or
+takes the one that FLASH_ATTN_NPU_DEVICE_LIB names. Nothing here was measured on silicon.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from .corners import CORNERS, corners
+from .machine import Machine
+from .trace import write_perfetto, write_picture
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One call; lengths count keys and queries of a sequence.
+
+    Attributes:
+        b, h, hk, sq, sk: batch, query heads, kv heads, queries and keys per sequence.
+        d, dv: features of q and k, and of v (0: as d).
+        page: page size, 0: dense cache.
+        causal: 1 or 0.
+        splits: num_splits, 0: automatic.
+        lengths: keys of each sequence, if they differ (joined by "+" on the command line).
+        new: keys appended by the call.
+        rotary: features that are rotated; needs new.
+    """
+
+    b: int = 1
+    h: int = 32
+    hk: int = 32
+    sq: int = 1
+    sk: int = 4096
+    d: int = 128
+    dv: int = 0
+    page: int = 0
+    dtype: str = "float16"
+    causal: int = 0
+    splits: int = 0
+    lengths: tuple[int, ...] = ()
+    new: int = 0
+    rotary: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Shape:
+        """From "b=1,sk=4096,...", with the names of the attributes."""
+        values: dict[str, Any] = {}
+        for item in text.split(","):
+            name, _, value = item.partition("=")
+            if name not in cls.__dataclass_fields__:
+                raise ValueError(f"{text}: {name!r} is none of {', '.join(cls.__dataclass_fields__)}")
+            if name == "lengths":
+                values[name] = tuple(int(length) for length in value.split("+"))
+            else:
+                values[name] = value if name == "dtype" else int(value)
+        return cls(**values)
+
+    def __str__(self) -> str:
+        changed = {n: v for n, v in asdict(self).items() if v != self.__dataclass_fields__[n].default}
+        changed = {"b": self.b, "h": self.h, "hk": self.hk, "sq": self.sq, "sk": self.sk, "d": self.d, **changed}
+        text = {n: "+".join(map(str, v)) if isinstance(v, tuple) else v for n, v in changed.items()}
+        return ",".join(f"{n}={v}" for n, v in text.items())
+
+
+PREFILL = tuple(
+    Shape(b=1, h=32, hk=32, sq=s, sk=s, d=128, dtype=dtype, causal=causal)
+    for s in (8192, 32768)
+    for dtype in ("float16", "bfloat16")
+    for causal in (1, 0)
+) + tuple(Shape(b=1, h=32, hk=32, sq=8192, sk=8192, d=d, dv=dv) for d, dv in ((64, 64), (192, 128), (256, 256)))
+_DECODE = Shape(b=32, h=32, hk=8, sq=1, sk=4096, d=128)
+DECODE = (
+    _DECODE,
+    *(replace(_DECODE, page=page) for page in (16, 32, 64, 128, 256)),
+    Shape(b=1, h=32, hk=8, sq=1, sk=131072, d=128),
+    Shape(b=1, h=32, hk=8, sq=1, sk=131072, d=128, splits=1),
+    replace(_DECODE, lengths=(4096, 2048, 1024, 512) * 4 + (256,) * 8 + (64,) * 8, sk=4096),
+)
+
+
+@dataclass
+class Kernel:
+    """One launch of a call as predicted; times in microseconds, shares of the launch's time."""
+
+    name: str
+    us: float  # on the cores
+    task_us: float  # with the launch
+    cube: float  # cube pipe busy, average over the cubes
+    vector: float  # vector pipe busy, average over the vector cores
+    hbm: float  # of what HBM can move
+    limit: str  # the resource that is used most
+    fraction: float  # of the time that this resource alone would need
+    report: dict = field(repr=False)
+
+    @classmethod
+    def of(cls, report: dict) -> Kernel:
+        us = report["us"]
+        busy, roofline = report["busy"], report["roofline"]
+        shares = {
+            "cube": max(roofline["cube_us"] / us, busy.get("AIC M", 0.0)),
+            "vector": busy.get("AIV V", 0.0),
+            "HBM": roofline["hbm_us"] / us,
+            "L2": roofline["l2_us"] / us,
+        }
+        limit = max(shares, key=lambda name: shares[name])
+        return cls(
+            report["kernel"],
+            us,
+            report["task_us"],
+            busy.get("AIC M", 0.0),
+            shares["vector"],
+            shares["HBM"],
+            limit,
+            shares[limit],
+            report,
+        )
+
+
+def record(shape: Shape, *, move_data: bool = False) -> int:
+    """Runs the call on the twin in cycles mode; returns how many launches Machine.simulate() can now report on.
+
+    move_data: also compute the results (on zeros). By default no data moves: much faster, and no different in time as
+        long as kernels do not branch on results.
+    """
+    import torch
+
+    import flash_attn_npu_v3
+
+    dtype = getattr(torch, shape.dtype)
+    dv = shape.dv or shape.d
+    capacity = shape.sk + shape.new
+    kwargs: dict[str, Any] = {"causal": bool(shape.causal), "num_splits": shape.splits}
+    outer = (shape.b, capacity)
+    if shape.page:
+        pages = -(-capacity // shape.page)
+        order = torch.randperm(shape.b * pages, generator=torch.Generator().manual_seed(0))
+        kwargs["page_table"] = order.to(torch.int32).view(shape.b, pages)
+        outer = (shape.b * pages, shape.page)
+    lengths = shape.lengths or (shape.sk,) * shape.b
+    kwargs["cache_seqlens"] = torch.tensor(lengths, dtype=torch.int32)
+    make = torch.zeros if move_data else torch.empty
+    kwargs["q"] = make((shape.b, shape.sq, shape.h, shape.d), dtype=dtype)
+    kwargs["k_cache"] = make((*outer, shape.hk, shape.d), dtype=dtype)
+    kwargs["v_cache"] = make((*outer, shape.hk, dv), dtype=dtype)
+    if shape.new:
+        kwargs["k"] = make((shape.b, shape.new, shape.hk, shape.d), dtype=dtype)
+        kwargs["v"] = make((shape.b, shape.new, shape.hk, dv), dtype=dtype)
+    if shape.rotary:
+        kwargs["rotary_cos"] = make((capacity, shape.rotary // 2), dtype=dtype)
+        kwargs["rotary_sin"] = make((capacity, shape.rotary // 2), dtype=dtype)
+    machine = Machine.get()
+    machine.clear()
+    machine.configure("cycles", skip_math=not move_data)
+    flash_attn_npu_v3.flash_attn_with_kvcache(**kwargs)
+    return machine.recorded()
+
+
+def predict(shape: Shape, chip: str = "910B2", costs: dict[str, float] | None = None, traced: int = 0) -> list[Kernel]:
+    """Records the call and returns its kernels in order of launch."""
+    machine = Machine.get()
+    return [Kernel.of(machine.simulate(i, chip, costs, traced)) for i in range(record(shape))]
+
+
+def over_corners(chip: str = "910B2") -> list[tuple[dict[str, float], list[Kernel]]]:
+    """The recorded call under every combination of the model's uncertain constants (corners.py)."""
+    launches = [corners(i, chip) for i in range(Machine.get().recorded())]
+    return [(same[0][0], [Kernel.of(report) for _, report in same]) for same in zip(*launches)]
+
+
+HEADER = f"{'kernel':32} {'us':>10} {'cube %':>7} {'vector %':>8} {'HBM %':>6} {'limit':>7} {'of limit %':>10}"
+
+
+def line(kernel: Kernel) -> str:
+    return (
+        f"{kernel.name.removeprefix('flash_attn_'):32} {kernel.us:>10.1f} {100 * kernel.cube:>7.1f} "
+        f"{100 * kernel.vector:>8.1f} {100 * kernel.hbm:>6.1f} {kernel.limit:>7} {100 * kernel.fraction:>10.1f}"
+    )
+
+
+def corner_lines(results: Sequence[tuple[dict[str, float], list[Kernel]]]) -> Iterable[str]:
+    yield "  ".join(f"{name:>18}" for name in CORNERS) + f"  {'us':>10}  {'cube %':>7}  {'HBM %':>6}"
+    for change, kernels in results:
+        total = sum(k.us for k in kernels)
+        cube = sum(k.cube * k.us for k in kernels) / total
+        hbm = sum(k.hbm * k.us for k in kernels) / total
+        values = "  ".join(f"{change[name]:>18g}" for name in CORNERS)
+        yield f"{values}  {total:>10.1f}  {100 * cube:>7.1f}  {100 * hbm:>6.1f}"
+
+
+def use_device_library(path: Path | None = None) -> None:
+    """Sends the calls of this process to the twin; builds its library unless there is one."""
+    if path is None and "FLASH_ATTN_NPU_DEVICE_LIB" in os.environ:
+        path = Path(os.environ["FLASH_ATTN_NPU_DEVICE_LIB"])
+    if path is None:
+        sys.path.insert(0, str(ROOT / "kernels-common" / "build"))
+        from device import build_device
+
+        path = build_device("twin", ROOT / "build" / "device" / "twin")
+    os.environ["FLASH_ATTN_NPU_DEVICE_LIB"] = str(path)
+    os.environ["FLASH_ATTN_NPU_BACKEND"] = "device"
+    os.environ.pop("FLASH_ATTN_NPU_TWIN_MODE", None)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="+", help="decode, prefill, all, or shapes like b=1,h=32,sq=1,sk=4096")
+    parser.add_argument("--chip", default="910B2")
+    parser.add_argument("--corners", action="store_true", help="also over the model's uncertain constants")
+    parser.add_argument("--stalls", type=int, default=0, help="show this many reasons for waiting, per kernel")
+    parser.add_argument("--out", type=Path, help="directory for report.json, and a trace and a picture per shape")
+    parser.add_argument("--picture-us", type=float, default=60, help="the pictures show this many microseconds")
+    a = parser.parse_args()
+    groups = {"decode": DECODE, "prefill": PREFILL, "all": (*PREFILL, *DECODE)}
+    shapes = [shape for what in a.what for shape in groups.get(what) or (Shape.parse(what),)]
+    use_device_library()
+    results = []
+    for number, shape in enumerate(shapes):
+        start = time.perf_counter()
+        kernels = predict(shape, a.chip, traced=1 if a.out else 0)
+        print(f"\n{shape}   (predicted for {a.chip}; simulated in {time.perf_counter() - start:.1f} s)\n{HEADER}")
+        for kernel in kernels:
+            print(line(kernel))
+            for s in [s for s in kernel.report["stalls"] if s["reason"] != "nothing issued"][: a.stalls]:
+                print(f"    {100 * s['share']:5.1f} %  {s['pipe']:9} {s['reason']:14} {s['on']} at {s['where']}")
+        if len(kernels) > 1:
+            print(
+                f"{'sum':32} {sum(k.us for k in kernels):>10.1f}   with launches {sum(k.task_us for k in kernels):.1f}"
+            )
+        all_corners = over_corners(a.chip) if a.corners else []
+        if all_corners:
+            print("\n".join(corner_lines(all_corners)))
+        results.append(_json(shape, kernels, all_corners))
+        if a.out:
+            a.out.mkdir(parents=True, exist_ok=True)
+            slowest = max(kernels, key=lambda k: k.us)
+            write_perfetto(slowest.report, a.out / f"trace-{number}.json")
+            write_picture(slowest.report, a.out / f"timeline-{number}.png", a.picture_us)
+    if a.out:
+        (a.out / "report.json").write_text(json.dumps(results, indent=1) + "\n")
+        print(f"\nwrote report.json, trace-N.json, timeline-N.png to {a.out}")
+
+
+def _json(shape: Shape, kernels: list[Kernel], all_corners: list[tuple[dict[str, float], list[Kernel]]]) -> dict:
+    def plain(kernel: Kernel) -> dict:
+        return {n: v for n, v in vars(kernel).items() if n != "report"}
+
+    return {
+        "shape": str(shape),
+        "kernels": [plain(k) for k in kernels],
+        "corners": [{"costs": costs, "kernels": [plain(k) for k in ks]} for costs, ks in all_corners],
+    }
+
+
+if __name__ == "__main__":
+    main()
