@@ -1,0 +1,205 @@
+// What the cube core multiplies in decode, in order, and its way from global memory to L1.
+//
+// Tiles of one step after another: q (when a piece begins), K of step g, then V of step g - 1. The loader runs ahead of
+// the consumer by as many tiles as L1 holds, across steps and pieces, so that the memory never waits for the cube.
+#pragma once
+#include "arch/buffer_ring.h"
+#include "kernel/decode_schedule.h"
+#include "tile/decode_copy_heads.h"
+
+namespace flash_attn_npu::ascend::block {
+
+enum class DecodeOperand : uint8_t { kQ, kK, kV };
+
+struct DecodeTile {
+    DecodeOperand operand;
+    bool first, last;    // of its operand in the step
+    bool last_of_piece;  // and no further step of the piece follows
+    uint32_t heads, head_rows;
+    uint32_t keys;    // of the tile
+    uint32_t offset;  // of its first key in the step
+    uint32_t step_keys;
+    int32_t step;  // its number
+    int32_t slot;  // of the workspace
+};
+
+/// The order of the tiles.
+class DecodeTileOrder {
+public:
+    __aicore__ inline DecodeTileOrder(const kernel::AttentionArguments& arguments, const kernel::DecodeShape& shape,
+                                      int32_t core, int32_t cores)
+        : tile_keys_(shape.tile_keys), steps_(arguments, shape, core, cores) {
+        NextRound();
+    }
+
+    /// False when there is no further tile. `step` is the one it belongs to, until the next call.
+    __aicore__ inline bool Next(DecodeTile& tile, const kernel::DecodeStep*& step) {
+        while (!CutTile(tile, step)) {
+            if (operand_ == DecodeOperand::kV) {
+                if (!has_k_) return false;
+                NextRound();
+            } else {
+                operand_ = operand_ == DecodeOperand::kQ ? DecodeOperand::kK : DecodeOperand::kV;
+                offset_ = 0;
+            }
+        }
+        return true;
+    }
+
+private:
+    // The next step begins; the one before it becomes the one whose V is due.
+    __aicore__ inline void NextRound() {
+        has_v_ = has_k_;
+        current_ = 1 - current_;
+        do {
+            has_k_ = steps_.Next(step_[current_]);
+        } while (has_k_ && step_[current_].keys.empty());
+        operand_ = DecodeOperand::kQ;
+        offset_ = 0;
+    }
+
+    // The next tile of the operand that is due; false when there is none left.
+    __aicore__ inline bool CutTile(DecodeTile& tile, const kernel::DecodeStep*& step) {
+        const bool of_v = operand_ == DecodeOperand::kV;
+        if (!(of_v ? has_v_ : has_k_)) return false;
+        step = &step_[of_v ? 1 - current_ : current_];
+        const bool of_q = operand_ == DecodeOperand::kQ;
+        if (of_q && !step->first) return false;
+        const int32_t step_keys = step->keys.size();
+        if (offset_ >= step_keys) return false;
+        tile.operand = operand_;
+        tile.first = offset_ == 0;
+        tile.offset = static_cast<uint32_t>(offset_);
+        tile.keys = static_cast<uint32_t>(of_q ? 0 : min_of(tile_keys_, step_keys - offset_));
+        offset_ = of_q ? step_keys : offset_ + static_cast<int32_t>(tile.keys);
+        tile.last = offset_ == step_keys;
+        tile.last_of_piece = tile.last && step->last;
+        tile.heads = static_cast<uint32_t>(step->piece.heads);
+        tile.head_rows = static_cast<uint32_t>(step->piece.head_rows);
+        tile.step_keys = static_cast<uint32_t>(step_keys);
+        tile.step = step->number;
+        tile.slot = step->slot();
+        return true;
+    }
+
+    const int32_t tile_keys_;
+    kernel::DecodeSteps steps_;
+    kernel::DecodeStep step_[2];
+    int32_t current_ = 0;  // whose K is due
+    bool has_k_ = false, has_v_ = false;
+    DecodeOperand operand_ = DecodeOperand::kQ;
+    int32_t offset_ = 0;
+};
+
+/// L1: a ring of tiles, and P of one step.
+template <class ArchTag, class Element>
+class DecodeLoader {
+public:
+    __aicore__ inline DecodeLoader(arch::Resource<ArchTag>& resource, const kernel::AttentionArguments& arguments,
+                                   const kernel::DecodeShape& shape, int32_t core, int32_t cores, GM_ADDR workspace,
+                                   uint16_t pReady)
+        : problem_(arguments.problem),
+          group_(arguments.plan.group),
+          shape_(shape),
+          order_(arguments, shape, core, cores),
+          pReady_(pReady) {
+        for (uint32_t i = 0; i < STAGES; ++i)
+            l1Tile_[i] = resource.l1Buf.template GetBufferByByte<Element>(TILE_BYTES * i);
+        l1P_ = resource.l1Buf.template GetBufferByByte<Element>(TILE_BYTES * STAGES);
+        gmP_.SetGlobalBuffer(reinterpret_cast<__gm__ Element*>(workspace + kernel::DecodeWorkspace::kP));
+        more_ = order_.Next(next_, step_);
+    }
+
+    /// The next tile in L1; false when there is none. Between Next and Release the consumer may use it.
+    __aicore__ inline bool Next(DecodeTile& tile, AscendC::LocalTensor<Element>& l1) {
+        LoadAhead();
+        if (loaded_ == used_) return false;
+        tile = tiles_[used_ % STAGES];
+        l1 = l1Tile_[ring_.BeginUse()];
+        return true;
+    }
+    __aicore__ inline void Release(const DecodeTile& tile) {
+        ring_.EndUse();
+        ++used_;
+        if (tile.operand == DecodeOperand::kK && tile.last) scoredSteps_ = tile.step + 1;
+        if (tile.operand == DecodeOperand::kV && tile.last) finishedSteps_ = tile.step + 1;
+    }
+
+    /// P of the step whose V tiles come next.
+    __aicore__ inline AscendC::LocalTensor<Element> BeginP() {
+        pRing_.BeginUse();
+        return l1P_;
+    }
+    __aicore__ inline void EndP() { pRing_.EndUse(); }
+
+private:
+    static constexpr uint32_t STAGES = 6;
+    static constexpr uint32_t TILE_BYTES = kernel::DecodeShape::kTileElements * sizeof(Element);
+    static constexpr uint32_t P_BYTES = kernel::DecodeShape::kStepScores * kernel::DecodeShape::kRows * sizeof(Element);
+    static_assert(STAGES * TILE_BYTES + P_BYTES <= ArchTag::L1_SIZE, "L1 overflows");
+
+    __aicore__ inline void LoadAhead() {
+        while (more_ && loaded_ - used_ < STAGES) {
+            if (next_.operand == DecodeOperand::kV && next_.first) {
+                // The vector cores make it of all of S, and may want the O of the step before first.
+                if (next_.step >= scoredSteps_ || next_.step > finishedSteps_) return;
+                LoadP();
+            }
+            const uint32_t stage = ring_.BeginFill();
+            LoadTile(l1Tile_[stage]);
+            ring_.EndFill();
+            tiles_[loaded_++ % STAGES] = next_;
+            more_ = order_.Next(next_, step_);
+        }
+    }
+
+    __aicore__ inline void LoadP() {
+        AscendC::CrossCoreWaitFlag(pReady_);
+        pRing_.BeginFill();
+        tile::CopyHeadsOfPToL1<ArchTag>(l1P_, gmP_[next_.slot * DecodeShape::kStepScores * DecodeShape::kRows],
+                                        static_cast<uint32_t>(shape_.pitch), next_.heads, next_.head_rows,
+                                        next_.step_keys);
+        pRing_.EndFill();
+    }
+
+    __aicore__ inline void LoadTile(const AscendC::LocalTensor<Element>& dst) {
+        const kernel::DecodePiece& piece = step_->piece;
+        if (next_.operand == DecodeOperand::kQ) {
+            AscendC::GlobalTensor<Element> gm;
+            gm.SetGlobalBuffer(reinterpret_cast<__gm__ Element*>(problem_.q.data));
+            copyQueriesToL1_(dst, gm[problem_.q.offset(piece.s.n, piece.s.q_row, piece.head_begin * group_)],
+                             problem_.q, group_, piece.head_rows, next_.heads,
+                             static_cast<uint32_t>(problem_.head_dim));
+            return;
+        }
+        const bool of_v = next_.operand == DecodeOperand::kV;
+        const int32_t begin = step_->keys.begin + static_cast<int32_t>(next_.offset);
+        copyKeysToL1_(dst, RoundUp<16>(next_.keys), of_v ? problem_.v_cache : problem_.k_cache,
+                      problem_.kv_view(piece.s.n), piece.head_begin, next_.heads,
+                      KeyRange{begin, begin + static_cast<int32_t>(next_.keys)},
+                      static_cast<uint32_t>(of_v ? problem_.head_dim_v : problem_.head_dim));
+    }
+
+    using Event = AscendC::HardEvent;
+    using DecodeShape = kernel::DecodeShape;
+
+    const Problem& problem_;
+    const int32_t group_;
+    const kernel::DecodeShape& shape_;
+    DecodeTileOrder order_;
+    const uint16_t pReady_;
+    AscendC::LocalTensor<Element> l1Tile_[STAGES], l1P_;
+    AscendC::GlobalTensor<Element> gmP_;
+    DecodeTile tiles_[STAGES];                  // in the ring
+    DecodeTile next_{};                         // to load
+    const kernel::DecodeStep* step_ = nullptr;  // of next_
+    bool more_ = false;
+    uint32_t loaded_ = 0, used_ = 0;
+    int32_t scoredSteps_ = 0, finishedSteps_ = 0;  // whose S, whose O the consumer has made
+    arch::BufferRing<Event::MTE2_MTE1, Event::MTE1_MTE2, STAGES> ring_;
+    arch::BufferRing<Event::MTE2_MTE1, Event::MTE1_MTE2, 1, STAGES> pRing_;
+    tile::CopyHeadsOfKeysToL1<ArchTag, Element> copyKeysToL1_;
+    tile::CopyHeadsOfQueriesToL1<ArchTag, Element> copyQueriesToL1_;
+};
+
+}  // namespace flash_attn_npu::ascend::block

@@ -1,0 +1,113 @@
+// Attention for few query rows (decode), where reading K and V from memory is all the work. A core takes all kv heads of
+// a range of keys, so that whole cache rows are read; the keys of all sequences are divided evenly over the cores.
+//
+//   cube    S(g) = q k^T                 O(g-1) = P(g-1) v
+//   vector         P(g) = softmax(S(g))                    accumulate O(g-1)
+//   at the end, where cores shared a task: all vector cores meet, then each of the sharers merges some of its rows
+//
+// S, P and O travel through two slots of workspace. Slots need no flags of their own: S(g+2) is written after P(g) was
+// waited for, P(g+2) and O(g+2) after O(g) was.
+#pragma once
+
+#include "block/decode_mmad.h"
+#include "block/decode_output.h"
+#include "block/decode_softmax.h"
+
+namespace flash_attn_npu::ascend::kernel {
+
+template <class ArchTag, class Element>
+class Decode {
+public:
+    __aicore__ inline explicit Decode(const AttentionArguments& arguments)
+        : a_(arguments), shape_(arguments.problem), cores_(AscendC::GetBlockNum()) {
+        AscendC::SetSyncBaseAddr(arguments.ffts);
+        core_ = AscendC::GetBlockIdx();
+        if ASCEND_IS_AIV {
+            core_ /= AscendC::GetSubBlockNum();
+        }
+        workspace_ = arguments.core_workspace + core_ * arguments.core_workspace_bytes;
+    }
+
+    __aicore__ inline void Cube() {
+        arch::Resource<ArchTag> resource;
+        block::DecodeLoader<ArchTag, Element> loader(resource, a_, shape_, core_, cores_, workspace_, P_READY);
+        block::DecodeMmad<ArchTag, Element> mmad(resource, a_.problem, shape_, workspace_);
+        block::DecodeTile tile;
+        AscendC::LocalTensor<Element> l1, l1P;
+        while (loader.Next(tile, l1)) {
+            switch (tile.operand) {
+                case block::DecodeOperand::kQ: mmad.LoadQueries(l1, tile); break;
+                case block::DecodeOperand::kK:
+                    mmad.MultiplyK(l1, tile);
+                    if (tile.last) AscendC::CrossCoreSetFlag<2, PIPE_FIX>(S_READY);
+                    break;
+                case block::DecodeOperand::kV:
+                    if (tile.first) l1P = loader.BeginP();
+                    mmad.MultiplyV(l1, l1P, tile);
+                    if (tile.last) {
+                        loader.EndP();
+                        AscendC::CrossCoreSetFlag<2, PIPE_FIX>(O_READY);
+                    }
+                    break;
+            }
+            loader.Release(tile);
+        }
+    }
+
+    __aicore__ inline void Vector() {
+        arch::Resource<ArchTag> resource;
+        block::DecodeUb<ArchTag> ub(resource);
+        DecodePartition partition(a_, shape_, core_, cores_);
+        block::DecodeSoftmax<ArchTag, Element> softmax(ub, a_, shape_, workspace_);
+        block::DecodeOutput<ArchTag, Element> output(ub, a_, shape_, partition, core_);
+        const int32_t subBlock = AscendC::GetSubBlockIdx();
+
+        DecodeSteps steps(a_, shape_, core_, cores_);
+        DecodeStep step[2];
+        int32_t current = 0;
+        bool more = true, pending = false;  // pending: the O of the step before is due
+        while (more || pending) {
+            more = more && steps.Next(step[current]);
+            if (more) {
+                const DecodeStep& now = step[current];
+                if (now.first) softmax.Begin(now);
+                if (!now.keys.empty()) {
+                    AscendC::CrossCoreWaitFlag(S_READY);
+                    softmax(now, block::DecodeRows(now.piece, subBlock, 2));
+                    AscendC::CrossCoreSetFlag<2, PIPE_MTE3>(P_READY);
+                }
+            }
+            if (pending) {
+                const DecodeStep& before = step[1 - current];
+                const block::DecodeRows rows(before.piece, subBlock, 2);
+                if (!before.keys.empty()) {
+                    AscendC::CrossCoreWaitFlag(O_READY);
+                    output.Accumulate(before, rows);
+                }
+                if (before.last) output.Finish(before, rows);
+            }
+            pending = more;
+            current = 1 - current;
+        }
+
+        if (!partition.cuts()) return;
+        AscendC::SyncAll<true>();
+        DecodePiece piece;
+        while (partition.Next(piece)) {
+            if (!piece.shared()) continue;
+            const int32_t sharers = 2 * (piece.last_core - piece.first_core + 1);
+            output.Merge(piece, block::DecodeRows(piece, 2 * (core_ - piece.first_core) + subBlock, sharers));
+        }
+    }
+
+private:
+    static constexpr uint16_t S_READY = 0, P_READY = 1, O_READY = 2;
+
+    const AttentionArguments& a_;
+    const DecodeShape shape_;
+    int32_t core_;
+    const int32_t cores_;
+    GM_ADDR workspace_;
+};
+
+}  // namespace flash_attn_npu::ascend::kernel

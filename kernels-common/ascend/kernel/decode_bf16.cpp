@@ -1,0 +1,18 @@
+// Decode, bf16.
+#include "host/launcher.h"
+#include "kernel/decode.h"
+
+using namespace flash_attn_npu::ascend;
+
+extern "C" __global__ __aicore__ void flash_attn_decode_bf16(kernel::AttentionArguments arguments) {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_MIX_AIC_1_2);
+    kernel::Decode<arch::AtlasA2, bfloat16_t> decode(arguments);
+    if ASCEND_IS_AIC {
+        decode.Cube();
+    }
+    if ASCEND_IS_AIV {
+        decode.Vector();
+    }
+}
+
+FLASH_ATTN_NPU_LAUNCHER(flash_attn_decode_bf16, AttentionArguments)
