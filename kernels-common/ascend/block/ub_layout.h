@@ -15,6 +15,7 @@ public:
     static constexpr uint32_t TREE_ROWS = 32;
     static constexpr uint32_t STEP_KEYS = 512;
     static constexpr uint32_t SLOTS = 3;
+    static constexpr uint32_t FP8_CONSTANTS = 16;
 
     __aicore__ inline explicit AttentionUb(arch::Resource<ArchTag>& resource) {
         uint32_t offset = 0;
@@ -28,6 +29,7 @@ public:
         columns = Take(resource, offset, STEP_KEYS);
         distance = Take(resource, offset, STEP_KEYS);
         constant = Take(resource, offset, 64);
+        fp8Constants = Take(resource, offset, FP8_CONSTANTS);
         AscendC::Duplicate(statistics, 0.0f, static_cast<int32_t>(3 * SLOTS * ROWS));
         AscendC::Duplicate(rowTemporary, 0.0f, static_cast<int32_t>(2 * ROWS));
         AscendC::CreateVecIndex(columns, 0.0f, STEP_KEYS);
@@ -45,13 +47,13 @@ public:
     AscendC::LocalTensor<float> blocks;  // a row statistic, broadcast to 32-byte blocks
     AscendC::LocalTensor<float> tree;    // of reductions over rows
     AscendC::LocalTensor<float> columns;  // 0, 1, 2, ...
-    AscendC::LocalTensor<float> distance, constant;
+    AscendC::LocalTensor<float> distance, constant, fp8Constants;
     arch::BufferRing<AscendC::HardEvent::MTE2_V, AscendC::HardEvent::V_MTE2, 2> inRing;
     arch::BufferRing<AscendC::HardEvent::V_MTE3, AscendC::HardEvent::MTE3_V, 2> outRing;
 
 private:
     static_assert(sizeof(float) * (2 * IN_ELEMENTS + O_ELEMENTS + (3 * SLOTS + 2 + 8) * ROWS + TREE_ROWS * 64 +
-                                   2 * STEP_KEYS + 64) +
+                                   2 * STEP_KEYS + 64 + FP8_CONSTANTS) +
                           2 * OUT_BYTES <=
                       ArchTag::UB_SIZE,
                   "UB overflows");

@@ -8,12 +8,7 @@ extern "C" __global__ __aicore__ void flash_attn_attention_bf16(kernel::Attentio
     KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_MIX_AIC_1_2);
     using Arch = arch::AtlasA2;
     kernel::Attention<Arch, bfloat16_t, bfloat16_t, kernel::CachedKeys<Arch, bfloat16_t>> attention(arguments);
-    if ASCEND_IS_AIC {
-        attention.Cube();
-    }
-    if ASCEND_IS_AIV {
-        attention.Vector();
-    }
+    attention();
 }
 
 FLASH_ATTN_NPU_LAUNCHER(flash_attn_attention_bf16, AttentionArguments)

@@ -8,12 +8,7 @@ extern "C" __global__ __aicore__ void flash_attn_attention_f16(kernel::Attention
     KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_MIX_AIC_1_2);
     using Arch = arch::AtlasA2;
     kernel::Attention<Arch, half, half, kernel::CachedKeys<Arch, half>> attention(arguments);
-    if ASCEND_IS_AIC {
-        attention.Cube();
-    }
-    if ASCEND_IS_AIV {
-        attention.Vector();
-    }
+    attention();
 }
 
 FLASH_ATTN_NPU_LAUNCHER(flash_attn_attention_f16, AttentionArguments)

@@ -66,4 +66,34 @@ private:
     int32_t task_number_ = -1;
 };
 
+/// Steps as a pipeline of two stages sees them: each one comes first as Ahead() and LOOK_AHEAD advances later as
+/// Behind(), also across tasks.
+template <int32_t LOOK_AHEAD>
+class Pipeline {
+public:
+    __aicore__ inline Pipeline(const AttentionArguments& arguments, uint32_t core, uint32_t cores)
+        : steps_(arguments, core, cores) {}
+
+    // False when both stages have seen every step.
+    __aicore__ inline bool Advance() {
+        more_ = more_ && steps_.Next(ring_[produced_ % (LOOK_AHEAD + 1)]);
+        ahead_ = more_ ? &ring_[produced_++ % (LOOK_AHEAD + 1)] : nullptr;
+        const bool due = more_ ? produced_ - consumed_ > LOOK_AHEAD : consumed_ < produced_;
+        behind_ = due ? &ring_[consumed_++ % (LOOK_AHEAD + 1)] : nullptr;
+        return ahead_ != nullptr || behind_ != nullptr;
+    }
+
+    // Null: nothing to do for this stage.
+    __aicore__ inline const Step* Ahead() const { return ahead_; }
+    __aicore__ inline const Step* Behind() const { return behind_; }
+
+private:
+    Steps steps_;
+    Step ring_[LOOK_AHEAD + 1];
+    const Step* ahead_ = nullptr;
+    const Step* behind_ = nullptr;
+    int32_t produced_ = 0, consumed_ = 0;
+    bool more_ = true;
+};
+
 }  // namespace flash_attn_npu::ascend::kernel

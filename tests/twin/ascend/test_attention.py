@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, replace
 import driver
 import numpy as np
 import pytest
+from test_fp8 import e4m3fn, nearest_code
 
-UNIT = {"f16": 2.0**-11, "bf16": 2.0**-8}  # half the spacing of numbers at 1
+UNIT = {"f16": 2.0**-11, "bf16": 2.0**-8, "f8": 2.0**-8}  # half the spacing of out's numbers at 1
+KERNEL = {"f16": "f16", "bf16": "bf16", "f8": "fp8"}
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,13 @@ def bf16(x: np.ndarray) -> np.ndarray:
 
 
 def storage(x: np.ndarray, dtype: str) -> np.ndarray:
-    return bf16(x) if dtype == "bf16" else x.astype(np.float16)
+    return {"f16": lambda: x.astype(np.float16), "bf16": lambda: bf16(x), "f8": lambda: nearest_code(x)}[dtype]()
 
 
 def exact(x: np.ndarray) -> np.ndarray:
     """Stored values as float64."""
+    if x.dtype == np.uint8:
+        return e4m3fn(x)
     return (
         (x.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
         if x.dtype == np.uint16
@@ -80,7 +84,9 @@ class Problem:
         assert c.packed_q or all(s == self.max_q for s in c.seqlens_q)
         self.q_start = np.concatenate([[0], np.cumsum(c.seqlens_q)]).astype(np.int32)
 
-        self.q = driver.place(storage(rng.standard_normal((*shape_q, d)) * c.size, c.dtype), offset=c.offset)
+        q = storage(rng.standard_normal((*shape_q, d)) * c.size, c.dtype)
+        # The prepare kernel has made halves of fp8 queries.
+        self.q = driver.place(exact(q).astype(np.float16) if c.dtype == "f8" else q, offset=c.offset)
         self.qv = driver.place(storage(rng.standard_normal((*shape_q, dv)), c.dtype)) if c.qv else None
         # Keys and values of the sequences, then the caches with them; everything else is NaN.
         self.k = [storage(rng.standard_normal((s, hk, d)), c.dtype) for s in c.seqlens_k]
@@ -104,8 +110,8 @@ class Problem:
                 given["batch_idx"] = driver.place(table[:, 0].copy())
         caches = []
         for rows_of, dim in ((self.k, d), (self.v, dv)):
-            nan = np.full((blocks, length, hk, dim), 0xFFFF, np.uint16)
-            cache = nan if c.dtype == "bf16" else nan.view(np.float16)
+            cache = np.empty((blocks, length, hk, dim), driver.STORAGE[c.dtype])
+            cache.view(np.uint8)[...] = 0xFF
             for n, x in enumerate(rows_of):
                 for j in range(len(x)):
                     at = j + leftpad[n]
@@ -118,9 +124,15 @@ class Problem:
         if c.alibi:
             self.slopes = driver.place((rng.random((b, h)) / 4).astype(np.float32))
             given["alibi_slopes"] = self.slopes
+        self.descale = {}
+        if c.dtype == "f8":
+            self.descale = {
+                f"{x}_descale": driver.place(rng.uniform(0.5, 2, (b, hk)).astype(np.float32)) for x in "qkv"
+            }
+            given.update(self.descale)
         if self.qv is not None:
             given["qv"] = self.qv
-        self.out = driver.place(storage(np.zeros((*shape_q, dv)), c.dtype))
+        self.out = driver.place(np.zeros((*shape_q, dv), np.float16 if c.dtype == "f16" else np.uint16))
         self.lse = driver.place(np.zeros((h, rows) if c.packed_q else (b, h, rows), np.float32))
         written, fresh = [], ["out", "core_workspace"]
         self.out_accum = self.lse_accum = None
@@ -172,7 +184,7 @@ class Problem:
 
     def run(self, mode: str, seed: int) -> None:
         findings = self.call.run(
-            self.library, f"flash_attn_attention_{self.case.dtype}", self.case.blocks, mode=mode, seed=seed
+            self.library, f"flash_attn_attention_{KERNEL[self.case.dtype]}", self.case.blocks, mode=mode, seed=seed
         )
         assert findings == []
 
@@ -190,7 +202,7 @@ class Problem:
 
     def check(self) -> None:
         """Compares out and LSE (combined from the splits) with float64."""
-        c, (h, _), (_, dv) = self.case, self.case.heads, self.case.dims
+        c, (h, _) = self.case, self.case.heads
         out, lse = exact(self.out), self.lse.astype(np.float64)
         if c.splits > 1:
             lse_accum = self.lse_accum.astype(np.float64)
@@ -213,6 +225,10 @@ class Problem:
                 if c.qv:
                     s += exact(self.qv[rows] if c.packed_q else self.qv[n])[:, head] @ v[:, kv_head].T
                 s *= self.scale
+                v_scale = 1.0
+                if self.descale:
+                    s *= float(self.descale["q_descale"][n, kv_head]) * float(self.descale["k_descale"][n, kv_head])
+                    v_scale = float(self.descale["v_descale"][n, kv_head])
                 if c.softcap:
                     s = c.softcap * np.tanh(s / c.softcap)
                 position = np.arange(sq)[:, None] + sk - sq
@@ -224,13 +240,15 @@ class Problem:
                 p = np.exp(s - np.where(np.isneginf(top), 0, top))
                 total = p.sum(-1, keepdims=True)
                 p /= np.where(total == 0, 1, total)
-                want = p @ v[:, kv_head]
+                want = p @ v[:, kv_head] * v_scale
                 got = (out[rows] if c.packed_q else out[n])[:, head]
                 got_lse = lse[head, rows] if c.packed_q else lse[n, head]
                 # P is rounded once, out once; logits carry float32 errors.
                 unit = UNIT[c.dtype]
                 logits = np.abs(s[np.isfinite(s)]).max(initial=1.0)
-                bound = (2.5 * unit + 2e-6 * logits) * (p @ np.abs(v[:, kv_head])) + unit * np.abs(want) + 1e-7
+                bound = (
+                    (2.5 * unit + 2e-6 * logits) * (p @ np.abs(v[:, kv_head])) * v_scale + unit * np.abs(want) + 1e-7
+                )
                 worst = np.abs(got - want) - bound
                 assert np.all(worst <= 0), (
                     f"sequence {n}, head {head}: off by {np.nanmax(np.abs(got - want))} at "
@@ -253,7 +271,7 @@ def libraries():
 
     def get(dtype: str) -> driver.Library:
         if dtype not in built:
-            built[dtype] = driver.Library(f"attention_{dtype}.cpp")
+            built[dtype] = driver.Library(f"attention_{KERNEL[dtype]}.cpp")
         return built[dtype]
 
     return get
@@ -315,6 +333,20 @@ CASES = {
     "splits": Case(splits=3, seqlens_q=(20, 20), seqlens_k=(1700, 300), heads=(4, 2), window=(-1, 0)),
     "splits, packed": Case(splits=4, packed_q=True, seqlens_q=(20, 3), seqlens_k=(1700, 300), heads=(4, 2)),
     "more splits than steps": Case(splits=5, seqlens_q=(1,), seqlens_k=(600,), heads=(1, 1), window=(100, 0)),
+    "one row after many": Case(
+        packed_q=True,
+        seqlens_q=(90, 1, 1, 1, 1, 90, 1),
+        seqlens_k=(600, 80, 70, 60, 700, 90, 9),
+        heads=(1, 1),
+        blocks=1,
+    ),
+    "fp8": Case(dtype="f8", seqlens_q=(130,), seqlens_k=(1300,), heads=(4, 2), window=(-1, 0)),
+    "fp8, decode": Case(dtype="f8", seqlens_q=(1,) * 4, seqlens_k=(1000, 1, 0, 513), heads=(8, 2), page_size=16),
+    "fp8, odd": Case(
+        dtype="f8", seqlens_q=(20, 20), seqlens_k=(300, 77), dims=(33, 47), gaps=(5, 3, 11, 1), offset=3, page_size=7
+    ),
+    "fp8, wide": Case(dtype="f8", seqlens_q=(20, 20), seqlens_k=(600, 77), dims=(256, 512), leftpad=(3, 4), splits=2),
+    "fp8, many steps": Case(dtype="f8", seqlens_q=(3,), seqlens_k=(4000,), heads=(1, 1), blocks=1, size=4.0),
     "no lse": Case(lse=False, seqlens_q=(5,)),
     "no keys": Case(seqlens_q=(5,) * 3, seqlens_k=(0, 10, 0), masked_lse=np.inf),
     "negative scale": Case(scale=-0.3, seqlens_q=(30,), seqlens_k=(600,)),

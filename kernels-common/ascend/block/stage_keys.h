@@ -1,0 +1,106 @@
+// fp8 caches: the vector cores convert the K and V of a step to half, ahead of the cube, into workspace.
+#pragma once
+#include "block/ub_layout.h"
+#include "kernel/attention_limits.h"
+#include "kernel/steps.h"
+#include "tile/fp8.h"
+
+namespace flash_attn_npu::ascend::block {
+
+template <class ArchTag>
+class StageKeys {
+public:
+    __aicore__ inline StageKeys(AttentionUb<ArchTag>& ub, const kernel::AttentionArguments& arguments)
+        : ub_(ub), problem_(arguments.problem), convert_(ub.fp8Constants.template ReinterpretCast<int16_t>()) {}
+
+    /// This core's half of the step's keys: `cols` features of rows of `cache` to rows of gm, `stride` elements apart.
+    __aicore__ inline void operator()(const kernel::Step& step, int32_t subBlock, const KvTensor& cache, uint32_t cols,
+                                      const AscendC::GlobalTensor<half>& gm, uint32_t stride) {
+        const int32_t half_way = step.keys.begin + (step.keys.size() + 1) / 2;
+        const KeyRange keys = subBlock == 0 ? KeyRange{step.keys.begin, half_way} : KeyRange{half_way, step.keys.end};
+        const uint32_t pitch = RoundUp<BLOCK>(cols);  // of rows in UB: bytes on the way in, elements on the way out
+        const int32_t chunk = static_cast<int32_t>(CHUNK_ELEMENTS / pitch);
+        if (keys.empty()) return;
+        Load(step, cache, Chunk(keys, keys.begin, chunk), cols, pitch);
+        for (int32_t key = keys.begin; key < keys.end; key += chunk) {
+            const KeyRange next = Chunk(keys, key + chunk, chunk);
+            if (!next.empty()) Load(step, cache, next, cols, pitch);
+            const uint32_t rows = static_cast<uint32_t>(Chunk(keys, key, chunk).size());
+            Convert(rows * pitch);
+            Store(gm[static_cast<uint64_t>(key - step.keys.begin) * stride], rows, cols, pitch, stride);
+        }
+    }
+
+private:
+    using Ub = AttentionUb<ArchTag>;
+    static constexpr uint32_t BLOCK = 32;
+    // Codes and the conversion's scratch share an input buffer.
+    static constexpr uint32_t CHUNK_ELEMENTS = 6144;
+    static_assert(CHUNK_ELEMENTS * (1 + 2 * sizeof(int16_t)) <= Ub::IN_ELEMENTS * sizeof(float), "scratch does not fit");
+    static_assert(CHUNK_ELEMENTS * sizeof(half) <= Ub::OUT_BYTES, "halves do not fit");
+
+    __aicore__ inline static KeyRange Chunk(KeyRange keys, int32_t begin, int32_t chunk) {
+        return KeyRange{begin, min_of(begin + chunk, keys.end)};
+    }
+
+    __aicore__ inline void Load(const kernel::Step& step, const KvTensor& cache, KeyRange keys, uint32_t cols,
+                                uint32_t pitch) {
+        AscendC::GlobalTensor<uint8_t> gm;
+        gm.SetGlobalBuffer(reinterpret_cast<__gm__ uint8_t*>(cache.data));
+        const KvView view = problem_.kv_view(step.task.s.n);
+        const auto codes = ub_.in[ub_.inRing.BeginFill()].template ReinterpretCast<uint8_t>();
+        for (int32_t key = keys.begin; key < keys.end;) {
+            const KvRun run = view.run(key, keys.end);
+            CopyRows(codes[(key - keys.begin) * pitch], gm[cache.offset(run.block, run.row, step.task.kv_head)],
+                     static_cast<uint32_t>(run.length), cols, pitch, cache.stride_row);
+            key += run.length;
+        }
+        ub_.inRing.EndFill();
+    }
+
+    // Bytes up to the next row are zeroed, so that the conversion finds numbers there too.
+    __aicore__ inline void CopyRows(const AscendC::LocalTensor<uint8_t>& dst, const AscendC::GlobalTensor<uint8_t>& src,
+                                    uint32_t rows, uint32_t cols, uint32_t pitch, int64_t stride) {
+        constexpr int64_t GAP_LIMIT = int64_t{1} << 32;
+        const AscendC::DataCopyPadExtParams<uint8_t> zeros(true, 0, static_cast<uint8_t>(pitch - cols), 0);
+        const int64_t gap = stride - static_cast<int64_t>(cols);
+        if (gap >= 0 && gap < GAP_LIMIT) {
+            AscendC::DataCopyPad(dst, src,
+                                 AscendC::DataCopyExtParams(static_cast<uint16_t>(rows), cols,
+                                                            static_cast<uint32_t>(gap), 0, 0),
+                                 zeros);
+            return;
+        }
+        for (uint32_t row = 0; row < rows; ++row) {
+            AscendC::DataCopyPad(dst[row * pitch], src[row * stride], AscendC::DataCopyExtParams(1, cols, 0, 0, 0),
+                                 zeros);
+        }
+    }
+
+    __aicore__ inline void Convert(uint32_t count) {
+        const uint32_t in = ub_.inRing.BeginUse();
+        const auto bytes = ub_.in[in].template ReinterpretCast<uint8_t>();
+        const auto scratch = bytes[CHUNK_ELEMENTS].template ReinterpretCast<int16_t>();
+        const uint32_t out = ub_.outRing.BeginFill();
+        convert_(ub_.out[out].template ReinterpretCast<half>(), bytes, scratch, count);
+        ub_.inRing.EndUse();
+        ub_.outRing.EndFill();
+    }
+
+    __aicore__ inline void Store(const AscendC::GlobalTensor<half>& gm, uint32_t rows, uint32_t cols, uint32_t pitch,
+                                 uint32_t stride) {
+        const uint32_t out = ub_.outRing.BeginUse();
+        const uint32_t bytes = cols * sizeof(half);
+        AscendC::DataCopyPad(gm, ub_.out[out].template ReinterpretCast<half>(),
+                             AscendC::DataCopyExtParams(static_cast<uint16_t>(rows), bytes,
+                                                        (pitch * sizeof(half) - RoundUp<BLOCK>(bytes)) / BLOCK,
+                                                        (stride - cols) * sizeof(half), 0));
+        ub_.outRing.EndUse();
+    }
+
+    Ub& ub_;
+    const Problem& problem_;
+    tile::Fp8ToHalf convert_;
+};
+
+}  // namespace flash_attn_npu::ascend::block
