@@ -32,23 +32,29 @@ struct RowsShape {
     }
 };
 
-/// MTE2. What follows a row's elements in its last block is undefined.
-template <class Element>
+/// MTE2. What follows a row's elements in its last block is 0 with kZeroPadding, else undefined.
+template <bool kZeroPadding = false, class Element>
 __aicore__ inline void LoadRows(const AscendC::LocalTensor<Element>& dst, const AscendC::GlobalTensor<Element>& src,
                                 const RowsShape& shape) {
-    const AscendC::DataCopyPadExtParams<Element> no_padding;
+    AscendC::DataCopyPadExtParams<Element> padding;
+    if constexpr (kZeroPadding) {
+        constexpr uint32_t kBlock = 32 / sizeof(Element);
+        padding.isPad = true;
+        padding.rightPadding = static_cast<uint8_t>((kBlock - shape.elements % kBlock) % kBlock);
+        padding.paddingValue = 0;
+    }
     const uint32_t bytes = shape.elements * sizeof(Element);
     if (shape.template OneInstruction<Element>()) {
         const uint32_t gap = shape.rows == 1 ? 0 : static_cast<uint32_t>(shape.template Gap<Element>());
         AscendC::DataCopyPad(dst, src,
                              AscendC::DataCopyExtParams(static_cast<uint16_t>(shape.rows), bytes, gap,
                                                         shape.template FreeBlocks<Element>(), 0),
-                             no_padding);
+                             padding);
         return;
     }
     for (uint32_t row = 0; row < shape.rows; ++row) {
         AscendC::DataCopyPad(dst[row * shape.pitch], src[static_cast<int64_t>(row) * shape.stride],
-                             AscendC::DataCopyExtParams(1, bytes, 0, 0, 0), no_padding);
+                             AscendC::DataCopyExtParams(1, bytes, 0, 0, 0), padding);
     }
 }
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from ascend_twin import load
 from ascend_twin.machine import Out
-from conftest import ASCEND
+from conftest import ASCEND, ROOT
 
 SOURCE = Path(__file__).resolve().parent / "fp8_tiles.cpp"
+FLAGS = [f"-I{ASCEND}", f"-I{ROOT / 'kernels-common' / 'include'}"]
 MODES = [("fast", 0), ("check", 0), ("check", 7)]
 
 
@@ -27,9 +28,42 @@ def e4m3fn(codes: np.ndarray) -> np.ndarray:
 def test_every_code_to_half(rng, count, mode, seed):
     codes = np.arange(256, dtype=np.uint8) if count == 256 else rng.integers(0, 256, count).astype(np.uint8)
     got = np.zeros(count, np.float16)
-    assert load(SOURCE, "fp8_to_half", [f"-I{ASCEND}"])(1, codes, Out(got), count, mode=mode, seed=seed) == []
+    assert load(SOURCE, "fp8_to_half", FLAGS)(1, codes, Out(got), count, mode=mode, seed=seed) == []
     want = e4m3fn(codes)
     nan = np.isnan(want)
     assert np.array_equal(np.isnan(got), nan)
     assert np.array_equal(got[~nan].view(np.uint16), want[~nan].astype(np.float16).view(np.uint16))  # -0 too
     assert np.array_equal(np.signbit(got), (codes & 0x80) != 0)
+
+
+def nearest_code(values: np.ndarray) -> np.ndarray:
+    """Nearest float8_e4m3fn code, ties to even; 480 stands for NaN, and what is nearest to it or beyond is NaN."""
+    grid = np.append(e4m3fn(np.arange(127, dtype=np.uint8)), 480.0)
+    magnitude = np.minimum(np.abs(values.astype(np.float64)), 480.0)
+    magnitude = np.where(np.isnan(values), 480.0, magnitude)
+    above = np.searchsorted(grid, magnitude)
+    below = np.maximum(above - 1, 0)
+    to_above, to_below = grid[above] - magnitude, magnitude - grid[below]
+    up = (to_above < to_below) | ((to_above == to_below) & (above % 2 == 0))
+    return (np.where(up, above, below) | np.where(np.signbit(values), 0x80, 0)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("mode,seed", MODES)
+def test_float_to_nearest_code(rng, mode, seed):
+    grid = np.append(e4m3fn(np.arange(127, dtype=np.uint8)), 480.0)
+    middles = (grid[1:] + grid[:-1]) / 2
+    near = np.concatenate([grid, middles]).astype(np.float32)
+    values = np.concatenate(
+        [
+            near,
+            np.nextafter(near, np.float32(np.inf)),
+            np.nextafter(near, np.float32(0)),
+            rng.standard_normal(2000).astype(np.float32) * 2.0 ** rng.integers(-14, 10, 2000),
+            [1e-30, 1e-45, 70000, 1e38, np.inf, np.nan, 465.0, 463.0],
+        ]
+    ).astype(np.float32)
+    values = np.concatenate([values, -values])
+    got = np.zeros(values.size, np.uint8)
+    assert load(SOURCE, "float_to_fp8", FLAGS)(1, values, Out(got), values.size, mode=mode, seed=seed) == []
+    wrong = np.flatnonzero(got != nearest_code(values))
+    assert wrong.size == 0, (values[wrong[:5]], got[wrong[:5]], nearest_code(values)[wrong[:5]])

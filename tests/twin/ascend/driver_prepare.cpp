@@ -1,0 +1,4 @@
+#include "driver.h"
+#include "kernel/prepare.cpp"
+
+TWIN_DRIVER(flash_attn_prepare, PrepareArguments)
