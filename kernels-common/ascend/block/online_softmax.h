@@ -28,10 +28,7 @@ public:
         const uint32_t rows = static_cast<uint32_t>(share.rows()), keys = static_cast<uint32_t>(step.keys.size());
         const uint32_t pitch = RoundUp<tile::STRIP>(keys);
         const uint32_t chunk = Min(Ub::IN_ELEMENTS / pitch / 8 * 8, Ub::TREE_ROWS);
-        if (rows == 0) {
-            PassThrough();
-            return;
-        }
+        if (rows == 0) return;
         Load(gmS, stride, Min(chunk, rows), keys, pitch);
         for (uint32_t row = 0; row < rows; row += chunk) {
             const uint32_t next = row + chunk;
@@ -53,14 +50,6 @@ public:
 
 private:
     using Ub = AttentionUb<ArchTag>;
-
-    // A vector core without rows still has to order its earlier reads before the flag that it is about to set on MTE3.
-    __aicore__ inline void PassThrough() {
-        ub_.outRing.BeginFill();
-        ub_.outRing.EndFill();
-        ub_.outRing.BeginUse();
-        ub_.outRing.EndUse();
-    }
 
     __aicore__ inline void Load(const AscendC::GlobalTensor<float>& gm, uint32_t stride, uint32_t rows, uint32_t keys,
                                 uint32_t pitch) {

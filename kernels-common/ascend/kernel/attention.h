@@ -4,7 +4,8 @@
 //   vector          P(g) = softmax(S(g))             accumulate O(g-2)   (fp8: K and V of step g+2 to half)
 //
 // S, P and O travel through three slots of workspace. Slots need no flags of their own: a slot is written again only
-// after a flag that its last reader set later than its read.
+// after a flag that its last reader set later than its read. (A vector core without rows sets its flags early: then the
+// task has one row, and that row's part of every slot is the other core's.)
 #pragma once
 
 #include "block/accumulate_output.h"

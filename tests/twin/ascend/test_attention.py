@@ -336,7 +336,7 @@ CASES = {
     "one row after many": Case(
         packed_q=True,
         seqlens_q=(90, 1, 1, 1, 1, 90, 1),
-        seqlens_k=(600, 80, 70, 60, 700, 90, 9),
+        seqlens_k=(1500, 80, 70, 60, 700, 90, 9),
         heads=(1, 1),
         blocks=1,
     ),
