@@ -1,4 +1,4 @@
-"""Operators registered with torch: schema, cpu implementation, shapes for tracing, errors for other devices."""
+"""Operators registered with torch: schema, implementations for cpu and npu, shapes for tracing, errors elsewhere."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 
+from .npu import NpuImplementation
+
 # Dispatch keys of the devices users have; every one without a backend answers with an error that says so.
 _DEVICES_WITHOUT_BACKEND = {
-    "PrivateUse1": "the Ascend device library (_ascend910b.so) is not part of this release",
     "CUDA": "use flash-attn for that device",
     "XPU": "no backend exists for that device",
     "MPS": "no backend exists for that device",
@@ -22,14 +23,15 @@ _libraries: dict[str, torch.library.Library] = {}
 class Operator:
     """A torch operator of ours, callable with positional arguments only."""
 
-    def __init__(self, namespace: str, name: str, schema: str, cpu: Callable[..., Any], meta: Callable[..., Any]):
+    def __init__(self, namespace: str, name: str, schema: str, call: Callable[..., Any], meta: Callable[..., Any]):
         """Register ``namespace::name``.
 
         Args:
             namespace: Operator namespace, one per wheel.
             name: Operator name, with its overload name behind a dot if it has one.
             schema: Arguments and results in torch's schema language, mutated tensors marked.
-            cpu: Implementation for cpu tensors.
+            call: Implementation. Takes the arguments and, last, None for cpu tensors, or a function that returns the
+                current stream for npu tensors (see `NpuImplementation`).
             meta: Computes shapes and dtypes of the results, for fake and meta tensors.
         """
         if namespace not in _libraries:
@@ -44,7 +46,8 @@ class Operator:
         self._names = [argument.name for argument in arguments]
         self._types = [str(argument.type) for argument in arguments]
         self._defaults = tuple(argument.default_value for argument in arguments)
-        library.impl(name, self._with_all_arguments(cpu), "CPU")
+        library.impl(name, self._with_all_arguments(call, None), "CPU")
+        library.impl(name, self._with_all_arguments(self._on_npu(NpuImplementation(call))), "PrivateUse1")
         library.impl(name, self._on_meta(self._with_all_arguments(meta)), "Meta")
         # No gradient, as upstream: without this, results would hold on to the graph of q for nothing.
         library.impl(name, torch.library.fallthrough_kernel, "Autograd")
@@ -60,12 +63,21 @@ class Operator:
             self._check_types(args)
             raise
 
-    def _with_all_arguments(self, implementation: Callable[..., Any]) -> Callable[..., Any]:
+    def _with_all_arguments(self, implementation: Callable[..., Any], *last: Any) -> Callable[..., Any]:
         # The dispatcher drops trailing arguments that equal their defaults.
         defaults = self._defaults
 
         def call(*args: Any) -> Any:
-            return implementation(*args, *defaults[len(args) :])
+            return implementation(*args, *defaults[len(args) :], *last)
+
+        return call
+
+    def _on_npu(self, npu: NpuImplementation) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            # The dispatcher comes here when any tensor is on npu.
+            if args[0].device.type != "npu":
+                self._check_devices(args)
+            return npu(*args)
 
         return call
 

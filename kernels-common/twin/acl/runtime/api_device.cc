@@ -1,4 +1,6 @@
 // ACL: initialisation, devices, contexts, versions, options.
+#include <dlfcn.h>
+
 #include <cstdio>
 #include <cstring>
 #include <map>
@@ -34,6 +36,9 @@ std::map<int, int64_t>& options() {
 
 // What a 910B2 answers; other chips of the family differ in the number of cores only, which torch_npu does not use.
 constexpr int64_t kCubeCores = 24, kVectorCores = 48, kL2Bytes = 192ll << 20;
+
+// torch_npu loads this library for itself alone; device libraries look up what they need of it by name.
+__attribute__((constructor)) void become_visible() { dlopen("libascendcl.so", RTLD_NOW | RTLD_NOLOAD | RTLD_GLOBAL); }
 
 }  // namespace
 

@@ -14,7 +14,7 @@ namespace acl_emulation {
 namespace {
 
 constexpr uint64_t kPage = 4096;
-constexpr uint64_t kAlign = 64;                // of the first byte; torch's allocator relies on no more for its blocks
+constexpr uint64_t kAlign = 32;                // of the first byte: the least that aclrtMallocAlign32 promises
 constexpr uint64_t kArena = 1ull << 38;        // address space taken from the system at a time
 constexpr uint64_t kPoisonLimit = 256u << 20;  // larger allocations start as zeros: writing them would cost seconds
 constexpr uint8_t kUnwritten = 0xFF;           // NaN in every floating type, out of range as an index
@@ -243,9 +243,15 @@ std::string Memory::explain(uint64_t address) {
     }
     const Allocation* nearest = live;
     if (freed && (!nearest || freed->begin > nearest->begin)) nearest = freed;
+    const auto after = live_.upper_bound(address);
+    const uint64_t past = nearest ? address - nearest->begin - nearest->bytes : UINT64_MAX;
+    if (after != live_.end() && after->first - address < past) {
+        return "out of bounds, " + std::to_string(after->first - address) + " bytes before an " +
+               describe(after->second);
+    }
     if (!nearest) return "no device memory was ever allocated there";
-    return "out of bounds, " + std::to_string(address - nearest->begin - nearest->bytes) +
-           " bytes past the end of an " + describe(*nearest) + (nearest == freed ? " (freed)" : "");
+    return "out of bounds, " + std::to_string(past) + " bytes past the end of an " + describe(*nearest) +
+           (nearest == freed ? " (freed)" : "");
 }
 
 void DeviceAccess::acquire() {

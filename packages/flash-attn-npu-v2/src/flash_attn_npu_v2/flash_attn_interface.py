@@ -13,20 +13,9 @@ from ._common.operators import Operator
 __all__ = ["flash_attn_with_kvcache"]
 
 
-def _cpu(
-    q,
-    k_cache,
-    v_cache,
-    k,
-    v,
-    rotary_cos,
-    rotary_sin,
-    cache_seqlens,
-    cache_seqlens_int,
-    *rest,
-):
+def _run(q, k_cache, v_cache, k, v, rotary_cos, rotary_sin, cache_seqlens, cache_seqlens_int, *rest):
     seqlens = cache_seqlens if cache_seqlens is not None else cache_seqlens_int
-    return _C.flash_attn_with_kvcache(q, k_cache, v_cache, k, v, rotary_cos, rotary_sin, seqlens, *rest, None)
+    return _C.flash_attn_with_kvcache(q, k_cache, v_cache, k, v, rotary_cos, rotary_sin, seqlens, *rest)
 
 
 def _meta(q, *_):
@@ -44,7 +33,7 @@ _flash_attn_with_kvcache = Operator(
     "Tensor? cache_batch_idx=None, Tensor? cache_leftpad=None, Tensor? block_table=None, float? softmax_scale=None, "
     "bool causal=False, SymInt window_left=-1, SymInt window_right=-1, float softcap=0.0, "
     "bool rotary_interleaved=True, Tensor? alibi_slopes=None, int num_splits=0) -> (Tensor, Tensor)",
-    cpu=_cpu,
+    call=_run,
     meta=_meta,
 )
 
@@ -115,7 +104,7 @@ def flash_attn_with_kvcache(
         TypeError: A wrong Python type or dtype.
         ValueError: A shape, stride or value that is not allowed, or contents out of range: lengths beyond the
             cache, pages or batch indices that do not exist. Nothing has been written then.
-        NotImplementedError: Tensors on a device without a backend.
+        NotImplementedError: Tensors on a device without a backend, or a dtype that the device's backend does not have.
     """
     window_left, window_right = window_sides(window_size)
     seqlens, seqlens_int = split_cache_seqlens(cache_seqlens)

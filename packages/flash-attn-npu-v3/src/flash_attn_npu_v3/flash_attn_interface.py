@@ -23,18 +23,19 @@ _ARGUMENTS = (
 )
 
 
-def _run(partials, q, k_cache, v_cache, k, v, qv, rotary_cos, rotary_sin, cache_seqlens, cache_seqlens_int, *rest):
-    seqlens = cache_seqlens if cache_seqlens is not None else cache_seqlens_int
-    arguments = (q, k_cache, v_cache, k, v, qv, rotary_cos, rotary_sin, seqlens, *rest, partials)
-    return _C.flash_attn_with_kvcache(*arguments, None)
+def _run(*args):
+    return _call(False, *args)
 
 
-def _cpu(*args):
-    return _run(False, *args)
+def _run_partials(*args):
+    return _call(True, *args)
 
 
-def _cpu_partials(*args):
-    return _run(True, *args)
+def _call(partials, q, k_cache, v_cache, k, v, qv, rotary_cos, rotary_sin, seqlens_tensor, seqlens_int, *rest):
+    seqlens = seqlens_tensor if seqlens_tensor is not None else seqlens_int
+    *others, current_stream = rest
+    arguments = (q, k_cache, v_cache, k, v, qv, rotary_cos, rotary_sin, seqlens, *others, partials, current_stream)
+    return _C.flash_attn_with_kvcache(*arguments)
 
 
 def _meta(q, k_cache, v_cache, *_):
@@ -55,7 +56,7 @@ _flash_attn_with_kvcache = Operator(
     "flash_attn_npu_v3",
     "flash_attn_with_kvcache",
     _ARGUMENTS + " -> (Tensor, Tensor)",
-    cpu=_cpu,
+    call=_run,
     meta=_meta,
 )
 
@@ -64,7 +65,7 @@ _flash_attn_with_kvcache_partials = Operator(
     "flash_attn_npu_v3",
     "flash_attn_with_kvcache.partials",
     _ARGUMENTS + " -> (Tensor, Tensor, Tensor, Tensor)",
-    cpu=_cpu_partials,
+    call=_run_partials,
     meta=_meta_partials,
 )
 
@@ -164,7 +165,7 @@ def flash_attn_with_kvcache(
         TypeError: A wrong Python type or dtype.
         ValueError: A shape, stride or value that is not allowed, or contents out of range: lengths beyond the
             cache, pages or batch indices that do not exist. Nothing has been written then.
-        NotImplementedError: Tensors on a device without a backend.
+        NotImplementedError: Tensors on a device without a backend, or a dtype that the device's backend does not have.
     """
     window_left, window_right = window_sides(window_size)
     seqlens, seqlens_int = split_cache_seqlens(cache_seqlens)

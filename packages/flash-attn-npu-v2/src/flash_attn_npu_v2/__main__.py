@@ -1,0 +1,6 @@
+"""`python -m flash_attn_npu_v2 info`: see environment.py."""
+
+from . import _C, __version__
+from ._common.environment import main
+
+main("flash_attn_npu_v2", __version__, _C)
