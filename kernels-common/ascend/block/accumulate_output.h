@@ -14,7 +14,10 @@ template <class ArchTag, class ElementOut>
 class AccumulateOutput {
 public:
     __aicore__ inline AccumulateOutput(AttentionUb<ArchTag>& ub, const kernel::AttentionArguments& arguments)
-        : ub_(ub), problem_(arguments.problem), plan_(arguments.plan), dim_(problem_.head_dim_v),
+        : ub_(ub),
+          problem_(arguments.problem),
+          plan_(arguments.plan),
+          dim_(problem_.head_dim_v),
           pitch_(RoundUp<16>(dim_)) {}
 
     /// O = O * factor + the step's part, rows `share`; gmO has `stride` elements from row to row.
@@ -56,8 +59,8 @@ public:
             const PackedRow first{0, task.kv_head * plan_.group};
             const int64_t row = plan_.accum_row(problem_, task.s, task.split, first);
             const int64_t heads = plan_.accum_row(problem_, task.s, task.split, PackedRow{0, first.head_q + 1}) - row;
-            StoreRows(problem_.out_accum + row * problem_.head_dim_v, problem_.head_dim_v,
-                      heads * problem_.head_dim_v, share);
+            StoreRows(problem_.out_accum + row * problem_.head_dim_v, problem_.head_dim_v, heads * problem_.head_dim_v,
+                      share);
             StoreLse(lse, problem_.lse_accum + row, heads, share);
             return;
         }
@@ -67,13 +70,14 @@ public:
                   out.stride_row, out.stride_head, share);
         if (problem_.lse == nullptr) return;
         OffsetLse(lse, task, share);
-        const int64_t row = task.s.n * problem_.lse_stride_batch + task.s.q_row +
-                            task.kv_head * plan_.group * problem_.lse_stride_head;
+        const int64_t row =
+            task.s.n * problem_.lse_stride_batch + task.s.q_row + task.kv_head * plan_.group * problem_.lse_stride_head;
         StoreLse(lse, problem_.lse + row, problem_.lse_stride_head, share);
     }
 
 private:
     using Ub = AttentionUb<ArchTag>;
+    static constexpr float kInfinity = __builtin_inff();
 
     __aicore__ inline tile::RowTile Rows(uint32_t row, uint32_t rows) const {
         return tile::RowTile{ub_.o[row * pitch_], rows, dim_, pitch_};
@@ -81,11 +85,11 @@ private:
 
     __aicore__ inline void Load(const AscendC::GlobalTensor<float>& gm, uint32_t stride, uint32_t rows) {
         const uint32_t in = ub_.inRing.BeginFill();
-        AscendC::DataCopyPad(ub_.in[in], gm,
-                             AscendC::DataCopyExtParams(static_cast<uint16_t>(rows), dim_ * sizeof(float),
-                                                        (stride - dim_) * sizeof(float),
-                                                        (pitch_ - RoundUp<8>(dim_)) / 8, 0),
-                             AscendC::DataCopyPadExtParams<float>(false, 0, 0, 0.0f));
+        AscendC::DataCopyPad(
+            ub_.in[in], gm,
+            AscendC::DataCopyExtParams(static_cast<uint16_t>(rows), dim_ * sizeof(float),
+                                       (stride - dim_) * sizeof(float), (pitch_ - RoundUp<8>(dim_)) / 8, 0),
+            AscendC::DataCopyPadExtParams<float>(false, 0, 0, 0.0f));
         ub_.inRing.EndFill();
     }
 
@@ -119,6 +123,8 @@ private:
     __aicore__ inline void FinishMaskedRows(const kernel::Task& task, const kernel::RowShare& share,
                                             const AscendC::LocalTensor<float>& lse, bool partial) {
         const Mask mask = problem_.mask_of(task.s);
+        const KeyRange seen_by_all = mask.visible_to_all(share.begin / plan_.group, (share.end - 1) / plan_.group + 1);
+        if (!intersect(seen_by_all, task.keys).empty()) return;
         uint64_t masked[2] = {0, 0};
         for (int32_t r = share.begin; r < share.end; ++r) {
             if (!intersect(mask.visible(r / plan_.group), task.keys).empty()) continue;
@@ -127,11 +133,10 @@ private:
             AscendC::Duplicate(ub_.o[row * pitch_], 0.0f, static_cast<int32_t>(pitch_));
         }
         if (masked[0] == 0) return;
-        const float value = partial ? -kInfinity() : problem_.lse_of_masked_row;
+        const float value = partial ? -kInfinity : problem_.lse_of_masked_row;
         AscendC::Duplicate(lse, value, masked, 1, 1, 8);
         tile::VectorBarrier();
     }
-    __aicore__ inline static float kInfinity() { return 3.0e38f * 10.0f; }
 
     // See ScoreOptions::alibi_lse_offset.
     __aicore__ inline void OffsetLse(const AscendC::LocalTensor<float>& lse, const kernel::Task& task,
@@ -158,7 +163,8 @@ private:
         const int32_t chunk = static_cast<int32_t>(Ub::OUT_BYTES / (pitch_ * sizeof(float)));
         for (int32_t begin = share.begin; begin < share.end; begin += chunk) {
             const int32_t end = min_of(begin + chunk, share.end);
-            const tile::RowTile o = Rows(static_cast<uint32_t>(begin - share.begin), static_cast<uint32_t>(end - begin));
+            const tile::RowTile o =
+                Rows(static_cast<uint32_t>(begin - share.begin), static_cast<uint32_t>(end - begin));
             const auto staged = ub_.out[ub_.outRing.BeginFill()].template ReinterpretCast<Element>();
             if constexpr (sizeof(Element) == sizeof(float)) {
                 tile::ScaleTile(tile::RowTile{staged, o.rows, o.cols, o.pitch}, o, 1.0f);

@@ -15,8 +15,8 @@ namespace flash_attn_npu::ascend::block {
 template <class ArchTag, class Element, class KeySource>
 class BlockMmadAttention {
 public:
-    __aicore__ inline BlockMmadAttention(arch::Resource<ArchTag>& resource,
-                                         const kernel::AttentionArguments& arguments, const KeySource& keySource)
+    __aicore__ inline BlockMmadAttention(arch::Resource<ArchTag>& resource, const kernel::AttentionArguments& arguments,
+                                         const KeySource& keySource)
         : problem_(arguments.problem), plan_(arguments.plan), keySource_(keySource) {
         for (uint32_t i = 0; i < 2; ++i) {
             l1Q_[i] = resource.l1Buf.template GetBufferByByte<Element>(Q_BYTES * i);
@@ -101,7 +101,9 @@ private:
         uint32_t l1_col;     // in L1, where qv follows q
     };
 
-    __aicore__ inline uint32_t RowsOf(const kernel::Step& step) const { return static_cast<uint32_t>(step.task.rows()); }
+    __aicore__ inline uint32_t RowsOf(const kernel::Step& step) const {
+        return static_cast<uint32_t>(step.task.rows());
+    }
     __aicore__ inline uint32_t QkFeatureTiles() const {
         return CeilDiv<TILE>(problem_.head_dim) + (problem_.qv.data ? CeilDiv<TILE>(problem_.head_dim_v) : 0);
     }

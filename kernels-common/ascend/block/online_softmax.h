@@ -54,11 +54,11 @@ private:
     __aicore__ inline void Load(const AscendC::GlobalTensor<float>& gm, uint32_t stride, uint32_t rows, uint32_t keys,
                                 uint32_t pitch) {
         const uint32_t in = ub_.inRing.BeginFill();
-        AscendC::DataCopyPad(ub_.in[in], gm,
-                             AscendC::DataCopyExtParams(static_cast<uint16_t>(rows), keys * sizeof(float),
-                                                        (stride - keys) * sizeof(float),
-                                                        (pitch - RoundUp<8>(keys)) / 8, 0),
-                             AscendC::DataCopyPadExtParams<float>(false, 0, 0, 0.0f));
+        AscendC::DataCopyPad(
+            ub_.in[in], gm,
+            AscendC::DataCopyExtParams(static_cast<uint16_t>(rows), keys * sizeof(float),
+                                       (stride - keys) * sizeof(float), (pitch - RoundUp<8>(keys)) / 8, 0),
+            AscendC::DataCopyPadExtParams<float>(false, 0, 0, 0.0f));
         ub_.inRing.EndFill();
     }
     __aicore__ inline void Store(const AscendC::GlobalTensor<Element>& gm, uint32_t stride, uint32_t rows,

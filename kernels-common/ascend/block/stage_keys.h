@@ -36,7 +36,8 @@ private:
     static constexpr uint32_t BLOCK = 32;
     // Codes and the conversion's scratch share an input buffer.
     static constexpr uint32_t CHUNK_ELEMENTS = 6144;
-    static_assert(CHUNK_ELEMENTS * (1 + 2 * sizeof(int16_t)) <= Ub::IN_ELEMENTS * sizeof(float), "scratch does not fit");
+    static_assert(CHUNK_ELEMENTS * (1 + 2 * sizeof(int16_t)) <= Ub::IN_ELEMENTS * sizeof(float),
+                  "scratch does not fit");
     static_assert(CHUNK_ELEMENTS * sizeof(half) <= Ub::OUT_BYTES, "halves do not fit");
 
     __aicore__ inline static KeyRange Chunk(KeyRange keys, int32_t begin, int32_t chunk) {
@@ -65,10 +66,9 @@ private:
         const AscendC::DataCopyPadExtParams<uint8_t> zeros(true, 0, static_cast<uint8_t>(pitch - cols), 0);
         const int64_t gap = stride - static_cast<int64_t>(cols);
         if (gap >= 0 && gap < GAP_LIMIT) {
-            AscendC::DataCopyPad(dst, src,
-                                 AscendC::DataCopyExtParams(static_cast<uint16_t>(rows), cols,
-                                                            static_cast<uint32_t>(gap), 0, 0),
-                                 zeros);
+            AscendC::DataCopyPad(
+                dst, src,
+                AscendC::DataCopyExtParams(static_cast<uint16_t>(rows), cols, static_cast<uint32_t>(gap), 0, 0), zeros);
             return;
         }
         for (uint32_t row = 0; row < rows; ++row) {

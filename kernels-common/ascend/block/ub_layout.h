@@ -8,10 +8,10 @@ namespace flash_attn_npu::ascend::block {
 template <class ArchTag>
 class AttentionUb {
 public:
-    static constexpr uint32_t ROWS = 64;             // of a vector core in a row tile
-    static constexpr uint32_t IN_ELEMENTS = 8192;    // float, of an input buffer
+    static constexpr uint32_t ROWS = 64;              // of a vector core in a row tile
+    static constexpr uint32_t IN_ELEMENTS = 8192;     // float, of an input buffer
     static constexpr uint32_t OUT_BYTES = 16 * 1024;  // of an output buffer
-    static constexpr uint32_t O_ELEMENTS = 16384;    // float: 64 rows of 256 features or 32 of 512
+    static constexpr uint32_t O_ELEMENTS = 16384;     // float: 64 rows of 256 features or 32 of 512
     static constexpr uint32_t TREE_ROWS = 32;
     static constexpr uint32_t STEP_KEYS = 512;
     static constexpr uint32_t SLOTS = 3;
@@ -44,8 +44,8 @@ public:
     AscendC::LocalTensor<float> in[2], out[2];  // the rings' buffers
     AscendC::LocalTensor<float> o;              // accumulated output
     AscendC::LocalTensor<float> statistics, rowTemporary;
-    AscendC::LocalTensor<float> blocks;  // a row statistic, broadcast to 32-byte blocks
-    AscendC::LocalTensor<float> tree;    // of reductions over rows
+    AscendC::LocalTensor<float> blocks;   // a row statistic, broadcast to 32-byte blocks
+    AscendC::LocalTensor<float> tree;     // of reductions over rows
     AscendC::LocalTensor<float> columns;  // 0, 1, 2, ...
     AscendC::LocalTensor<float> distance, constant, fp8Constants;
     arch::BufferRing<AscendC::HardEvent::MTE2_V, AscendC::HardEvent::V_MTE2, 2> inRing;

@@ -109,8 +109,11 @@ private:
     class Stager {
     public:
         __aicore__ inline Stager(const Attention& kernel, block::AttentionUb<ArchTag>& ub, int32_t subBlock)
-            : p_(kernel.a_.problem), keys_(kernel.a_, kernel.memory_), stage_(ub, kernel.a_),
-              steps_(kernel.a_, kernel.core_, kernel.cores_), subBlock_(subBlock) {}
+            : p_(kernel.a_.problem),
+              keys_(kernel.a_, kernel.memory_),
+              stage_(ub, kernel.a_),
+              steps_(kernel.a_, kernel.core_, kernel.cores_),
+              subBlock_(subBlock) {}
 
         __aicore__ inline void Next() {
             if constexpr (KeySource::STAGED) {

@@ -27,7 +27,8 @@ struct AttentionWorkspace {
     int32_t o_stride, k_stride, v_stride;
 
     FA_HOST_DEVICE AttentionWorkspace(const Problem& p, const Plan& plan) {
-        const int64_t rows = round_up(min_of<int64_t>(plan.tile.rows, int64_t{p.max_seqlen_q} * plan.group), int64_t{16});
+        const int64_t rows =
+            round_up(min_of<int64_t>(plan.tile.rows, int64_t{p.max_seqlen_q} * plan.group), int64_t{16});
         const bool staged = p.dtype == DType::kFloat8E4M3;
         keys = plan.tile.keys;
         o_stride = v_stride = round_up(p.head_dim_v, 16);

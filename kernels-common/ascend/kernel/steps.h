@@ -14,10 +14,10 @@ __aicore__ inline int64_t redo_index(const AttentionArguments& a, const Task& ta
 
 struct Step {
     Task task;
-    KeyRange keys;         // empty: the only step of a task without keys
-    int32_t number;        // of the step, over all tasks of this core
-    int32_t task_number;   // of the task, likewise
-    bool first;            // of its task
+    KeyRange keys;        // empty: the only step of a task without keys
+    int32_t number;       // of the step, over all tasks of this core
+    int32_t task_number;  // of the task, likewise
+    bool first;           // of its task
     bool last;
 
     __aicore__ inline int32_t slot(int32_t slots) const { return number % slots; }
@@ -54,9 +54,7 @@ private:
     }
 
     // After a fast path, only what it gave up.
-    __aicore__ inline bool Wanted() const {
-        return a_.redo == nullptr || a_.redo[redo_index(a_, task_)] != 0;
-    }
+    __aicore__ inline bool Wanted() const { return a_.redo == nullptr || a_.redo[redo_index(a_, task_)] != 0; }
 
     const AttentionArguments& a_;
     Schedule schedule_;

@@ -48,7 +48,8 @@ struct CopyPackedRowsToL1 {
             return;
         }
         const bool wholePositions = begin % group == 0 && end % group == 0;
-        const bool fits = strideRow < STRIDE_LIMIT && strideHead < STRIDE_LIMIT && static_cast<int64_t>(cols) <= strideHead;
+        const bool fits =
+            strideRow < STRIDE_LIMIT && strideHead < STRIDE_LIMIT && static_cast<int64_t>(cols) <= strideHead;
         if (wholePositions && fits) {
             AscendC::Nd2NzParams params;
             params.ndNum = static_cast<uint16_t>(rows / group);

@@ -41,9 +41,9 @@ private:
         const int64_t gap = (stride - static_cast<int64_t>(cols)) * static_cast<int64_t>(sizeof(Element));
         const uint32_t gapInUb = (pitch * sizeof(Element) - RoundUp<BLOCK>(bytes)) / BLOCK;
         if (gap >= 0 && gap < GAP_LIMIT) {
-            AscendC::DataCopyPad(dst, src,
-                                 AscendC::DataCopyExtParams(static_cast<uint16_t>(rows), bytes, gapInUb,
-                                                            static_cast<uint32_t>(gap), 0));
+            AscendC::DataCopyPad(
+                dst, src,
+                AscendC::DataCopyExtParams(static_cast<uint16_t>(rows), bytes, gapInUb, static_cast<uint32_t>(gap), 0));
             return;
         }
         for (int32_t row = 0; row < rows; ++row) {

@@ -3,14 +3,14 @@
 #include "driver.h"
 #include "kernel/attention_limits.h"
 
-#define ATTENTION_DRIVER(DTYPE)                                                                                   \
-    TWIN_DRIVER(flash_attn_attention_##DTYPE, AttentionArguments)                                                 \
-    extern "C" __attribute__((visibility("default"))) void attention_limits(twin_test::Call* call) {              \
-        namespace kernel = flash_attn_npu::ascend::kernel;                                                        \
-        kernel::AttentionArguments arguments;                                                                     \
-        const auto tile = kernel::attention_tile(twin_test::problem_of(*call));                                   \
-        call->tile_rows = tile.rows;                                                                              \
-        call->tile_keys = tile.keys;                                                                              \
-        twin_test::arguments_of(*call, arguments);                                                                \
-        call->core_workspace_bytes = kernel::attention_core_workspace_bytes(arguments.problem, arguments.plan);   \
+#define ATTENTION_DRIVER(DTYPE)                                                                                 \
+    TWIN_DRIVER(flash_attn_attention_##DTYPE, AttentionArguments)                                               \
+    extern "C" __attribute__((visibility("default"))) void attention_limits(twin_test::Call* call) {            \
+        namespace kernel = flash_attn_npu::ascend::kernel;                                                      \
+        kernel::AttentionArguments arguments;                                                                   \
+        const auto tile = kernel::attention_tile(twin_test::problem_of(*call));                                 \
+        call->tile_rows = tile.rows;                                                                            \
+        call->tile_keys = tile.keys;                                                                            \
+        twin_test::arguments_of(*call, arguments);                                                              \
+        call->core_workspace_bytes = kernel::attention_core_workspace_bytes(arguments.problem, arguments.plan); \
     }
