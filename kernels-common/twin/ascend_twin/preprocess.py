@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
 MIX_KIND = {("1", "2"): 5, ("1", "1"): 4, ("1", "0"): 3, ("0", "1"): 2}
 
@@ -180,24 +181,39 @@ def transform(text: str) -> tuple[str, Kernels]:
         r"((?:__twin_(?:global|kind_\d|mix_\d_\d)__\s*)+)((?:\[\[[^\]]*\]\]\s*|inline\s+)*void\s+(\w+)\s*\()"
     )
 
+    declared: list[tuple[int, int]] = []  # where a body begins, and the kind
+
     def declare(match: re.Match[str]) -> str:
         qualifiers, name = match.group(1), match.group(3)
         if "__twin_global__" in qualifiers and name not in kernels.names:
             kernels.names.append(name)
-        for kind in re.findall(r"__twin_kind_(\d)__", qualifiers):
-            kernels.kinds[name] = int(kind)
-        for mix in re.findall(r"__twin_mix_(\d)_(\d)__", qualifiers):
-            kernels.kinds[name] = MIX_KIND[mix]
+        kinds = [int(kind) for kind in re.findall(r"__twin_kind_(\d)__", qualifiers)]
+        kinds += [MIX_KIND[mix] for mix in re.findall(r"__twin_mix_(\d)_(\d)__", qualifiers)]
+        if kinds:
+            kernels.kinds[name] = kinds[-1]
+            body = _balanced(text, match.end() - 1, "(", ")")
+            while text[body].isspace():
+                body += 1
+            if text[body] == "{":
+                declared.append((body + 1, kinds[-1]))
         return '__attribute__((visibility("default"))) ' + _keep_lines(qualifiers) + match.group(2)
 
-    text = qualified.sub(declare, text)
+    # A launch by <<<>>> learns the declared kind from the kernel's first statement, as from KERNEL_TASK_TYPE_DEFAULT.
+    edits = [(m.start(), m.end(), declare(m)) for m in qualified.finditer(text)]
+    edits += [(at, at, f'::twin::kernel_task_type({kind}, {{"", 0, "kernel"}});') for at, kind in declared]
+    for start, end, new in sorted(edits, reverse=True):
+        text = text[:start] + new + text[end:]
     # A program's main() is called from Python; as a member of a shared library it needs another name.
-    text = re.sub(r"\bint\s+main\s*\(", 'extern "C" __attribute__((visibility("default"))) int twin_main(', text)
+    text = re.sub(r"\b(?:int|int32_t)\s+main\s*\(", 'extern "C" __attribute__((visibility("default"))) int twin_main(', text)
     text = re.sub(r"__twin_(?:global|kind_\d|mix_\d_\d)__", "", text)
+    text = text.replace("__twin_uses_cube__", str(uses_cube(text)).lower())
     return rewrite_launches(rewrite_member_specialisations(rewrite_core_specialisations(text))), kernels
 
 
-def uses_cube(text: str, foreign: str) -> bool:
+TWIN_HEADERS = str(Path(__file__).resolve().parents[1] / "include")
+
+
+def uses_cube(text: str, foreign: str = TWIN_HEADERS) -> bool:
     """Whether lines outside headers below `foreign` mention the cube side (bisheng infers kinds likewise)."""
     own: list[str] = []
     mine = True

@@ -74,6 +74,7 @@ const char* twin_launch(const void* cube, const void* vec, int kind, uint64_t bl
         entry.cube = cube;
         entry.vec = vec;
         entry.kind = kind;
+        entry.uses_cube = true;
         twin::Words words{count, {}};
         std::memcpy(words.word, args, count * 8);
         twin::launch_entry(entry, {&twin::invoke_words, &words, sizeof(words)}, blocks);

@@ -105,7 +105,10 @@ public:
     DType atomic_type = DType::kFloat;
     uint64_t ctrl = 1ull << 48;  // infinities and NaN stay (documented default of the twin)
     float deq_scale = 1.0f;
-    uint64_t pad_value = 0, prequant = 0;
+    uint64_t pad_value = 0;       // of LoadData3D
+    uint64_t copy_pad_value = 0;  // of DataCopyPad
+    bool copy_pad_set = false;
+    uint64_t prequant = 0;
     uint32_t nd_num = 1, src_nd_stride = 0, dst_nd_stride = 0;
     uint16_t f_matrix_h[2] = {}, f_matrix_w[2] = {};
     uint8_t f_matrix_pad[2][4] = {};

@@ -292,9 +292,9 @@ std::vector<RecordedLaunch>& recorded_launches() {
     return all;
 }
 
-bool register_kernel(const char* key, const char* name, bool cube, const void* function) {
+bool register_kernel(const char* key, bool uses_cube, bool cube, const void* function) {
     KernelEntry& entry = kernels()[key];
-    entry.name = name;
+    entry.uses_cube |= uses_cube;
     (cube ? entry.cube : entry.vec) = function;
     return true;
 }
@@ -307,7 +307,10 @@ void kernel_task_type(int value, const Loc&) {
 void launch_entry(KernelEntry& entry, const KernelCall& call, uint64_t blocks) {
     Device& device = Device::get();
     DivisionTraps traps;
-    int kind = device.options.kernel_kind >= 0 ? device.options.kernel_kind : entry.kind >= 0 ? entry.kind : 5;
+    int kind = device.options.kernel_kind >= 0 ? device.options.kernel_kind
+               : entry.kind >= 0               ? entry.kind
+               : entry.uses_cube               ? 5
+                                               : 0;
     for (int attempt = 0; attempt < 2; ++attempt) {
         device.reset_gm_races();
         clear_places();

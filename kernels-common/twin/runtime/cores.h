@@ -47,7 +47,8 @@ struct KernelEntry {
     std::string name;
     const void* cube = nullptr;
     const void* vec = nullptr;
-    int kind = -1;  // KERNEL_TASK_TYPE number as declared, -1: not declared
+    int kind = -1;           // KERNEL_TASK_TYPE number as declared, -1: not declared
+    bool uses_cube = false;  // what decides when it is not
 };
 void launch_entry(KernelEntry&, const KernelCall&, uint64_t blocks);
 

@@ -142,6 +142,16 @@ void copy(const CopyArgs& a, const Loc& loc) {
     }
     const Atomic atomic = to_gm ? core.atomic : Atomic::kNone;
     const DType atomic_type = core.atomic_type;
+    // DataCopyPad: what stands around a run. Without padding elements it repeats the run's first element; with them it is
+    // the padding register, which isPad sets.
+    const bool into_local = !a.plain && !to_gm, pads = a.left + a.right > 0;
+    if (into_local && a.pad) {
+        if (es == 8 && a.pad_value != 0) return illegal(core, loc, "paddingValue of 8-byte types can only be 0");
+        core.copy_pad_value = a.pad_value;
+        core.copy_pad_set = true;
+    }
+    const bool filler_known = !pads || core.copy_pad_set;
+    const uint64_t filler = core.copy_pad_value;
     if (left_out(a)) return core.record_only(pipe, loc, cost);
     core.issue(pipe, loc, cost, [=](Core& c, const Loc& at) {
         uint8_t* dst = c.resolve(a.dst, (a.runs - 1) * a.dst_stride + dst_run, "destination", at);
@@ -167,8 +177,7 @@ void copy(const CopyArgs& a, const Loc& loc) {
                         std::memmove(to, vs + i * a.src_stride, a.length);
                     continue;
                 }
-                std::memset(to, 0, dst_run);
-                if (a.pad) std::memset(to, 1, (uint64_t(a.left) + a.right) * es + a.length);
+                std::memset(to, filler_known && (pads || !vs || vs[i * a.src_stride]), dst_run);
                 if (vs)
                     std::memmove(to + a.left * es, vs + i * a.src_stride, a.length);
                 else
@@ -191,13 +200,13 @@ void copy(const CopyArgs& a, const Loc& loc) {
             } else if (a.plain) {
                 std::memmove(to, from, a.length);
             } else {
-                // Bytes that only fill up a block are undefined on the device: a NaN pattern here.
-                std::memset(to, 0xff, dst_run);
-                if (a.pad) {
-                    for (uint32_t e = 0; e < a.left; ++e) std::memcpy(to + e * es, &a.pad_value, es);
-                    for (uint32_t e = 0; e < a.right; ++e)
-                        std::memcpy(to + a.left * es + a.length + e * es, &a.pad_value, es);
-                }
+                const uint64_t undefined = ~0ull;  // a NaN
+                const void* value = !filler_known ? static_cast<const void*>(&undefined)
+                                    : pads        ? static_cast<const void*>(&filler)
+                                                  : from;
+                for (uint64_t at_byte = 0; at_byte < dst_run; at_byte += es)
+                    if (at_byte < a.left * es || at_byte >= a.left * es + a.length)
+                        std::memcpy(to + at_byte, value, std::min<uint64_t>(es, dst_run - at_byte));
                 std::memcpy(to + a.left * es, from, a.length);
             }
         }
@@ -431,6 +440,11 @@ void set_f_matrix(uint16_t h, uint16_t w, const uint8_t* pad, bool right) {
     for (int i = 0; i < 4; ++i) core.f_matrix_pad[right][i] = pad[i];
 }
 void set_pad_value(uint64_t bits) { current().pad_value = bits; }
+void set_copy_pad_value(uint64_t bits) {
+    Core& core = current();
+    core.copy_pad_value = bits;
+    core.copy_pad_set = true;
+}
 
 /// Image to column: output row m is a filter position, column k runs over (channel block, filter h, filter w, C0).
 void load_3d(const Load3dArgs& args, const Loc& loc) {

@@ -445,17 +445,40 @@ void spread_validity(Core& c, const Plan& plan, const VectorArgs& a, uint32_t ds
         }
 }
 
-/// Repeats whose two source blocks, or a source and the destination, meet in a UB bank group (see costs.def).
+/// Cycles an instruction loses to UB bank conflicts: in one cycle a repeat reads at most one block of each of the 16 bank
+/// groups (32-byte block number modulo 16) and writes at most one; the same block is read once.
 uint32_t conflicts(const Plan& plan, const VectorArgs& a) {
-    if (a.sources < 2) return 0;
-    uint32_t repeats = 0;
-    for (uint32_t r = 0; r < plan.repeats; ++r) {
-        const uint64_t x = a.src0.address / 32 + uint64_t(r) * a.src0_stride.repeat;
-        const uint64_t y = a.src1.address / 32 + uint64_t(r) * a.src1_stride.repeat;
-        // Block b of both operands is read in the same cycle; equal strides meet everywhere or nowhere.
-        if (x % 16 == y % 16 && x != y) ++repeats;
+    if (is_special(a.op)) return 0;
+    const auto most_per_group = [](std::initializer_list<std::pair<uint64_t, uint32_t>> operands) {
+        uint64_t seen[16];
+        uint8_t count[16] = {}, most = 1;
+        for (const auto& [first, stride] : operands)
+            for (uint32_t b = 0; b < (stride ? 8 : 1); ++b) {
+                const uint64_t block = first + uint64_t(b) * stride;
+                uint8_t& n = count[block % 16];
+                if (n && seen[block % 16] == block) continue;
+                seen[block % 16] = block;
+                most = std::max(most, ++n);
+            }
+        return most;
+    };
+    // The groups repeat after 16 repeats.
+    const uint32_t some = std::min<uint32_t>(plan.repeats, 16);
+    uint32_t lost = 0;
+    for (uint32_t r = 0; r < some; ++r) {
+        const std::pair<uint64_t, uint32_t> dst{a.dst.address / 32 + uint64_t(r) * a.dst_stride.repeat,
+                                                a.dst_stride.block};
+        const std::pair<uint64_t, uint32_t> src0{a.src0.address / 32 + uint64_t(r) * a.src0_stride.repeat,
+                                                 a.src0_stride.block};
+        const std::pair<uint64_t, uint32_t> src1{a.src1.address / 32 + uint64_t(r) * a.src1_stride.repeat,
+                                                 a.src1_stride.block};
+        const uint32_t writes = most_per_group({dst});
+        const uint32_t reads = a.sources == 2   ? most_per_group({src0, src1})
+                               : a.sources == 1 ? most_per_group({src0})
+                                                : 1;
+        lost += std::max(writes, reads) - 1;
     }
-    return repeats;
+    return static_cast<uint32_t>(uint64_t(lost) * plan.repeats / some);
 }
 
 }  // namespace
@@ -551,6 +574,29 @@ void set_mask_length(int64_t length, uint32_t lanes_per_repeat, const Loc& loc) 
 }
 void set_deq_scale(float scale) { current().deq_scale = scale; }
 
+namespace {
+
+/// Copy alone reads the count in counter mode as elements per repeat, block stride between all of a repeat's blocks.
+void copy_counted(Core& core, const VectorArgs& a, const Loc& loc) {
+    if (a.form != MaskForm::kKeep) core.mask_low = a.mask_low;
+    const uint64_t low = core.mask_low, high = core.mask_high;
+    for (uint32_t repeat = 0; repeat < a.repeat; ++repeat) {
+        VectorArgs one = a;
+        one.dst.address += uint64_t(repeat) * a.dst_stride.repeat * 32;
+        one.src0.address += uint64_t(repeat) * a.src0_stride.repeat * 32;
+        one.form = MaskForm::kCount;
+        one.count = low;
+        one.dst_stride.repeat = 8 * a.dst_stride.block;
+        one.src0_stride.repeat = 8 * a.src0_stride.block;
+        vector(one, loc);
+    }
+    core.counter_mask = true;
+    core.mask_low = low;
+    core.mask_high = high;
+}
+
+}  // namespace
+
 void vector(const VectorArgs& a, const Loc& loc) {
     Core& core = current();
     if (core.cube) {
@@ -573,6 +619,7 @@ void vector(const VectorArgs& a, const Loc& loc) {
     if ((a.op == VecOp::kCompare || a.op == VecOp::kCompareScalar) && a.form == MaskForm::kCount &&
         a.count * bytes_of(a.src_type) % 256)
         return illegal(core, loc, "the compared bytes must be a multiple of 256");
+    if (a.op == VecOp::kCopy && core.counter_mask && a.form != MaskForm::kCount) return copy_counted(core, a, loc);
     // Strides are bytes-wide registers in the encoding.
     if (a.dst_stride.repeat > 255 && a.op != VecOp::kCopy && a.op != VecOp::kBrcb && a.op != VecOp::kGather &&
         a.op != VecOp::kGatherMask && a.op < VecOp::kBlockSum)

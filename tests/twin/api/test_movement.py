@@ -108,38 +108,40 @@ def test_ub_to_ub(api_kernel, rng, data, dtype):
 
 @pytest.mark.parametrize("dtype", TYPES)
 def test_pad_to_ub(api_kernel, rng, data, dtype):
-    """left + run + right elements per run, each run on a block boundary; values of the padding are paddingValue."""
+    """left + run + right elements per run, filled up to whole blocks.
+
+    DataCopyPad (GM to UB), table of DataCopyPadExtParams: what is filled is paddingValue (isPad), else the value of
+    SetPadValue; without left and right elements the run's first element. 8-byte types pad with 0 only.
+    """
     size = size_of(dtype)
     for case in range(8):
         most = 32 // size
-        pad = case % 2
+        pad = case % 3  # 0: filler only; 1: isPad; 2: SetPadValue
         left, right = (int(x) for x in rng.integers(0, most + 1, 2)) if pad else (0, 0)
+        if pad and left + right == 0:
+            right = 1
         elements = int(rng.integers(1, 300 // size))
-        value = int(rng.integers(0, 1 << 8 * size, dtype=np.uint64))
+        value = int(rng.integers(0, 1 << 8 * size, dtype=np.uint64)) if size < 8 else 0
         p = {
             "ub": 32 * int(rng.integers(0, 20)),
             "gm": size * int(rng.integers(0, 20)),
             "runs": int(rng.integers(1, 60)),
             "length": elements * size,
-            "src_gap": int(rng.integers(0, 200)),
+            "src_gap": size * int(rng.integers(0, 200 // size)),
             "dst_gap": int(rng.integers(0, 4)),
             "pad": pad,
             "left": left,
             "right": right,
             "value": np.uint64(value).astype(np.int64),
         }
-        p["count"] = (left + elements + right) * size
+        p["count"] = -(-(left + elements + right) * size // 32) * 32
         expected = np.zeros(DATA, np.uint8)
-        filler = np.array([value], np.uint64).astype(f"u{size}")
         for i in range(p["runs"]):
             start = p["gm"] + i * (p["length"] + p["src_gap"])
-            row = np.concatenate(
-                [
-                    np.repeat(filler, left).view(np.uint8),
-                    data[start : start + p["length"]],
-                    np.repeat(filler, right).view(np.uint8),
-                ]
-            )
+            moved = data[start : start + p["length"]].view(f"u{size}")
+            row = np.full(p["count"] // size, value if pad else moved[0], np.uint64).astype(f"u{size}")
+            row[left : left + elements] = moved
+            row = row.view(np.uint8)
             expected[i * p["count"] :][: p["count"]] = row
         assert np.array_equal(run(api_kernel(FILE, f"PadIn_{dtype}"), data=data, **p), expected), p
 

@@ -313,9 +313,9 @@ Sync<HardEvent::V_MTE3>();
 DataCopy(gout, b, 16);
 END_KERNEL
 
-AIV_KERNEL(read_of_padding)  // 10 elements arrive, 16 are used
+AIV_KERNEL(read_of_padding)  // 10 elements arrive, 16 are used; without isPad (or SetPadValue) 6 are arbitrary
 DataCopyExtParams p(1, 10 * sizeof(float), 0, 0, 0);
-DataCopyPadExtParams<float> pad(!bad, 0, bad ? 0 : 6, 0.0f);
+DataCopyPadExtParams<float> pad(!bad, 0, 6, 0.0f);
 DataCopyPad(a, gin, p, pad);
 Sync<HardEvent::MTE2_V>();
 Adds(b, a, 1.0f, 16);

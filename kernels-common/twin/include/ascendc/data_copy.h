@@ -133,7 +133,9 @@ void DataCopyPad(const GlobalTensor<T>& dst, const LocalTensor<T>& src, const Da
 }
 template <typename T, TPosition pos = TPosition::MAX>
 void SetPadValue(T value, const twin::At& at = twin::At::here()) {
-    twin::set_pad_value(TwinBits(value));
+    static_assert(pos == TPosition::MAX || pos == TPosition::VECIN || pos == TPosition::VECOUT,
+                  "SetPadValue: VECIN, VECOUT or MAX");
+    twin::set_copy_pad_value(TwinBits(value));
     twin::scalar_note(at.as("SetPadValue"));
 }
 

@@ -119,7 +119,7 @@ struct Entry {
         return text.c_str();
     }
     static inline const bool installed =
-        register_kernel(key(), "", g_coreType == AscendC::AIC, reinterpret_cast<const void*>(&run));
+        register_kernel(key(), __twin_uses_cube__, g_coreType == AscendC::AIC, reinterpret_cast<const void*>(&run));
 };
 
 template <typename Call>

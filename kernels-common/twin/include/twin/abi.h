@@ -271,7 +271,8 @@ void set_atomic(Atomic, DType, const Loc&);
 void set_ctrl_bit(int bit, bool on, const Loc&);
 uint64_t get_ctrl();
 void set_deq_scale(float);
-void set_pad_value(uint64_t bits);
+void set_pad_value(uint64_t bits);       // of LoadData3D
+void set_copy_pad_value(uint64_t bits);  // of DataCopyPad
 void set_nd_state(uint32_t nd_num, uint32_t src_nd_stride, uint32_t dst_nd_stride);
 void get_nd_state(uint32_t* nd_num, uint32_t* src_nd_stride, uint32_t* dst_nd_stride);
 void set_prequant(uint64_t bits);
@@ -308,8 +309,9 @@ struct KernelCall {
     uint64_t arg_bytes;
 };
 
-/// Records the pass's instance of kernel `key` when its shared object is loaded.
-bool register_kernel(const char* key, const char* name, bool cube, const void* function);
+/// Records the pass's instance of kernel `key` when its shared object is loaded. `uses_cube`: whether the source mentions
+/// the cube side; if neither pass's does, a kernel of no declared kind runs on AIVs only.
+bool register_kernel(const char* key, bool uses_cube, bool cube, const void* function);
 /// Runs kernel `key` (both passes) on `blocks` AI cores and returns when it is finished.
 void launch_kernel(const char* key, const char* name, const KernelCall&, uint64_t blocks);
 

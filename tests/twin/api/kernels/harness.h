@@ -118,7 +118,7 @@ __aicore__ inline UnaryRepeatParams UnaryStrides(UbCases& c) {
         case 4:                                                                                         \
             SetMaskCount();                                                                             \
             SetVectorMask<MASK_TYPE, MaskMode::COUNTER>(0, mask[0]);                                    \
-            KEPT(__VA_ARGS__, MASK_PLACEHOLDER, 1, STRIDES);                                            \
+            KEPT(__VA_ARGS__, MASK_PLACEHOLDER, repeat, STRIDES);                                       \
             SetMaskNorm();                                                                              \
             ResetMask();                                                                                \
             break;                                                                                      \

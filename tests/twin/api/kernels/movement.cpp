@@ -93,11 +93,12 @@ __aicore__ inline void RunInside(MoveCases& c) {
 template <typename T>
 __aicore__ inline void RunPadIn(MoveCases& c) {
     c.Fill();
-    const DataCopyPadExtParams<T> pad(c[kIsPad] != 0, static_cast<uint8_t>(c[kLeft]), static_cast<uint8_t>(c[kRight]),
-                                      FromBits<T>(c[kValue]));
+    const DataCopyPadExtParams<T> pad(c[kIsPad] == 1, static_cast<uint8_t>(c[kLeft]), static_cast<uint8_t>(c[kRight]),
+                                      c[kIsPad] == 1 ? FromBits<T>(c[kValue]) : T(0));
+    if (c[kIsPad] == 2) SetPadValue(FromBits<T>(c[kValue]));
     DataCopyPad(c.Ub<T>(kUbAt), c.Data<T>(kGmAt), ExtRuns(c), pad);
     PipeBarrier<PIPE_ALL>();
-    // Only the runs leave: the bytes that fill up their last blocks are not defined.
+    // Whole blocks leave, with what fills up the last one of each run.
     const uint32_t filled = static_cast<uint32_t>(c[kCount]);
     DataCopyPad(c.Out<T>(kOp), c.Ub<T>(kUbAt),
                 DataCopyExtParams(static_cast<uint16_t>(c[kRuns]), filled, static_cast<uint32_t>(c[kDstGap]), 0, 0));
