@@ -23,7 +23,7 @@ public:
           workspace_(arguments.core_workspace),
           workspaceBytes_(arguments.core_workspace_bytes),
           core_(core) {
-        gmO_.SetGlobalBuffer(reinterpret_cast<__gm__ float*>(CoreWorkspace(core) + kernel::DecodeWorkspace::kO));
+        gmO_.SetGlobalBuffer(reinterpret_cast<__gm__ float*>(CoreWorkspace(core) + Workspace::kO));
     }
 
     /// O = O * factor + the step's part.
@@ -52,13 +52,36 @@ public:
         Normalise(step, rows, lse);
         if (piece.shared()) {
             EmptyHiddenRows(piece, piece.keys, rows, lse, tile::kNoMaximum);
-            StoreForSharers(piece, rows, lse);
+            Stage<float>(rows, lse);
+            CopyToSharers(piece, rows);
         } else if (plan_.num_splits > 1) {
             EmptyHiddenRows(piece, piece.keys, rows, lse, -kInfinity());
-            StorePartial(piece, rows, lse);
+            Stage<float>(rows, lse);
+            CopyPartial(piece, rows);
         } else {
-            StoreResult(piece, rows, lse);
+            EmptyHiddenRows(piece, piece.keys, rows, lse, problem_.lse_of_masked_row);
+            Stage<Element>(rows, lse);
+            CopyResult(piece, rows);
         }
+        ub_.stagingRing.EndUse();
+    }
+
+    /// A piece without keys: zeros.
+    __aicore__ inline void StoreEmpty(const kernel::DecodePiece& piece, const DecodeRows& rows) {
+        if (rows.size() == 0) return;
+        const bool partial = plan_.num_splits > 1;
+        ub_.stagingRing.BeginFill();
+        AscendC::Duplicate(ub_.staging, 0.0f, rows.size() * static_cast<int32_t>(pitch_));
+        AscendC::Duplicate(ub_.stagedLse, partial ? -kInfinity() : problem_.lse_of_masked_row,
+                           rows.size() * static_cast<int32_t>(BLOCK));
+        ub_.stagingRing.EndFill();
+        ub_.stagingRing.BeginUse();
+        if (partial) {
+            CopyPartial(piece, rows);
+        } else {
+            CopyResult(piece, rows);
+        }
+        ub_.stagingRing.EndUse();
     }
 
     /// Merges the pieces of a shared task, for `rows`: out = sum of out_c * exp(lse_c - lse) over the cores c.
@@ -66,28 +89,15 @@ public:
         if (rows.size() == 0) return;
         const auto lse = ub_.Temporary(0);
         const int32_t pieces = piece.last_core - piece.first_core + 1;
-        LoadLse(piece, rows);
+        LoadPieces(piece, rows);
         ub_.scoresRing.BeginUse();
         Weights(lse, pieces, rows.size());
-        for (int32_t i = 0; i < pieces; ++i) {
-            AscendC::GlobalTensor<float> gm;
-            gm.SetGlobalBuffer(reinterpret_cast<__gm__ float*>(Shared(piece, piece.first_core + i)));
-            LoadPart(gm[int64_t{rows.begin} * pitch_], rows);
-            tile::BroadcastToBlocks(ub_.blocks, Weight(i), Part(rows).rows);
-            ub_.partRing.BeginUse();
-            tile::VectorBarrier();
-            tile::MultiplyRows(Part(rows), ub_.blocks);
-            tile::VectorBarrier();
-            if (i == 0) {
-                tile::ScaleTile(Output(rows), Part(rows), 1.0f);
-            } else {
-                tile::AddTile(Output(rows), Part(rows));
-            }
-            tile::VectorBarrier();
-            ub_.partRing.EndUse();
-        }
+        AddPieces(pieces, rows);
         ub_.scoresRing.EndUse();
-        StoreResult(piece, rows, lse);
+        EmptyHiddenRows(piece, piece.task_keys, rows, lse, problem_.lse_of_masked_row);
+        Stage<Element>(rows, lse);
+        CopyResult(piece, rows);
+        ub_.stagingRing.EndUse();
     }
 
 private:
@@ -122,11 +132,7 @@ private:
         AscendC::Ln(lse, sum, count);
         tile::VectorBarrier();
         AscendC::Add(lse, lse, maximum, count);
-        if (step.keys.empty()) {
-            AscendC::Duplicate(ub_.output, 0.0f, count * static_cast<int32_t>(pitch_));
-        } else {
-            tile::DivideRows(Output(rows), ub_.blocks);
-        }
+        tile::DivideRows(Output(rows), ub_.blocks);
         tile::VectorBarrier();
     }
 
@@ -147,58 +153,46 @@ private:
     }
 
     // ---- where results go
-    __aicore__ inline void StoreResult(const kernel::DecodePiece& piece, const DecodeRows& rows,
-                                       const AscendC::LocalTensor<float>& lse) {
-        EmptyHiddenRows(piece, piece.task_keys, rows, lse, problem_.lse_of_masked_row);
-        const int32_t head = piece.head_begin * plan_.group;
-        const RowTensor& out = problem_.out;
-        const auto staged = ub_.staging.template ReinterpretCast<Element>();
-        ub_.stagingRing.BeginFill();
-        tile::RoundTile(staged, pitch_, Output(rows));
-        tile::BroadcastToBlocks(ub_.stagedLse, lse, Output(rows).rows);
-        ub_.stagingRing.EndFill();
-        ub_.stagingRing.BeginUse();
-        CopyRows(reinterpret_cast<__gm__ Element*>(out.data) + out.offset(piece.s.n, piece.s.q_row, head),
-                 out.stride_row, out.stride_head, staged, pitch_, dim_, piece, rows);
-        if (problem_.lse != nullptr) {
-            CopyRows(
-                problem_.lse + piece.s.n * problem_.lse_stride_batch + head * problem_.lse_stride_head + piece.s.q_row,
-                1, problem_.lse_stride_head, ub_.stagedLse, BLOCK, 1, piece, rows);
-        }
-        ub_.stagingRing.EndUse();
-    }
-
-    __aicore__ inline void StorePartial(const kernel::DecodePiece& piece, const DecodeRows& rows,
-                                        const AscendC::LocalTensor<float>& lse) {
-        const PackedRow first{0, piece.head_begin * plan_.group};
-        const int64_t row = plan_.accum_row(problem_, piece.s, piece.split, first);
-        const int64_t heads = plan_.accum_row(problem_, piece.s, piece.split, PackedRow{0, first.head_q + 1}) - row;
-        Stage(rows, lse);
-        CopyRows(problem_.out_accum + row * dim_, dim_, heads * dim_, ub_.staging, pitch_, dim_, piece, rows);
-        CopyRows(problem_.lse_accum + row, 1, heads, ub_.stagedLse, BLOCK, 1, piece, rows);
-        ub_.stagingRing.EndUse();
-    }
-
-    __aicore__ inline void StoreForSharers(const kernel::DecodePiece& piece, const DecodeRows& rows,
-                                           const AscendC::LocalTensor<float>& lse) {
-        AscendC::GlobalTensor<float> gm;
-        gm.SetGlobalBuffer(reinterpret_cast<__gm__ float*>(Shared(piece, core_)));
-        const uint32_t count = static_cast<uint32_t>(rows.size());
-        Stage(rows, lse);
-        AscendC::DataCopy(gm[int64_t{rows.begin} * pitch_], ub_.staging, count * pitch_);
-        AscendC::DataCopyPad(gm[PARTIAL_LSE + rows.begin], ub_.stagedLse,
-                             AscendC::DataCopyExtParams(static_cast<uint16_t>(count), sizeof(float), 0, 0, 0));
-        ub_.stagingRing.EndUse();
-    }
-
-    // O and lse as they are, ready to be copied.
+    // O, rounded if Element is narrower, and lse, ready to be copied.
+    template <class T>
     __aicore__ inline void Stage(const DecodeRows& rows, const AscendC::LocalTensor<float>& lse) {
         const tile::RowTile output = Output(rows);
         ub_.stagingRing.BeginFill();
-        tile::ScaleTile(tile::RowTile{ub_.staging, output.rows, output.cols, output.pitch}, output, 1.0f);
+        if constexpr (sizeof(T) == sizeof(float)) {
+            tile::ScaleTile(tile::RowTile{ub_.staging, output.rows, output.cols, output.pitch}, output, 1.0f);
+        } else {
+            tile::RoundTile(ub_.staging.template ReinterpretCast<T>(), pitch_, output);
+        }
         tile::BroadcastToBlocks(ub_.stagedLse, lse, output.rows);
         ub_.stagingRing.EndFill();
         ub_.stagingRing.BeginUse();
+    }
+
+    __aicore__ inline void CopyResult(const kernel::DecodePiece& piece, const DecodeRows& rows) {
+        const int32_t head = piece.head_begin * plan_.group;
+        const RowTensor& out = problem_.out;
+        CopyRows(reinterpret_cast<__gm__ Element*>(out.data) + out.offset(piece.s.n, piece.s.q_row, head),
+                 out.stride_row, out.stride_head, ub_.staging.template ReinterpretCast<Element>(), pitch_, dim_, piece,
+                 rows);
+        if (problem_.lse == nullptr) return;
+        CopyRows(problem_.lse + piece.s.n * problem_.lse_stride_batch + head * problem_.lse_stride_head + piece.s.q_row,
+                 1, problem_.lse_stride_head, ub_.stagedLse, BLOCK, 1, piece, rows);
+    }
+
+    __aicore__ inline void CopyPartial(const kernel::DecodePiece& piece, const DecodeRows& rows) {
+        const PackedRow first{0, piece.head_begin * plan_.group};
+        const int64_t row = plan_.accum_row(problem_, piece.s, piece.split, first);
+        const int64_t heads = plan_.accum_row(problem_, piece.s, piece.split, PackedRow{0, first.head_q + 1}) - row;
+        CopyRows(problem_.out_accum + row * dim_, dim_, heads * dim_, ub_.staging, pitch_, dim_, piece, rows);
+        CopyRows(problem_.lse_accum + row, 1, heads, ub_.stagedLse, BLOCK, 1, piece, rows);
+    }
+
+    __aicore__ inline void CopyToSharers(const kernel::DecodePiece& piece, const DecodeRows& rows) {
+        const AscendC::GlobalTensor<float> gm = Shared(piece, core_);
+        const uint32_t count = static_cast<uint32_t>(rows.size());
+        AscendC::DataCopy(gm[int64_t{rows.begin} * pitch_], ub_.staging, count * pitch_);
+        AscendC::DataCopyPad(gm[PARTIAL_LSE + rows.begin], ub_.stagedLse,
+                             AscendC::DataCopyExtParams(static_cast<uint16_t>(count), sizeof(float), 0, 0, 0));
     }
 
     // dst: first position, first query head of the task.
@@ -226,55 +220,84 @@ private:
     // ---- tasks that several cores share
     __aicore__ inline GM_ADDR CoreWorkspace(int32_t core) const { return workspace_ + core * workspaceBytes_; }
     // Where `core` leaves its piece: apart from the one of the task it began with.
-    __aicore__ inline GM_ADDR Shared(const kernel::DecodePiece& piece, int32_t core) const {
-        const bool later = partition_.Share(core) < piece.begin;
-        return CoreWorkspace(core) + Workspace::kPartials + (later ? Workspace::kPartialBytes : 0);
+    __aicore__ inline AscendC::GlobalTensor<float> Shared(const kernel::DecodePiece& piece, int32_t core) const {
+        const int64_t slot = partition_.Share(core) < piece.begin ? Workspace::kPartialBytes : 0;
+        AscendC::GlobalTensor<float> gm;
+        gm.SetGlobalBuffer(reinterpret_cast<__gm__ float*>(CoreWorkspace(core) + Workspace::kPartials + slot));
+        return gm;
     }
 
-    // A row of `scores` per piece: first its LSE, then its weight.
-    __aicore__ inline AscendC::LocalTensor<float> Weight(int32_t piece) const { return ub_.scores[piece * Ub::ROWS]; }
-
-    __aicore__ inline void LoadLse(const kernel::DecodePiece& piece, const DecodeRows& rows) {
+    // While pieces are merged, `scores` holds their rows of O, `tree` a row per piece: first its LSE, then its weights.
+    __aicore__ inline void LoadPieces(const kernel::DecodePiece& piece, const DecodeRows& rows) {
+        const uint32_t elements = static_cast<uint32_t>(rows.size()) * pitch_;
         ub_.scoresRing.BeginFill();
-        for (int32_t core = piece.first_core; core <= piece.last_core; ++core) {
-            AscendC::GlobalTensor<float> gm;
-            gm.SetGlobalBuffer(reinterpret_cast<__gm__ float*>(Shared(piece, core)));
-            AscendC::DataCopyPad(Weight(core - piece.first_core), gm[PARTIAL_LSE + rows.begin],
-                                 AscendC::DataCopyExtParams(1, rows.size() * sizeof(float), 0, 0, 0),
-                                 AscendC::DataCopyPadExtParams<float>(false, 0, 0, 0.0f));
+        // All but the first core have it at the same place.
+        for (int32_t i = 0, count = 1; i <= piece.last_core - piece.first_core; i += count) {
+            count = i == 0 ? 1 : piece.last_core - piece.first_core;
+            const AscendC::GlobalTensor<float> gm = Shared(piece, piece.first_core + i);
+            LoadStrided(ub_.tree[i * Ub::ROWS], Ub::ROWS, gm[PARTIAL_LSE + rows.begin],
+                        static_cast<uint32_t>(rows.size()), count);
+            LoadStrided(ub_.scores[i * elements], elements, gm[int64_t{rows.begin} * pitch_], elements, count);
         }
         ub_.scoresRing.EndFill();
+    }
+    // The same `elements` of the workspaces of `cores` cores.
+    __aicore__ inline void LoadStrided(const AscendC::LocalTensor<float>& dst, uint32_t pitch,
+                                       const AscendC::GlobalTensor<float>& src, uint32_t elements, int32_t cores) {
+        const uint32_t bytes = elements * sizeof(float), gap = static_cast<uint32_t>(workspaceBytes_) - bytes;
+        AscendC::DataCopyPad(dst, src,
+                             AscendC::DataCopyExtParams(static_cast<uint16_t>(cores), bytes, gap,
+                                                        (pitch - RoundUp<BLOCK>(elements)) / BLOCK, 0),
+                             AscendC::DataCopyPadExtParams<float>(false, 0, 0, 0.0f));
     }
 
     // Turns the pieces' LSE into weights, and lse into that of the task.
     __aicore__ inline void Weights(const AscendC::LocalTensor<float>& lse, int32_t pieces, int32_t rows) {
-        const auto sum = ub_.Temporary(1), maximum = ub_.Temporary(2);
+        const auto sum = ub_.Temporary(1), maximum = ub_.Temporary(2), &weights = ub_.tree;
         const uint64_t lanes = static_cast<uint64_t>(rows);
-        const uint8_t repeats = static_cast<uint8_t>(pieces), next = Ub::ROWS / 8;
-        const AscendC::BinaryRepeatParams byRow(1, 1, 1, next, next, 0);
+        const uint8_t repeats = static_cast<uint8_t>(pieces), next = Ub::ROWS / BLOCK;
+        const AscendC::BinaryRepeatParams fold(1, 1, 1, 0, next, 0), byRow(1, 1, 1, next, next, 0);
         AscendC::Duplicate(maximum, tile::kHidden, rows);
         AscendC::Duplicate(sum, 0.0f, rows);
         tile::VectorBarrier();
-        for (int32_t i = 0; i < pieces; ++i) {
-            AscendC::Max(maximum, maximum, Weight(i), rows);
-            tile::VectorBarrier();
-        }
-        AscendC::Sub(ub_.scores, ub_.scores, maximum, lanes, repeats, byRow);
+        AscendC::Max(maximum, weights, maximum, lanes, repeats, fold);
         tile::VectorBarrier();
-        AscendC::Exp(ub_.scores, ub_.scores, lanes, repeats, AscendC::UnaryRepeatParams(1, 1, next, next));
+        AscendC::Sub(weights, weights, maximum, lanes, repeats, byRow);
         tile::VectorBarrier();
-        for (int32_t i = 0; i < pieces; ++i) {
-            AscendC::Add(sum, sum, Weight(i), rows);
-            tile::VectorBarrier();
-        }
-        AscendC::Div(ub_.scores, ub_.scores, sum, lanes, repeats, byRow);
+        AscendC::Exp(weights, weights, lanes, repeats, AscendC::UnaryRepeatParams(1, 1, next, next));
+        tile::VectorBarrier();
+        AscendC::Add(sum, weights, sum, lanes, repeats, fold);
+        tile::VectorBarrier();
+        AscendC::Div(weights, weights, sum, lanes, repeats, byRow);
         AscendC::Ln(lse, sum, rows);
         // Brcb reads eight rows at a time.
         const uint32_t end = static_cast<uint32_t>(rows), padded = RoundUp<8>(end);
-        const tile::RowTile weights{ub_.scores, static_cast<uint32_t>(pieces), Ub::ROWS, Ub::ROWS};
-        if (end < padded) tile::FillColumns(weights, 0, weights.rows, end, padded, 0.0f);
+        const tile::RowTile table{weights, static_cast<uint32_t>(pieces), Ub::ROWS, Ub::ROWS};
+        if (end < padded) tile::FillColumns(table, 0, table.rows, end, padded, 0.0f);
         tile::VectorBarrier();
         AscendC::Add(lse, lse, maximum, rows);
+        tile::VectorBarrier();
+    }
+
+    // output = sum of the pieces' rows times their weights.
+    __aicore__ inline void AddPieces(int32_t pieces, const DecodeRows& rows) {
+        const uint32_t count = static_cast<uint32_t>(rows.size()), elements = count * pitch_;
+        const uint32_t blocks = RoundUp<8>(count) * BLOCK;  // `part` holds the weights of every piece
+        for (int32_t i = 0; i < pieces; ++i) {
+            tile::BroadcastToBlocks(ub_.part[i * blocks], ub_.tree[i * Ub::ROWS], count);
+        }
+        tile::VectorBarrier();
+        for (int32_t i = 0; i < pieces; ++i) {
+            tile::MultiplyRows(tile::RowTile{ub_.scores[i * elements], count, pitch_, pitch_}, ub_.part[i * blocks]);
+        }
+        tile::VectorBarrier();
+        for (uint32_t left = static_cast<uint32_t>(pieces); left > 1;) {
+            const uint32_t half = left / 2;
+            left -= half;
+            AscendC::Add(ub_.scores, ub_.scores, ub_.scores[left * elements], static_cast<int32_t>(half * elements));
+            tile::VectorBarrier();
+        }
+        tile::ScaleTile(Output(rows), tile::RowTile{ub_.scores, count, pitch_, pitch_}, 1.0f);
         tile::VectorBarrier();
     }
 

@@ -46,6 +46,9 @@ public:
         return true;
     }
 
+    /// Steps whose K comes before the V of `tile`.
+    __aicore__ inline int32_t StepsBefore(const DecodeTile& tile) const { return tile.step + (has_k_ ? 2 : 1); }
+
 private:
     // The next step begins; the one before it becomes the one whose V is due.
     __aicore__ inline void NextRound() {
@@ -91,7 +94,7 @@ private:
     int32_t offset_ = 0;
 };
 
-/// L1: a ring of tiles, and P of one step.
+/// L1: a ring of tiles, and P of two steps.
 template <class ArchTag, class Element>
 class DecodeLoader {
 public:
@@ -105,7 +108,8 @@ public:
           pReady_(pReady) {
         for (uint32_t i = 0; i < STAGES; ++i)
             l1Tile_[i] = resource.l1Buf.template GetBufferByByte<Element>(TILE_BYTES * i);
-        l1P_ = resource.l1Buf.template GetBufferByByte<Element>(TILE_BYTES * STAGES);
+        for (uint32_t i = 0; i < P_STAGES; ++i)
+            l1P_[i] = resource.l1Buf.template GetBufferByByte<Element>(TILE_BYTES * STAGES + P_BYTES * i);
         gmP_.SetGlobalBuffer(reinterpret_cast<__gm__ Element*>(workspace + kernel::DecodeWorkspace::kP));
         more_ = order_.Next(next_, step_);
     }
@@ -122,28 +126,29 @@ public:
         ring_.EndUse();
         ++used_;
         if (tile.operand == DecodeOperand::kK && tile.last) scoredSteps_ = tile.step + 1;
-        if (tile.operand == DecodeOperand::kV && tile.last) finishedSteps_ = tile.step + 1;
     }
 
     /// P of the step whose V tiles come next.
-    __aicore__ inline AscendC::LocalTensor<Element> BeginP() {
-        pRing_.BeginUse();
-        return l1P_;
-    }
+    __aicore__ inline AscendC::LocalTensor<Element> BeginP() { return l1P_[pRing_.BeginUse()]; }
     __aicore__ inline void EndP() { pRing_.EndUse(); }
 
 private:
-    static constexpr uint32_t STAGES = 6;
+    static constexpr uint32_t STAGES = 6, P_STAGES = 2;
     static constexpr uint32_t TILE_BYTES = kernel::DecodeShape::kTileElements * sizeof(Element);
     static constexpr uint32_t P_BYTES = kernel::DecodeShape::kStepScores * kernel::DecodeShape::kRows * sizeof(Element);
-    static_assert(STAGES * TILE_BYTES + P_BYTES <= ArchTag::L1_SIZE, "L1 overflows");
+    static_assert(STAGES * TILE_BYTES + P_STAGES * P_BYTES <= ArchTag::L1_SIZE, "L1 overflows");
 
     __aicore__ inline void LoadAhead() {
-        while (more_ && loaded_ - used_ < STAGES) {
-            if (next_.operand == DecodeOperand::kV && next_.first) {
-                // The vector cores make it of all of S, and may want the O of the step before first.
-                if (next_.step >= scoredSteps_ || next_.step > finishedSteps_) return;
-                LoadP();
+        while (true) {
+            // Waiting for P stops the consumer too: not before it has given the vector cores the next S to work on.
+            if (wantsP_ && scoredSteps_ >= stepsBeforeP_) LoadP();
+            if (!more_ || loaded_ - used_ == STAGES) return;
+            const bool needsP = next_.operand == DecodeOperand::kV && next_.first;
+            if (needsP && wantsP_) return;
+            if (needsP) {
+                wantsP_ = true;
+                tileOfP_ = next_;
+                stepsBeforeP_ = order_.StepsBefore(next_);
             }
             const uint32_t stage = ring_.BeginFill();
             LoadTile(l1Tile_[stage]);
@@ -155,11 +160,11 @@ private:
 
     __aicore__ inline void LoadP() {
         AscendC::CrossCoreWaitFlag(pReady_);
-        pRing_.BeginFill();
-        tile::CopyHeadsOfPToL1<ArchTag>(l1P_, gmP_[next_.slot * DecodeShape::kStepScores * DecodeShape::kRows],
-                                        static_cast<uint32_t>(shape_.pitch), next_.heads, next_.head_rows,
-                                        next_.step_keys);
+        tile::CopyHeadsOfPToL1<ArchTag>(l1P_[pRing_.BeginFill()], gmP_[tileOfP_.slot * SLOT_ELEMENTS],
+                                        static_cast<uint32_t>(shape_.pitch), tileOfP_.heads, tileOfP_.head_rows,
+                                        tileOfP_.step_keys);
         pRing_.EndFill();
+        wantsP_ = false;
     }
 
     __aicore__ inline void LoadTile(const AscendC::LocalTensor<Element>& dst) {
@@ -181,23 +186,26 @@ private:
     }
 
     using Event = AscendC::HardEvent;
-    using DecodeShape = kernel::DecodeShape;
+    static constexpr int32_t SLOT_ELEMENTS = kernel::DecodeShape::kStepScores * kernel::DecodeShape::kRows;
 
     const Problem& problem_;
     const int32_t group_;
     const kernel::DecodeShape& shape_;
     DecodeTileOrder order_;
     const uint16_t pReady_;
-    AscendC::LocalTensor<Element> l1Tile_[STAGES], l1P_;
+    AscendC::LocalTensor<Element> l1Tile_[STAGES], l1P_[P_STAGES];
     AscendC::GlobalTensor<Element> gmP_;
     DecodeTile tiles_[STAGES];                  // in the ring
     DecodeTile next_{};                         // to load
     const kernel::DecodeStep* step_ = nullptr;  // of next_
     bool more_ = false;
     uint32_t loaded_ = 0, used_ = 0;
-    int32_t scoredSteps_ = 0, finishedSteps_ = 0;  // whose S, whose O the consumer has made
+    int32_t scoredSteps_ = 0;   // whose S the consumer has made
+    bool wantsP_ = false;       // V tiles are in the ring, their P is not there yet
+    DecodeTile tileOfP_{};      // the first of them
+    int32_t stepsBeforeP_ = 0;  // whose S has to be made before waiting for it
     arch::BufferRing<Event::MTE2_MTE1, Event::MTE1_MTE2, STAGES> ring_;
-    arch::BufferRing<Event::MTE2_MTE1, Event::MTE1_MTE2, 1, STAGES> pRing_;
+    arch::BufferRing<Event::MTE2_MTE1, Event::MTE1_MTE2, P_STAGES, STAGES> pRing_;
     tile::CopyHeadsOfKeysToL1<ArchTag, Element> copyKeysToL1_;
     tile::CopyHeadsOfQueriesToL1<ArchTag, Element> copyQueriesToL1_;
 };

@@ -47,8 +47,8 @@ public:
     }
     __aicore__ inline AscendC::LocalTensor<float> Temporary(uint32_t index) const { return Statistic(6 + index); }
 
-    AscendC::LocalTensor<float> scores;     // S of a step, then P before it is rounded; LSE of the pieces of a task
-    AscendC::LocalTensor<float> part;       // O of a step or of a piece
+    AscendC::LocalTensor<float> scores;     // S of a step, then P before it is rounded; pieces to be merged
+    AscendC::LocalTensor<float> part;       // O of a step
     AscendC::LocalTensor<float> output;     // O accumulated
     AscendC::LocalTensor<float> staging;    // what leaves: P or O
     AscendC::LocalTensor<float> stagedLse;  // and LSE, a block per row
@@ -78,6 +78,10 @@ private:
     static constexpr uint32_t END = STATISTICS + STATISTICS_COUNT * ROWS * sizeof(float);
     static_assert(SCORES_BYTES / 2 <= OUTPUT_BYTES, "P overflows its buffer");
     static_assert(END <= ArchTag::UB_SIZE, "UB overflows");
+    // Pieces of a task that are merged, with one row of rounding up for each: their O in `scores`, weights in `tree`.
+    static constexpr uint32_t PIECES = kernel::DecodePartition::kMaxCores;
+    static_assert(OUTPUT_BYTES + PIECES * 256 * sizeof(float) <= SCORES_BYTES, "O of the pieces overflows");
+    static_assert(PIECES <= tile::STRIP, "weights overflow");
 
     __aicore__ inline AscendC::LocalTensor<float> Statistic(uint32_t index) const { return statistics_[index * ROWS]; }
 

@@ -70,20 +70,21 @@ public:
             more = more && steps.Next(step[current]);
             if (more) {
                 const DecodeStep& now = step[current];
-                if (now.first) softmax.Begin(now);
-                if (!now.keys.empty()) {
-                    AscendC::CrossCoreWaitFlag(S_READY);
-                    softmax(now, block::DecodeRows(now.piece, subBlock, 2));
-                    AscendC::CrossCoreSetFlag<2, PIPE_MTE3>(P_READY);
+                const block::DecodeRows rows(now.piece, subBlock, 2);
+                if (now.keys.empty()) {
+                    output.StoreEmpty(now.piece, rows);
+                    continue;
                 }
+                AscendC::CrossCoreWaitFlag(S_READY);
+                if (now.first) softmax.Begin(now);
+                softmax(now, rows);
+                AscendC::CrossCoreSetFlag<2, PIPE_MTE3>(P_READY);
             }
             if (pending) {
                 const DecodeStep& before = step[1 - current];
                 const block::DecodeRows rows(before.piece, subBlock, 2);
-                if (!before.keys.empty()) {
-                    AscendC::CrossCoreWaitFlag(O_READY);
-                    output.Accumulate(before, rows);
-                }
+                AscendC::CrossCoreWaitFlag(O_READY);
+                output.Accumulate(before, rows);
                 if (before.last) output.Finish(before, rows);
             }
             pending = more;

@@ -28,6 +28,9 @@ struct DecodePiece {
 
 class DecodePartition {
 public:
+    // Pieces that a vector core can merge at a time.
+    static constexpr int32_t kMaxCores = 32;
+
     __aicore__ inline DecodePartition(const AttentionArguments& arguments, const DecodeShape& shape, int32_t core,
                                       int32_t cores)
         : problem_(arguments.problem), plan_(arguments.plan), shape_(shape) {
@@ -36,7 +39,7 @@ public:
             for (split_ = 0; split_ < plan_.num_splits; ++split_) length_ += shape_.groups * TaskLength();
         }
         // A core with an empty share would have to be skipped when pieces are merged.
-        cores_ = static_cast<int32_t>(clamp<int64_t>(length_, 1, cores));
+        cores_ = static_cast<int32_t>(clamp<int64_t>(length_, 1, min_of(cores, kMaxCores)));
         core_ = core;
         n_ = split_ = 0;
         ReadSequence();
@@ -135,7 +138,7 @@ struct DecodeStep {
     DecodePiece piece;
     KeyRange keys;         // empty: the only step of a piece without keys
     int32_t number;        // of the step, over all steps of this core that have keys
-    int32_t piece_number;  // over all pieces of this core
+    int32_t piece_number;  // likewise
     bool first;            // of its piece
     bool last;
 
@@ -154,7 +157,7 @@ public:
     __aicore__ inline bool Next(DecodeStep& step) {
         if (begin_ >= piece_.keys.end) {
             if (!partition_.Next(piece_)) return false;
-            ++piece_number_;
+            if (!piece_.keys.empty()) ++piece_number_;
             begin_ = piece_.keys.begin;
         }
         const int32_t end = min_of(piece_.keys.end, begin_ + shape_.step_keys);
