@@ -1,0 +1,219 @@
+"""The build of the device library for an NPU: what is looked for, what is said, and every command line, recorded."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import device
+import device_targets
+import pytest
+from cann import Cann, find_cann
+from toolchain import ToolchainError
+
+ARCH = f"{platform.machine()}-linux"
+
+# Answers like bisheng as far as ninja can tell: writes its arguments down and makes what -o names.
+FAKE_BISHENG = f"""#!{sys.executable}
+import json, sys
+from pathlib import Path
+arguments = sys.argv[1:]
+with open(Path(__file__).parents[1] / "calls", "a") as calls:
+    calls.write(json.dumps(arguments) + "\\n")
+Path(arguments[arguments.index("-o") + 1]).write_text("made by a fake")
+"""
+
+
+@pytest.fixture
+def toolkit(tmp_path: Path) -> Path:
+    """The layout of an installed CANN toolkit 8.5."""
+    home = tmp_path / "cann"
+    for directory in ("bin", "compiler/tikcpp/include", f"{ARCH}/tikcpp/include", "include/acl", "lib64"):
+        (home / directory).mkdir(parents=True)
+    write_version(home, "8.5.0")
+    compiler = home / "bin" / "bisheng"
+    compiler.write_text(FAKE_BISHENG)
+    compiler.chmod(compiler.stat().st_mode | stat.S_IXUSR)
+    return home
+
+
+def write_version(home: Path, version: str) -> None:
+    (home / ARCH / "ascend_toolkit_install.info").write_text(f"package_name=Ascend-cann-toolkit\nversion={version}\n")
+
+
+def found(home: Path) -> Cann:
+    return find_cann({"ASCEND_HOME_PATH": str(home), "PATH": ""})
+
+
+def refusal(environ: dict[str, str]) -> str:
+    with pytest.raises(ToolchainError) as error:
+        find_cann(environ)
+    assert "Install the CANN toolkit 8.5 or newer" in str(error.value)
+    return str(error.value)
+
+
+def test_finds_a_toolkit(toolkit: Path) -> None:
+    cann = found(toolkit)
+    assert cann == Cann(toolkit, (8, 5), toolkit / "bin" / "bisheng")
+    assert cann.include_dirs == [
+        toolkit / "compiler/tikcpp/include",
+        toolkit / ARCH / "tikcpp/include",
+        toolkit / "include",
+    ]
+    assert cann.library_dirs == [toolkit / "lib64"]
+
+
+@pytest.mark.parametrize(
+    ("text", "version"), [("8.5.RC1", (8, 5)), ("9.0.0.beta2", (9, 0)), ("9.1.0", (9, 1)), ("10.0.0", (10, 0))]
+)
+def test_versions(toolkit: Path, text: str, version: tuple[int, int]) -> None:
+    write_version(toolkit, text)
+    assert found(toolkit).version == version
+
+
+def test_version_from_the_name_of_the_directory(toolkit: Path) -> None:
+    (toolkit / ARCH / "ascend_toolkit_install.info").unlink()
+    home = toolkit.rename(toolkit.parent / "cann-8.5.1")
+    link = toolkit.parent / "latest"
+    link.symlink_to(home)
+    assert found(link).version == (8, 5)
+
+
+def test_compiler_of_older_layouts(toolkit: Path) -> None:
+    old = toolkit / "compiler" / "ccec_compiler" / "bin"
+    old.mkdir(parents=True)
+    (toolkit / "bin" / "bisheng").rename(old / "bisheng")
+    assert found(toolkit).compiler == old / "bisheng"
+
+
+def test_without_the_variable() -> None:
+    assert "ASCEND_HOME_PATH is not set" in refusal({})
+    assert "ASCEND_HOME_PATH is not set" in refusal({"ASCEND_HOME_PATH": " "})
+
+
+def test_no_such_directory(tmp_path: Path) -> None:
+    assert f"{tmp_path}/none: there is no such directory" in refusal({"ASCEND_HOME_PATH": f"{tmp_path}/none"})
+
+
+def test_no_toolkit_in_the_directory(tmp_path: Path) -> None:
+    message = refusal({"ASCEND_HOME_PATH": str(tmp_path)})
+    assert f"{tmp_path} holds no CANN toolkit" in message and "ascend_toolkit_install.info" in message
+
+
+@pytest.mark.parametrize("version", ["8.2.RC1", "7.0.1"])
+def test_too_old(toolkit: Path, version: str) -> None:
+    write_version(toolkit, version)
+    message = refusal({"ASCEND_HOME_PATH": str(toolkit)})
+    assert f"CANN {version[:3]} in {toolkit} is too old: 8.5 or newer is needed" in message
+
+
+def test_no_compiler(toolkit: Path) -> None:
+    (toolkit / "bin" / "bisheng").unlink()
+    assert f"CANN 8.5 in {toolkit} has no bisheng" in refusal({"ASCEND_HOME_PATH": str(toolkit), "PATH": ""})
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    """A tree with one file of each kind."""
+    root = tmp_path / "root"
+    for name in (
+        "ascend/kernel/attention_f16.cpp",
+        "ascend/kernel/matmul_f16.cpp",
+        "ascend/kernel/attention.h",
+        "ascend/host/backend.cpp",
+        "ascend/host/device_acl.cpp",
+        "ascend/host/device_twin.cpp",
+        "ascend/host/twin_memory.cpp",
+        "include/flash_attn_npu/plan.h",
+    ):
+        path = root / "kernels-common" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return root
+
+
+def build(root: Path, toolkit: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The command lines of a build, with the paths of this run replaced."""
+    monkeypatch.setenv("ASCEND_HOME_PATH", str(toolkit))
+    monkeypatch.setenv("MAX_JOBS", "1")
+    (toolkit / "calls").unlink(missing_ok=True)
+    out = root / "out"
+    library = device.build_device("ascend910b", out, root)
+    assert library == out / "_ascend910b.so" and library.read_text() == "made by a fake"
+    if not (toolkit / "calls").exists():
+        return []
+    lines = (toolkit / "calls").read_text().splitlines()
+    short = [line.replace(str(toolkit), "CANN").replace(str(out), "OUT").replace(ARCH, "ARCH") for line in lines]
+    return [json.loads(line) for line in short]
+
+
+KERNEL = (
+    "-x asc --npu-arch=dav-2201 -O2 -fPIC -std=c++17 -Wno-macro-redefined -Wno-ignored-attributes "
+    "-Ikernels-common/ascend -Ikernels-common/include "
+    "-ICANN/compiler/tikcpp/include -ICANN/ARCH/tikcpp/include -ICANN/include "
+    "-c kernels-common/ascend/kernel/attention_f16.cpp -o OUT/obj/kernels-common/ascend/kernel/attention_f16.cpp.o"
+)
+HOST = (
+    "-std=c++17 -O2 -fPIC -fvisibility=hidden -Wall -Wextra -Ikernels-common/ascend -Ikernels-common/include "
+    "-ICANN/compiler/tikcpp/include -ICANN/ARCH/tikcpp/include -ICANN/include "
+    "-c kernels-common/ascend/host/{0} -o OUT/obj/kernels-common/ascend/host/{0}.o"
+)
+LINK = (
+    "OUT/obj/kernels-common/ascend/kernel/attention_f16.cpp.o OUT/obj/kernels-common/ascend/host/backend.cpp.o "
+    "OUT/obj/kernels-common/ascend/host/device_acl.cpp.o -shared -fPIC --npu-arch=dav-2201 "
+    "-Wl,--version-script=OUT/exports.map -static-libstdc++ -LCANN/lib64 -lascendcl -o OUT/_ascend910b.so"
+)
+
+
+def test_every_command_line(sources: Path, toolkit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = build(sources, toolkit, monkeypatch)
+    compiles = [KERNEL, HOST.format("backend.cpp"), HOST.format("device_acl.cpp")]
+    assert sorted(calls[:-1]) == sorted(line.split() for line in compiles)
+    assert calls[-1] == LINK.split()
+    assert (sources / "out" / "exports.map").read_text() == device_targets.EXPORTS
+
+
+def test_kernel_types_are_not_inferred_by_newer_toolkits(
+    sources: Path, toolkit: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_version(toolkit, "9.0.0")
+    calls = build(sources, toolkit, monkeypatch)
+    flagged = [line for line in calls if "--cce-auto-infer-kernel-type=false" in line]
+    assert [line[-1] for line in flagged] == [KERNEL.split()[-1]]
+
+
+def test_incremental(sources: Path, toolkit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(build(sources, toolkit, monkeypatch)) == 4
+    assert build(sources, toolkit, monkeypatch) == []
+    (sources / "kernels-common/ascend/host/backend.cpp").write_text("// changed")
+    assert len(build(sources, toolkit, monkeypatch)) == 2
+    (sources / "kernels-common/ascend/kernel/attention.h").write_text("// changed")
+    assert len(build(sources, toolkit, monkeypatch)) == 4
+
+
+def test_every_kernel_of_the_host_half_has_a_source() -> None:
+    """What host/kernels.h declares is what kernel/*.cpp launch."""
+    ascend = device.ROOT / "kernels-common" / "ascend"
+    declared = set(names_in((ascend / "host" / "kernels.h").read_text(), r"FLASH_ATTN_NPU_KERNEL\((\w+),"))
+    launched = {
+        name
+        for path in device_targets.kernel_sources(device.ROOT)
+        for name in names_in((device.ROOT / path).read_text(), r"FLASH_ATTN_NPU_LAUNCHER\((\w+),")
+    }
+    assert launched <= declared
+
+
+def names_in(text: str, pattern: str) -> list[str]:
+    return re.findall(pattern, text)
+
+
+def test_host_half_without_cann(tmp_path: Path) -> None:
+    """The command says what is missing instead of failing on a compiler that is not there."""
+    command = [sys.executable, str(device.ROOT / "kernels-common/build/device.py"), "ascend910b", str(tmp_path)]
+    done = subprocess.run(command, env={"PATH": ""}, text=True, capture_output=True)
+    assert done.returncode == 1 and "ASCEND_HOME_PATH is not set" in done.stderr, done
