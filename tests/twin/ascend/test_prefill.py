@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from test_attention import UNIT, Case, Problem, bf16, exact
 
-KERNELS = {("f16", 128): "f16_d128"}
+HEAD_DIMS = (64, 128, 192)
+KERNELS = {(dtype, d): f"{dtype}_d{d}" for dtype in ("f16", "bf16") for d in HEAD_DIMS}
 
 
 class Prefill(Problem):
@@ -104,6 +105,12 @@ CASES = {
     "causal, fewer keys than queries": Case(seqlens_q=(700,), seqlens_k=(330,), heads=(1, 1), window=(-1, 0)),
     "group of three": Case(seqlens_q=(150,), seqlens_k=(333,), heads=(6, 2), window=(-1, 0)),
     "odd lengths": Case(seqlens_q=(517,), seqlens_k=(1033,), heads=(2, 2), window=(-1, 0)),
+    "bf16": Case(dtype="bf16", seqlens_q=(300,), seqlens_k=(1100,), heads=(1, 1)),
+    "bf16, causal": Case(dtype="bf16", seqlens_q=(517,), seqlens_k=(1033,), heads=(2, 1), window=(-1, 0)),
+    "head dim 64": Case(seqlens_q=(517,), seqlens_k=(1233,), heads=(4, 2), dims=(64, 64), window=(-1, 0)),
+    "bf16, head dim 64": Case(dtype="bf16", seqlens_q=(300,), seqlens_k=(2100,), heads=(1, 1), dims=(64, 64)),
+    "head dims 192, 128": Case(seqlens_q=(517,), seqlens_k=(1233,), heads=(2, 1), dims=(192, 128), window=(-1, 0)),
+    "bf16, head dims 192, 128": Case(dtype="bf16", seqlens_q=(300,), seqlens_k=(2100,), heads=(1, 1), dims=(192, 128)),
     "few rows": Case(seqlens_q=(5,), seqlens_k=(77,), heads=(4, 2)),
 }
 
