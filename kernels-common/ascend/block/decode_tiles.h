@@ -28,7 +28,7 @@ class DecodeTileOrder {
 public:
     __aicore__ inline DecodeTileOrder(const kernel::AttentionArguments& arguments, const kernel::DecodeShape& shape,
                                       int32_t core, int32_t cores)
-        : tile_keys_(shape.tile_keys), steps_(arguments, shape, core, cores) {
+        : tile_keys_(shape.tile_keys), steps_(shape, kernel::DecodePartition(arguments, shape, core, cores)) {
         NextRound();
     }
 
@@ -162,7 +162,7 @@ private:
         AscendC::CrossCoreWaitFlag(pReady_);
         tile::CopyHeadsOfPToL1<ArchTag>(l1P_[pRing_.BeginFill()], gmP_[tileOfP_.slot * SLOT_ELEMENTS],
                                         static_cast<uint32_t>(shape_.pitch), tileOfP_.heads, tileOfP_.head_rows,
-                                        tileOfP_.step_keys);
+                                        RoundUp<P_STRIP>(tileOfP_.step_keys));
         pRing_.EndFill();
         wantsP_ = false;
     }
@@ -186,6 +186,7 @@ private:
     }
 
     using Event = AscendC::HardEvent;
+    static constexpr uint32_t P_STRIP = 64;  // P comes in whole strips: zeros past the keys
     static constexpr int32_t SLOT_ELEMENTS = kernel::DecodeShape::kStepScores * kernel::DecodeShape::kRows;
 
     const Problem& problem_;

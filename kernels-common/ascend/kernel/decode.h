@@ -62,10 +62,12 @@ public:
         block::DecodeOutput<ArchTag, Element> output(ub, a_, shape_, partition, core_);
         const int32_t subBlock = AscendC::GetSubBlockIdx();
 
-        DecodeSteps steps(a_, shape_, core_, cores_);
+        DecodeSteps steps(shape_, partition);
         DecodeStep step[2];
         int32_t current = 0;
         bool more = true, pending = false;  // pending: the O of the step before is due
+        DecodePiece shared[2];              // a core shares at most its first task and its last one
+        int32_t shares = 0;
         while (more || pending) {
             more = more && steps.Next(step[current]);
             if (more) {
@@ -85,7 +87,10 @@ public:
                 const block::DecodeRows rows(before.piece, subBlock, 2);
                 AscendC::CrossCoreWaitFlag(O_READY);
                 output.Accumulate(before, rows);
-                if (before.last) output.Finish(before, rows);
+                if (before.last) {
+                    output.Finish(before, rows);
+                    if (before.piece.shared()) shared[shares++] = before.piece;
+                }
             }
             pending = more;
             current = 1 - current;
@@ -93,9 +98,8 @@ public:
 
         if (!partition.cuts()) return;
         AscendC::SyncAll<true>();
-        DecodePiece piece;
-        while (partition.Next(piece)) {
-            if (!piece.shared()) continue;
+        for (int32_t i = 0; i < shares; ++i) {
+            const DecodePiece& piece = shared[i];
             const int32_t sharers = 2 * (piece.last_core - piece.first_core + 1);
             output.Merge(piece, block::DecodeRows(piece, 2 * (core_ - piece.first_core) + subBlock, sharers));
         }

@@ -34,13 +34,24 @@ public:
     __aicore__ inline DecodePartition(const AttentionArguments& arguments, const DecodeShape& shape, int32_t core,
                                       int32_t cores)
         : problem_(arguments.problem), plan_(arguments.plan), shape_(shape) {
+        int64_t shortest = 0, longest = 0;  // task
         for (; n_ < problem_.batch; ++n_) {
             ReadSequence();
-            for (split_ = 0; split_ < plan_.num_splits; ++split_) length_ += shape_.groups * TaskLength();
+            for (split_ = 0; split_ < plan_.num_splits; ++split_) {
+                const int64_t length = TaskLength();
+                if (length == 0) continue;
+                shortest = length_ == 0 ? length : min_of(shortest, length);
+                longest = max_of(longest, length);
+                length_ += shape_.groups * length;
+            }
         }
         // A core with an empty share would have to be skipped when pieces are merged.
         cores_ = static_cast<int32_t>(clamp<int64_t>(length_, 1, min_of(cores, kMaxCores)));
         core_ = core;
+        // The caller may have fixed the number of splits. Nor is it worthwhile when every core has at most one task and
+        // none of them is much longer than a core's share.
+        const bool even = shortest * cores_ >= length_ && (longest - kMergeTiles) * cores_ <= length_;
+        cuts_ = problem_.num_splits == 0 && cores_ > 1 && !even;
         n_ = split_ = 0;
         ReadSequence();
     }
@@ -63,14 +74,16 @@ public:
         return false;
     }
 
-    // Sequences may be cut unless the caller fixed the number of splits.
-    __aicore__ inline bool cuts() const { return problem_.num_splits == 0 && cores_ > 1; }
+    // Whether a task may be cut into pieces.
+    __aicore__ inline bool cuts() const { return cuts_; }
     // Where the part of the line that belongs to a core begins.
     __aicore__ inline int64_t Share(int32_t core) const { return length_ * core / cores_; }
 
 private:
     // What a task costs besides its keys, in tiles.
     static constexpr int32_t kTaskTiles = 1;
+    // What merging pieces costs a core.
+    static constexpr int32_t kMergeTiles = 2;
 
     __aicore__ inline void ReadSequence() {
         if (n_ >= problem_.batch) return;
@@ -99,7 +112,7 @@ private:
         const int64_t begin = Share(core_), end = Share(core_ + 1);
         KeyRange part{0, tiles};
         piece.first_core = piece.last_core = core_;
-        if (cuts() && tiles > 0) {
+        if (cuts_ && tiles > 0) {
             part.begin = static_cast<int32_t>(clamp<int64_t>(begin - tiles_begin, 0, tiles));
             part.end = static_cast<int32_t>(clamp<int64_t>(end - tiles_begin, 0, tiles));
             if (part.empty()) return false;
@@ -126,6 +139,7 @@ private:
     int64_t length_ = 0;  // of the line, in tiles
     int32_t core_ = 0;
     int32_t cores_ = 1;  // that have a share
+    bool cuts_ = false;
     // The next task to look at.
     int64_t position_ = 0;
     int32_t n_ = 0, split_ = 0, group_ = 0;
@@ -149,9 +163,8 @@ struct DecodeStep {
 // Its AIC and its AIVs each make one.
 class DecodeSteps {
 public:
-    __aicore__ inline DecodeSteps(const AttentionArguments& arguments, const DecodeShape& shape, int32_t core,
-                                  int32_t cores)
-        : shape_(shape), partition_(arguments, shape, core, cores) {}
+    __aicore__ inline DecodeSteps(const DecodeShape& shape, const DecodePartition& partition)
+        : step_keys_(shape.step_keys), partition_(partition) {}
 
     // False when there is no further step.
     __aicore__ inline bool Next(DecodeStep& step) {
@@ -160,7 +173,7 @@ public:
             if (!piece_.keys.empty()) ++piece_number_;
             begin_ = piece_.keys.begin;
         }
-        const int32_t end = min_of(piece_.keys.end, begin_ + shape_.step_keys);
+        const int32_t end = min_of(piece_.keys.end, begin_ + step_keys_);
         step.piece = piece_;
         step.keys = KeyRange{begin_, end};
         step.number = step.keys.empty() ? number_ : number_++;
@@ -172,7 +185,7 @@ public:
     }
 
 private:
-    const DecodeShape& shape_;
+    const int32_t step_keys_;
     DecodePartition partition_;
     DecodePiece piece_{};
     int32_t begin_ = 0;  // first key of the next step

@@ -103,6 +103,34 @@ def test_right(libraries, name):
     problem.check()
 
 
+def random_case(seed: int) -> Case:
+    rng = np.random.default_rng(seed)
+    kv_heads, group = int(rng.integers(1, 10)), int(rng.integers(1, 9))
+    seqlen_q = int(rng.integers(1, 16 // group + 1))
+    # Many of the lengths are small or zero.
+    lengths = tuple(int(x) if rng.random() < 0.6 else int(x) % 40 for x in rng.integers(0, 900, rng.integers(1, 12)))
+    return decode(
+        lengths,
+        seqlen_q,
+        dtype=str(rng.choice(["f16", "bf16"])),
+        heads=(kv_heads * group, kv_heads),
+        dims=(int(rng.choice([64, 80, 128, 256])), int(rng.choice([64, 80, 128, 256]))),
+        window=(int(rng.choice([-1, -1, 0, 30, 300])), int(rng.choice([-1, 0, 0, 5]))),
+        page_size=int(rng.choice([0, 0, 1, 7, 16, 64, 256])),
+        splits=int(rng.choice([0, 0, 0, 1, 3])),
+        blocks=int(rng.integers(1, 25)),
+        seed=seed,
+    )
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_random(libraries, seed):
+    case = random_case(seed)
+    problem = DecodeProblem(case, libraries(case.dtype))
+    problem.run("check" if seed % 2 else "fast", seed)
+    problem.check()
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("name", CASES)
 def test_check_mode(libraries, name, seed):
