@@ -45,7 +45,10 @@ public:
                 at_ += rows;
                 return true;
             }
-            at_ += packed ? 1 : rows_per_head_ - in_head;
+            const int64_t next =
+                packed ? row_after_gap(p_.cu_seqlens_q, p_.batch, p_.q_row_base(), n_, in_head, rows_per_head_)
+                       : rows_per_head_;
+            at_ += next - in_head;
         }
         return false;
     }

@@ -39,7 +39,7 @@ public:
     __aicore__ inline Prepare(arch::Resource<ArchTag>& resource, const PrepareArguments& arguments)
         : p_(arguments.problem),
           prepared_q_(prepared_q(arguments.problem, arguments.prepared_q)),
-          rotary_dim_(p_.rotary.enabled() ? p_.rotary.dim : 0),
+          rotary_dim_(p_.rotary.enabled() && p_.rotary.seqlen > 0 ? p_.rotary.dim : 0),
           ub_(resource.ubBuf.template GetBufferByByte<uint8_t>(0)),
           rotate_(ub_[kTables].template ReinterpretCast<float>(), ub_[kWork].template ReinterpretCast<float>(),
                   ub_[kRotaryConstants].template ReinterpretCast<int32_t>(), static_cast<uint32_t>(rotary_dim_),

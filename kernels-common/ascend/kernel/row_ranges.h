@@ -30,6 +30,14 @@ FA_HOST_DEVICE int32_t sequence_of_row(FA_GM const int32_t* cu_seqlens, int32_t 
     return first;
 }
 
+// Where to go on after `row`, which belongs to no sequence though sequence n starts before it: where n + 1 starts, or at
+// `end`. Always forwards, whatever the offsets say.
+FA_HOST_DEVICE int64_t row_after_gap(FA_GM const int32_t* cu_seqlens, int32_t batch, int64_t base, int32_t n,
+                                     int64_t row, int64_t end) {
+    const int64_t next = n + 1 < batch ? cu_seqlens[n + 1] - base : end;
+    return max_of(row + 1, min_of(next, end));
+}
+
 // Rows [i, i + rows) of sequence s.
 struct SequenceRows {
     Sequence s;
@@ -60,7 +68,7 @@ public:
                 at_ += next.rows;
                 return true;
             }
-            at_ = cu_seqlens_ ? at_ + 1 : first + rows_each_;
+            at_ = cu_seqlens_ ? row_after_gap(cu_seqlens_, p_.batch, base_, n, at_, end_) : first + rows_each_;
         }
         return false;
     }

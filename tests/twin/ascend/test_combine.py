@@ -175,3 +175,33 @@ def test_shapes(library, rng, mode, seed, case):
 def test_far_apart_partial_lses(library, rng):
     """Splits whose weight underflows must not disturb the others."""
     run(library, rng, "check", 1, splits=4, empty=0.0, spread=300, dv=16, seqlen=64)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_wild_lengths_touch_nothing_foreign(library, rng, seed):
+    batch, heads, total, dv, splits = 4, 3, 21, 24, 2
+    wild = [place(rng.integers(*limits, batch + 1).astype(np.int32)) for limits in ((-9, 40), (-(2**31), 2**31))]
+    call = Call(
+        "f16",
+        written=["out", "lse"],
+        batch=batch,
+        num_heads_q=heads,
+        num_heads_kv=heads,
+        head_dim=dv,
+        head_dim_v=dv,
+        max_seqlen_q=total,
+        max_seqlen_k=9,
+        total_q=total,
+        capacity=9,
+        num_blocks=batch,
+        index_rows=batch,
+        num_splits=splits,
+        out=place(np.zeros((total, heads, dv), np.float16)),
+        lse=place(np.zeros((heads, total), np.float32)),
+        out_accum=place(np.zeros((splits, heads, total, dv), np.float32)),
+        lse_accum=place(np.zeros((splits, heads, total), np.float32)),
+        cu_seqlens_q=wild[seed % 2],
+        cache_seqlens=wild[1],
+        seqused_q=wild[seed // 2 % 2],
+    )
+    assert call.run(library, "flash_attn_combine", 4, mode="check", seed=seed) == []

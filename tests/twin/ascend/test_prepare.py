@@ -362,3 +362,63 @@ def test_random_calls(library, rng, seed):
             blocks=int(rng.integers(1, 9)),
         ),
     )
+
+
+def wild(rng, count: int) -> np.ndarray:
+    """Integers as a caller's bug makes them: small, negative, huge."""
+    kinds = [rng.integers(-3, 60, count), rng.integers(-(2**31), 2**31, count), rng.integers(2**31 - 9, 2**31, count)]
+    return place(np.choose(rng.integers(0, 3, count), kinds).astype(np.int32))
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_wild_lengths_and_indices_touch_nothing_foreign(library, rng, seed):
+    batch, h, hk, d, dv, rows, total = 5, 4, 2, 48, 40, 12, 23
+    page_size = int(rng.choice([0, 4]))
+    num_blocks = 6 if page_size else batch
+    capacity = 2 * page_size if page_size else rows
+    packed = rng.random() < 0.5
+    arrays = {
+        "q": place(random_values(rng, (total, h, d) if packed else (batch, 3, h, d), "f16")),
+        "k_new": place(random_values(rng, (total, hk, d) if packed else (batch, 4, hk, d), "f16")),
+        "v_new": place(random_values(rng, (total, hk, dv) if packed else (batch, 4, hk, dv), "f16")),
+        "k_cache": place(random_values(rng, (num_blocks, page_size or rows, hk, d), "f16")),
+        "v_cache": place(random_values(rng, (num_blocks, page_size or rows, hk, dv), "f16")),
+        "cos": place(random_values(rng, (9, 16), "f16")),
+        "sin": place(random_values(rng, (9, 16), "f16")),
+        "prepared_q": place(np.zeros((total if packed else batch * 3, h, d), np.float16)),
+        "cache_seqlens": wild(rng, batch),
+        "rotary_seqlens": wild(rng, batch),
+        "seqused_q": wild(rng, batch),
+        "leftpad": wild(rng, batch),
+        "batch_idx": wild(rng, batch),
+    }
+    if page_size:
+        arrays["page_table"] = wild(rng, batch * 2).reshape(batch, 2)
+    if packed:
+        arrays.update(cu_seqlens_q=wild(rng, batch + 1), cu_seqlens_k_new=wild(rng, batch + 1))
+    call = Call(
+        "f16",
+        written=["k_cache", "v_cache", "prepared_q"],
+        batch=batch,
+        num_heads_q=h,
+        num_heads_kv=hk,
+        head_dim=d,
+        head_dim_v=dv,
+        max_seqlen_q=total if packed else 3,
+        max_seqlen_k=capacity,
+        total_q=total if packed else batch * 3,
+        total_new=total if packed else 0,
+        seqlen_new=0 if packed else 4,
+        capacity=capacity,
+        page_size=page_size,
+        num_blocks=num_blocks,
+        index_rows=batch,
+        rotary_seqlen=9,
+        rotary_dim=32,
+        rotary_interleaved=int(rng.integers(0, 2)),
+        rotary_q_per_row=1,
+        **arrays,
+    )
+    found = call.run(library, "flash_attn_prepare", 5, mode="check", seed=seed, clean=False)
+    # Sequences that were sent to the same rows race for them; that is theirs.
+    assert {f.kind for f in found} <= {"race_between_cores"}, "\n".join(map(str, found))
