@@ -2,9 +2,9 @@
 
     python ci/device_lint.py [FILE ...]        default: the device sources and the headers they share with the host
 
-The twin compiles kernels with a host compiler, which takes all of C++; bisheng's device side knows no exceptions, run-time
-types, virtual functions, heap, standard library, static locals or recursion, has no printf in release builds, and
-computes double in software. A line that is right nevertheless ends in a comment with `device-lint: ok` and the reason.
+The twin compiles kernels with a host compiler, which takes all of C++; bisheng's device side knows no exceptions,
+run-time types, virtual functions, heap, standard library, static locals or recursion, has no printf in release builds,
+and computes double in software. A line that is right nevertheless ends in a comment with `device-lint: ok` and why.
 """
 
 from __future__ import annotations
@@ -121,9 +121,8 @@ def _declares(before: str) -> bool:
 def _scope(head: str, outer: Scope) -> Scope:
     if outer.kind == "code":
         return outer
-    if re.search(r"\b(namespace|class|struct|union|enum|extern)\b", head) and not re.search(
-        r"\)\s*(const\b)?[^()]*$", head
-    ):
+    names = re.search(r"\b(namespace|class|struct|union|enum|extern)\b", head)
+    if names and not re.search(r"\)\s*(const\b)?[^()]*$", head):
         return Scope("names")
     name = re.search(r"(?<![\w.>])([A-Za-z_]\w*)\s*\(", re.sub(r"__attribute__\s*\(\(.*?\)\)", " ", head))
     return Scope("code", name.group(1)) if name else outer

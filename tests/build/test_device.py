@@ -9,10 +9,13 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import device
 import device_targets
 import pytest
+import wheel_hook
 from cann import Cann, find_cann
 from toolchain import ToolchainError
 
@@ -194,6 +197,54 @@ def test_incremental(sources: Path, toolkit: Path, monkeypatch: pytest.MonkeyPat
     assert len(build(sources, toolkit, monkeypatch)) == 2
     (sources / "kernels-common/ascend/kernel/attention.h").write_text("// changed")
     assert len(build(sources, toolkit, monkeypatch)) == 4
+
+
+@pytest.fixture
+def hook(sources: Path, monkeypatch: pytest.MonkeyPatch) -> wheel_hook.ExtensionBuildHook:
+    """The build hook of a package in `sources`, whose extension module is built already."""
+    module = sources / "_C.abi3.so"
+    module.touch()
+    monkeypatch.setattr(wheel_hook, "build_extension", lambda root: module)
+    monkeypatch.setenv("MAX_JOBS", "1")
+    monkeypatch.delenv("ASCEND_HOME_PATH", raising=False)
+    metadata = SimpleNamespace(name="flash-attn-npu-v3")
+    return wheel_hook.ExtensionBuildHook(str(sources), {}, None, metadata, str(sources), "wheel", Application())
+
+
+class Application:
+    """hatchling's, as far as the hook uses it."""
+
+    def abort(self, message: str) -> None:
+        raise SystemExit(message)
+
+
+def files_of_the_wheel(hook: wheel_hook.ExtensionBuildHook, version: str = "standard") -> set[str]:
+    build_data: dict[str, Any] = {"force_include": {}}
+    hook.initialize(version, build_data)
+    assert all(Path(path).is_file() for path in build_data["force_include"])
+    return set(build_data["force_include"].values())
+
+
+def test_wheel_without_cann(hook: wheel_hook.ExtensionBuildHook) -> None:
+    assert files_of_the_wheel(hook) == {"flash_attn_npu_v3/_C.abi3.so"}
+
+
+def test_wheel_with_cann(hook: wheel_hook.ExtensionBuildHook, toolkit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASCEND_HOME_PATH", str(toolkit))
+    assert files_of_the_wheel(hook) == {"flash_attn_npu_v3/_C.abi3.so", "flash_attn_npu_v3/_ascend910b.so"}
+    package = Path(hook.root, "src", "flash_attn_npu_v3")
+    package.mkdir(parents=True)
+    assert files_of_the_wheel(hook, "editable") == set()
+    assert {path.name for path in package.iterdir()} == {"_C.abi3.so", "_ascend910b.so"}
+
+
+def test_wheel_with_cann_that_is_too_old(
+    hook: wheel_hook.ExtensionBuildHook, toolkit: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_version(toolkit, "8.0.RC1")
+    monkeypatch.setenv("ASCEND_HOME_PATH", str(toolkit))
+    with pytest.raises(SystemExit, match="(?s)CANN 8.0.* too old: 8.5 or newer.*without it, the wheel has"):
+        files_of_the_wheel(hook)
 
 
 def test_every_kernel_of_the_host_half_has_a_source() -> None:

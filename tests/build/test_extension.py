@@ -9,6 +9,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from device_targets import device_headers, host_sources, kernel_sources
 from extension import Options, build_extension, extension_target
 from toolchain import Toolchain, ToolchainError
 
@@ -120,6 +121,12 @@ def test_sdist_holds_every_source(sdist: tuple[str, tarfile.TarFile]) -> None:
     version, archive = sdist
     target = extension_target(PACKAGES[version], GCC, Options(test_isas=True), "build/x", "/include")
     assert {source.path for source in target.sources} - sdist_files(archive) == set()
+    device = {
+        *kernel_sources(PACKAGES[version]),
+        *host_sources(PACKAGES[version], "acl"),
+        *device_headers(PACKAGES[version]),
+    }
+    assert device and device - sdist_files(archive) == set()
 
 
 def test_sdist_holds_only_what_the_wheel_needs(sdist: tuple[str, tarfile.TarFile]) -> None:
@@ -127,7 +134,7 @@ def test_sdist_holds_only_what_the_wheel_needs(sdist: tuple[str, tarfile.TarFile
     allowed = (
         "csrc/",
         f"src/flash_attn_npu_{version}/",
-        *(f"kernels-common/{part}/" for part in ("include", "api", "binding", "cpu", "build")),
+        *(f"kernels-common/{part}/" for part in ("include", "api", "ascend", "binding", "cpu", "build")),
     )
     top = {"hatch_build.py", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "PKG-INFO", ".gitignore"}
     files = sdist_files(archive)

@@ -169,8 +169,8 @@ def record(shape: Shape, *, move_data: bool = False) -> int:
     flash_attn_npu_v3.flash_attn_with_kvcache(**kwargs)
     if machine.recorded() == 0:
         raise RuntimeError(
-            f"{flash_attn_npu_v3._C.describe_device()} recorded nothing: it was linked with another build of the twin's "
-            "runtime. Build it again: python kernels-common/build/device.py twin OUT_DIR"
+            f"{flash_attn_npu_v3._C.describe_device()} recorded nothing: it was linked with another build of the "
+            "twin's runtime. Build it again: python kernels-common/build/device.py twin OUT_DIR"
         )
     return machine.recorded()
 
