@@ -209,9 +209,8 @@ double Timeline::vector_cycles(const Cost& c) const {
         case VecOp::kGatherMask: slope = costs_.vec_gather_mask; break;
         default: slope = costs_.vec_one_source;
     }
-    double cycles = slope * c.a;
     // A conflict costs only where the slope does not already contain it.
-    if (slope < 2) cycles += costs_.vec_conflict * c.d;
+    const double cycles = std::max(slope * c.a, c.a + costs_.vec_conflict * c.d);
     return std::max(cycles, costs_.vec_interval) + (c.gm.runs ? costs_.vec_count_form : 0);
 }
 
@@ -314,9 +313,11 @@ void Timeline::begin(int core, int pipe, uint32_t index, double now) {
             duration = cost.a * costs_.mmad_tile + costs_.mmad_head;
             c.macs += static_cast<double>(cost.b) * cost.c * cost.d;
             break;
-        case CostKind::kLoadL0A: duration = std::max(cost.a / costs_.load_l0a_rate, costs_.load_interval); break;
-        case CostKind::kLoadL0B: duration = std::max(cost.a / costs_.load_l0b_rate, costs_.load_interval); break;
-        case CostKind::kLoad3d: duration = cost.a / (cost.b ? costs_.load3d_b_rate : costs_.load3d_a_rate); break;
+        case CostKind::kLoadL0A: duration = cost.a / costs_.load_l0a_rate + costs_.load_head; break;
+        case CostKind::kLoadL0B: duration = cost.a / costs_.load_l0b_rate + costs_.load_head; break;
+        case CostKind::kLoad3d:
+            duration = cost.a / (cost.b ? costs_.load3d_b_rate : costs_.load3d_a_rate) + costs_.load_head;
+            break;
         case CostKind::kFillL0:
         case CostKind::kFillL1: duration = cost.a / costs_.fill_rate; break;
         case CostKind::kTable: duration = cost.a / costs_.table_rate; break;
@@ -638,10 +639,11 @@ std::string Timeline::run() {
                 double cap;
                 if (cost.kind == CostKind::kFixGm) {
                     cap = std::min(costs_.fix_gm_rate, costs_.fix_elements * cost.b / std::max(1u, cost.a));
+                    cap = std::min(cap, cost.gm.run_bytes / costs_.fix_row);
                     moved_["L0C->GM"] += useful;
                 } else if (read) {
                     cap = (on_cube ? costs_.aic_read_rate : costs_.aiv_read_rate);
-                    if (cost.b) cap = std::min(cap, cost.gm.run_bytes / costs_.nz_row);
+                    if (cost.b) cap = 1 / (1 / cap + costs_.nz_row / cost.gm.run_bytes);
                     moved_[on_cube ? "GM->L1" : "GM->UB"] += useful;
                 } else {
                     cap = (on_cube ? costs_.aic_write_rate : costs_.aiv_write_rate);
