@@ -41,7 +41,7 @@ CROSS_PACKAGES = ("g++-aarch64-linux-gnu", "qemu-user")
 
 TWIN_SMOKE_TEST = "tests/twin/smoke_test.cpp"
 
-TESTS_WITH_SESSION = (*VERSIONS, "build", "release", "twin")  # directories of tests/; test-common runs all others
+TESTS_WITH_SESSION = (*VERSIONS, "build", "release", "twin", "npu_emulated")  # directories of tests/; test-common runs all others
 
 # The environment of every session that needs both wheels: with torch an environment takes a gigabyte and half a minute,
 # so these sessions have no environment of their own (venv_backend="none").
@@ -156,6 +156,41 @@ def test_twin(session: nox.Session) -> None:
     """Tests of the twin, Ascend C on a host CPU, and of the Ascend kernels on it. -- PYTEST_ARGS"""
     install(session, *requirements("test", "plot"), "ninja>=1.11")
     run_tests(session, "tests/twin", *session.posargs)
+
+
+@nox.session(name="test-npu-emulated")
+def test_npu_emulated(session: nox.Session) -> None:
+    """Both wheels on npu tensors: the real torch_npu over an emulated ACL runtime. -- PYTEST_ARGS"""
+    install(session, *requirements("npu-emulated"))
+    install_release_wheels(session, *VERSIONS)
+    out = f"build/{session.name}"
+    python(session, "kernels-common/twin/acl/build.py", f"{out}/acl")
+    python(session, "tests/npu_emulated/device_library/build.py", f"{out}/cpu-device")
+    python(session, "kernels-common/build/device.py", "twin", f"{out}/twin")
+    libraries = str(ROOT / out / "acl" / "lib")
+    report = ROOT / out / "report.txt"
+    report.unlink(missing_ok=True)
+
+    def run(device: str, task_queue: int, *arguments: str) -> None:
+        env = {
+            "LD_LIBRARY_PATH": libraries,
+            "ACL_EMULATION_LIB_DIR": libraries,
+            "ACL_EMULATION_REPORT": str(report),
+            "NPU_EMULATED_TWIN": str(ROOT / out / "twin" / "_twin.so"),
+            "FLASH_ATTN_NPU_DEVICE_LIB": str(ROOT / out / device),
+            "TASK_QUEUE_ENABLE": str(task_queue),  # torch_npu's host queue: off, one thread, two threads
+        }
+        try:
+            run_tests(session, *arguments, *session.posargs, env=env)
+        finally:
+            if report.exists():  # what the runtime said before it ended a process
+                session.log(report.read_text())
+
+    # What torch_npu, streams and our host side do does not depend on the kernels: the cpu backend stands in for them.
+    run("cpu-device/_cpu_device.so", 0, "tests/npu_emulated")
+    run("cpu-device/_cpu_device.so", 1, "tests/npu_emulated", "-m", "order")
+    run("cpu-device/_cpu_device.so", 2, "tests/npu_emulated", "-m", "order")
+    run("twin/_twin.so", 0, "tests/npu_emulated", "-m", "kernels")
 
 
 @nox.session(venv_backend="none")

@@ -86,6 +86,8 @@ ACLNN(aclnnEqual, (Tensor self, Tensor other, Tensor out), (self, other, out), o
     ACLNN(aclnn##name, (Tensor self, Tensor other, Tensor out), (self, other, out), \
           out->copy_(function(*self, *other)))                                      \
     ACLNN(aclnnInplace##name, (Tensor self, Tensor other), (self, other), self->copy_(function(*self, *other)))
+ACLNN(aclnnIsClose, (Tensor self, Tensor other, double rtol, double atol, bool equal_nan, Tensor out),
+      (self, other, rtol, atol, equal_nan, out), out->copy_(at::isclose(*self, *other, rtol, atol, equal_nan)))
 LOGICAL(LogicalAnd, at::logical_and)
 LOGICAL(LogicalOr, at::logical_or)
 ACLNN(aclnnMaximum, (Tensor self, Tensor other, Tensor out), (self, other, out), out->copy_(at::maximum(*self, *other)))

@@ -8,6 +8,8 @@ ACLNN(aclnnInplaceCopy, (Tensor self, Tensor source), (self, source), self->copy
 ACLNN(aclnnCast, (Tensor self, int dtype, Tensor out), (self, dtype, out), out->copy_(*self))
 ACLNN(aclnnInplaceZero, (Tensor self), (self), self->zero_())
 ACLNN(aclnnInplaceOne, (Tensor self), (self), self->fill_(1))
+ACLNN(aclnnNanToNum, (Tensor self, float nan, float posinf, float neginf, Tensor out), (self, nan, posinf, neginf, out),
+      out->copy_(at::nan_to_num(*self, nan, posinf, neginf)))
 ACLNN(aclnnInplaceFillScalar, (Tensor self, Scalar value), (self, value), self->fill_(*value))
 ACLNN(aclnnInplaceFillTensor, (Tensor self, Tensor value), (self, value), self->fill_(value->item()))
 ACLNN(aclnnInplaceMaskedFillScalar, (Tensor self, Tensor mask, Scalar value), (self, mask, value),

@@ -59,6 +59,7 @@ ACL_EXPORT aclError aclrtDestroyStream(aclrtStream stream) {
 ACL_EXPORT aclError aclrtDestroyStreamForce(aclrtStream stream) { return aclrtDestroyStream(stream); }
 
 ACL_EXPORT aclError aclrtSetStreamFailureMode(aclrtStream, uint64_t) { return ACL_SUCCESS; }
+ACL_EXPORT aclError aclrtSetStreamAttribute(aclrtStream, int, void*) { return ACL_SUCCESS; }
 ACL_EXPORT aclError aclrtSetStreamOverflowSwitch(aclrtStream, uint32_t) { return ACL_SUCCESS; }
 ACL_EXPORT aclError aclrtGetStreamOverflowSwitch(aclrtStream, uint32_t* value) {
     *value = 0;
@@ -171,26 +172,24 @@ ACL_EXPORT aclError aclmdlRICaptureBegin(aclrtStream handle, int) {
 }
 
 ACL_EXPORT aclError aclmdlRICaptureGetInfo(aclrtStream handle, int* status, aclmdlRI* graph) {
-    const bool active = Streams::get().find(handle, "aclmdlRICaptureGetInfo")->capturing();
-    *status = active ? ACL_MODEL_RI_CAPTURE_STATUS_ACTIVE : ACL_MODEL_RI_CAPTURE_STATUS_NONE;
-    *graph = nullptr;
+    *graph = Streams::get().find(handle, "aclmdlRICaptureGetInfo")->captured();
+    *status = *graph ? ACL_MODEL_RI_CAPTURE_STATUS_ACTIVE : ACL_MODEL_RI_CAPTURE_STATUS_NONE;
     return ACL_SUCCESS;
 }
 
 ACL_EXPORT aclError aclmdlRICaptureEnd(aclrtStream handle, aclmdlRI* graph) {
-    std::shared_ptr<Graph> captured = Streams::get().find(handle, "aclmdlRICaptureEnd")->end_capture();
-    if (!captured) return error(ACL_ERROR_RT_STREAM_NOT_CAPTURED, "aclmdlRICaptureEnd: the stream is not captured");
-    *graph = new std::shared_ptr<Graph>(std::move(captured));
-    return ACL_SUCCESS;
+    *graph = Streams::get().find(handle, "aclmdlRICaptureEnd")->end_capture();
+    if (*graph) return ACL_SUCCESS;
+    return error(ACL_ERROR_RT_STREAM_NOT_CAPTURED, "aclmdlRICaptureEnd: the stream is not captured");
 }
 
 ACL_EXPORT aclError aclmdlRIExecuteAsync(aclmdlRI graph, aclrtStream handle) {
-    Streams::get().find(handle, "aclmdlRIExecuteAsync")->replay(**static_cast<std::shared_ptr<Graph>*>(graph));
+    Streams::get().find(handle, "aclmdlRIExecuteAsync")->replay(*static_cast<Graph*>(graph));
     return ACL_SUCCESS;
 }
 
 ACL_EXPORT aclError aclmdlRIDestroy(aclmdlRI graph) {
-    delete static_cast<std::shared_ptr<Graph>*>(graph);
+    delete static_cast<Graph*>(graph);
     return ACL_SUCCESS;
 }
 

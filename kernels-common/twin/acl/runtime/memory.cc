@@ -44,9 +44,11 @@ struct sigaction previous_action[2];
 void on_fault(int signal, siginfo_t* info, void* context) {
     const auto address = reinterpret_cast<uint64_t>(info->si_addr);
     if (Memory::get().owns(address)) {
-        const char* task = running_task();
-        fatal((task ? "task '" + std::string(task) + "'" : std::string("host code")) + " touched " + hex(address) +
-              ": " + Memory::get().explain(address));
+        std::string who = "host code";
+        if (const char* helped = any_running_task())
+            who += ", or a helper thread of task '" + std::string(helped) + "',";
+        if (const char* task = running_task()) who = "task '" + std::string(task) + "'";
+        fatal(who + " touched " + hex(address) + ": " + Memory::get().explain(address));
     }
     const struct sigaction& previous = previous_action[signal == SIGBUS];
     if (previous.sa_flags & SA_SIGINFO) {
@@ -70,6 +72,11 @@ void install_fault_handler() {
 
 const char*& running_task() {
     static thread_local const char* task = nullptr;
+    return task;
+}
+
+std::atomic<const char*>& any_running_task() {
+    static std::atomic<const char*> task{nullptr};
     return task;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -91,5 +92,7 @@ private:
 
 // What the calling thread executes, for reports of faults; null on host threads.
 const char*& running_task();
+// What some stream executes.
+std::atomic<const char*>& any_running_task();
 
 }  // namespace acl_emulation

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include "device.h"
 #include "fatal.h"
@@ -130,19 +131,19 @@ void Stream::fail(const std::string& message) {
     if (error_.empty()) error_ = message;
 }
 
-bool Stream::capturing() {
+Graph* Stream::captured() {
     std::lock_guard<std::mutex> lock(mutex_);
-    return capture_ != nullptr;
+    return capture_;
 }
 
 void Stream::begin_capture() {
     std::lock_guard<std::mutex> lock(mutex_);
-    capture_ = std::make_shared<Graph>();
+    capture_ = new Graph;
 }
 
-std::shared_ptr<Graph> Stream::end_capture() {
+Graph* Stream::end_capture() {
     std::lock_guard<std::mutex> lock(mutex_);
-    return std::move(capture_);
+    return std::exchange(capture_, nullptr);
 }
 
 double Stream::now_us() {
@@ -150,6 +151,16 @@ double Stream::now_us() {
     using namespace std::chrono;
     return duration<double, std::micro>(steady_clock::now().time_since_epoch()).count();
 }
+
+namespace {
+
+// Kernels may have helper threads, which a fault can only be blamed on by what is running.
+struct TaskOnStream {
+    explicit TaskOnStream(const char* name) { any_running_task() = name; }
+    ~TaskOnStream() { any_running_task() = nullptr; }
+};
+
+}  // namespace
 
 void Stream::execute(Task& task) {
     const bool orders_only = !task.touches_memory;
@@ -159,6 +170,7 @@ void Stream::execute(Task& task) {
     // Events are still recorded behind a failure: whoever waits for them must wake up and be told.
     if (!orders_only && !error().empty()) return;
     running_task() = task.name;
+    const TaskOnStream shown(task.name);
     double us = 0;
     if (orders_only) {
         us = task.run();

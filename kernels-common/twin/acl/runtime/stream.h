@@ -64,9 +64,10 @@ public:
     std::string error();
     void fail(const std::string& message);
 
-    bool capturing();
+    bool capturing() { return captured() != nullptr; }
     void begin_capture();
-    std::shared_ptr<Graph> end_capture();
+    Graph* captured();     // null unless the stream is being captured
+    Graph* end_capture();  // for the caller to delete
 
     // The stream whose worker calls; null elsewhere.
     static Stream*& current();
@@ -83,7 +84,7 @@ private:
     std::deque<Task> queue_;
     bool busy_ = false, closing_ = false;
     std::string error_;
-    std::shared_ptr<Graph> capture_;
+    Graph* capture_ = nullptr;
     double clock_us_ = 0;  // the stream's own time when the cycle model keeps it; touched by the worker only
 };
 
