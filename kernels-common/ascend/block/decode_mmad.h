@@ -62,7 +62,7 @@ public:
         if (tile.first) outputRing_.BeginFill();
         for (uint32_t head = 0; head < tile.heads; ++head) {
             const uint32_t l0 = l0Ring_.BeginFill();
-            CopyFractals(l0P_[l0], l1P[ROWS * (head * RoundUp<64>(tile.step_keys) + tile.offset)], ROWS * keys);
+            CopyFractals(l0P_[l0], l1P[ROWS * (head * tile.PCols() + tile.offset)], ROWS * keys);
             copyValuesToL0B_(l0B_[l0], l1[head * keys * cols], layout::zN{keys}, tile.keys, cols);
             l0Ring_.EndFill();
             l0Ring_.BeginUse();

@@ -21,6 +21,9 @@ struct DecodeTile {
     uint32_t step_keys;
     int32_t step;  // its number
     int32_t slot;  // of the workspace
+
+    /// Columns of P in L1: zeros follow the keys.
+    __aicore__ inline uint32_t PCols() const { return RoundUp<kernel::DecodeShape::kStrip>(step_keys); }
 };
 
 /// The order of the tiles.
@@ -162,7 +165,7 @@ private:
         AscendC::CrossCoreWaitFlag(pReady_);
         tile::CopyHeadsOfPToL1<ArchTag>(l1P_[pRing_.BeginFill()], gmP_[tileOfP_.slot * SLOT_ELEMENTS],
                                         static_cast<uint32_t>(shape_.pitch), tileOfP_.heads, tileOfP_.head_rows,
-                                        RoundUp<P_STRIP>(tileOfP_.step_keys));
+                                        tileOfP_.PCols());
         pRing_.EndFill();
         wantsP_ = false;
     }
@@ -186,7 +189,6 @@ private:
     }
 
     using Event = AscendC::HardEvent;
-    static constexpr uint32_t P_STRIP = 64;  // P comes in whole strips: zeros past the keys
     static constexpr int32_t SLOT_ELEMENTS = kernel::DecodeShape::kStepScores * kernel::DecodeShape::kRows;
 
     const Problem& problem_;

@@ -21,6 +21,7 @@ struct DecodeShape {
     static constexpr int32_t kTileScores = 512;          // heads * keys of a tile: an accumulator of the cube
     static constexpr int32_t kStepScores = 2048;         // heads * keys of a step: P in L1, S in the vector cores
     static constexpr int32_t kStepKeys = 1024;           // row pitch that a vector instruction can address
+    static constexpr int32_t kStrip = 64;  // columns of S in a vector register: rows of P are whole strips
 
     int32_t heads;      // kv heads of a task; the last group of heads may be smaller
     int32_t groups;     // of kv heads
@@ -31,7 +32,7 @@ struct DecodeShape {
     int32_t v_cols;
 
     FA_HOST_DEVICE explicit DecodeShape(const Problem& p) {
-        constexpr int32_t kFractal = 16, kStrip = 64;
+        constexpr int32_t kFractal = 16;
         k_cols = round_up(p.head_dim, kFractal);
         v_cols = round_up(p.head_dim_v, kFractal);
         const int32_t widest = max_of(k_cols, v_cols);
