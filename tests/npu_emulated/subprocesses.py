@@ -11,8 +11,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run(code: str, timeout: float = 240, **env: str) -> subprocess.CompletedProcess[str]:
-    """Runs `code` with torch and torch_npu imported; a value "" removes a variable."""
+def run(
+    code: str, prelude: str = "import torch\n", timeout: float = 240, **env: str
+) -> subprocess.CompletedProcess[str]:
+    """Runs `code` with torch, which loads torch_npu, imported before; a value "" removes a variable."""
     merged = {
         **os.environ,
         "ACL_EMULATION_REPORT": "",
@@ -20,8 +22,13 @@ def run(code: str, timeout: float = 240, **env: str) -> subprocess.CompletedProc
         **env,
     }
     merged = {name: value for name, value in merged.items() if value != ""}
-    program = "import torch\n" + textwrap.dedent(code)
-    return subprocess.run([sys.executable, "-c", program], env=merged, text=True, capture_output=True, timeout=timeout)
+    return subprocess.run(
+        [sys.executable, "-c", prelude + textwrap.dedent(code)],
+        env=merged,
+        text=True,
+        capture_output=True,
+        timeout=timeout,
+    )
 
 
 def output_of(code: str, **env: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.npu_emulated.subprocesses import output_of
+from tests.npu_emulated.subprocesses import output_of, run
 
 APIS = ("v2", "v3")
 
@@ -112,6 +112,14 @@ def test_without_cann_the_cpu_works(api: str) -> None:
     lines = info(api, **env)
     assert re.search(r"torch_npu 2\.13\.0 does not load with torch 2\.13\.0.*\.so.*CANN is needed", lines["torch_npu"])
     assert "not possible: see torch_npu" in lines["npu tensors"]
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_torch_cannot_load_torch_npu(api: str) -> None:
+    done = run(f"import flash_attn_npu_{api}", prelude="", LD_LIBRARY_PATH="")
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith(f"ImportError: flash_attn_npu_{api} cannot import torch"), done.stderr
+    assert "CANN is needed" in last and "TORCH_DEVICE_BACKEND_AUTOLOAD=0" in last, last
 
 
 def test_no_npu() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import os
 import platform
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 import torch
 
 from . import npu
+from .torch_npu_import import reason
 
 # Flags of /proc/cpuinfo that decide the cpu backend's SIMD level.
 _FEATURES_X86 = "avx2 fma f16c avx512f avx512bw avx512dq avx512vl avx512_bf16 amx_tile amx_bf16".split()
@@ -71,26 +71,7 @@ def import_torch_npu(package: str) -> tuple[Any, str]:
     except Exception as error:  # it runs code of CANN: anything may come
         if isinstance(error, ModuleNotFoundError) and error.name == "torch_npu":
             return None, f"not installed: pip install {package.replace('_', '-')}[npu]"
-        return None, describe_import_error(error)
-
-
-def describe_import_error(error: BaseException) -> str:
-    """Why torch_npu does not load, from the exception that said so: what was found and what is needed."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    text = f"{installed('torch_npu')} does not load with {installed('torch')}: {reason}"
-    if "cannot open shared object file" in reason:
-        return f"{text}. CANN is needed: install it and source its set_env.sh"
-    return f"{text}. torch_npu X.Y needs torch X.Y and a CANN of its own time"
-
-
-def installed(distribution: str) -> str:
-    """`name version` of an installed distribution."""
-    try:
-        return f"{distribution} {importlib.metadata.version(distribution.replace('_', '-'))}"
-    except importlib.metadata.PackageNotFoundError:
-        return distribution
+        return None, reason(error)
 
 
 def cpu_features() -> list[str]:
