@@ -166,23 +166,8 @@ def _build_pass(name: str, source: Path, flags: Sequence[str], tmp: Path) -> tup
     ii, obj, one = tmp / f"{name}.ii", tmp / f"{name}.o", tmp / f"{name}.one.o"
     ii.write_text(code)
     options = [f for f in flags if not f.startswith(("-I", "-D", "-include"))]
-    _run(
-        [
-            *compiler(),
-            *_code_flags(),
-            "-O2",
-            "-g1",
-            "-w",
-            "-fvisibility=hidden",
-            "-x",
-            "c++-cpp-output",
-            *options,
-            "-c",
-            ii,
-            "-o",
-            obj,
-        ]
-    )
+    command = [*compiler(), *_code_flags(), "-O2", "-g1", "-w", "-fvisibility=hidden", "-x", "c++-cpp-output"]
+    _run([*command, *options, "-c", ii, "-o", obj])
     _run([_tool("ld"), "-r", "--force-group-allocation", obj, "-o", one])
     suffix = "__aic" if name == "cube" else "__aiv"
     defined = {

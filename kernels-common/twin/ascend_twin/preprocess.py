@@ -112,7 +112,33 @@ def rewrite_core_specialisations(text: str) -> str:
         r"\b(operator\s*\(\s*\)|(?!__attribute__)\w+)\s*\([^;{}]*?\)\s*;"
     )
     text = primary.sub(lambda m: _keep_lines(m.group()) if re.sub(r"\s", "", m.group(1)) in names else m.group(), text)
-    return special.sub(one, text)
+    return special.sub(one, _restrict_primaries(text, special))
+
+
+def _restrict_primaries(text: str, special: re.Pattern[str]) -> str:
+    """A primary template with a body stays for the core types its class has no specialisation for."""
+    primary = re.compile(
+        r"template\s*<\s*(?:int32_t|int)\s+(\w+)\s*=\s*g_coreType\s*>(\s*(?:[^;{}()]|\(\([^()]*\)\))*?"
+        r"\b(operator\s*\(\s*\)|(?!__attribute__)\w+)\s*\([^;{}]*?\)\s*(?:const\s*)?\{)"
+    )
+    bodies = list(primary.finditer(text))
+    if not bodies:
+        return text
+    hits = list(special.finditer(text))
+    scope = _class_scopes(text, [m.start() for m in bodies + hits])
+    for m in reversed(bodies):
+        name = re.sub(r"\s", "", m.group(3))
+        types = {
+            h.group(3)
+            for h in hits
+            if re.sub(r"\s", "", h.group(2)) == name and scope.get(h.start()) == scope.get(m.start())
+        }
+        if not types:
+            continue
+        others = " && ".join(f"{m.group(1)} != AscendC::{t}" for t in sorted(types))
+        head = f"template <int32_t {m.group(1)} = g_coreType, std::enable_if_t<({others}), int> = 0>"
+        text = text[: m.start()] + head + m.group(2) + text[m.end() :]
+    return text
 
 
 CLASS_HEAD = re.compile(
@@ -171,6 +197,20 @@ def rewrite_member_specialisations(text: str) -> str:
     return text
 
 
+def initialise_constexpr_arrays(text: str) -> str:
+    """Array members that a constexpr constructor fills in its body, which g++ refuses in C++17 -> `member[n] = {};`."""
+    classes = set(re.findall(r"\bconstexpr\s+(?:explicit\s+)?([A-Z]\w*)\s*\(", text))
+    member = re.compile(r"(?<=[;{}])(\s*(?:# [^\n]*\n\s*)*(?:[A-Za-z_]\w*(?:::\w+)*\s+)+\w+\s*\[[^\]\n;{}]+\])(\s*;)")
+    hits = list(member.finditer(text)) if classes else []
+    scope = _class_scopes(text, [m.start(1) for m in hits])
+    for m in reversed(hits):
+        body = scope.get(m.start(1))
+        name = body is not None and re.search(r"\b(?:struct|class)\s+(\w+)\s*(?::[^;{}]*)?$", text[:body][-500:])
+        if name and name.group(1) in classes:
+            text = text[: m.end(1)] + " = {}" + text[m.end(1) :]
+    return text
+
+
 def transform(text: str) -> tuple[str, Kernels]:
     """C++ text and the kernels declared in it."""
     kernels = Kernels()
@@ -204,10 +244,13 @@ def transform(text: str) -> tuple[str, Kernels]:
     for start, end, new in sorted(edits, reverse=True):
         text = text[:start] + new + text[end:]
     # A program's main() is called from Python; as a member of a shared library it needs another name.
-    text = re.sub(r"\b(?:int|int32_t)\s+main\s*\(", 'extern "C" __attribute__((visibility("default"))) int twin_main(', text)
+    text = re.sub(
+        r"\b(?:int|int32_t)\s+main\s*\(", 'extern "C" __attribute__((visibility("default"))) int twin_main(', text
+    )
     text = re.sub(r"__twin_(?:global|kind_\d|mix_\d_\d)__", "", text)
     text = text.replace("__twin_uses_cube__", str(uses_cube(text)).lower())
-    return rewrite_launches(rewrite_member_specialisations(rewrite_core_specialisations(text))), kernels
+    text = initialise_constexpr_arrays(rewrite_member_specialisations(rewrite_core_specialisations(text)))
+    return rewrite_launches(text), kernels
 
 
 TWIN_HEADERS = str(Path(__file__).resolve().parents[1] / "include")

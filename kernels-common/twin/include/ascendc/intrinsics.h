@@ -18,6 +18,7 @@ inline int64_t get_block_num() { return twin::block_num(); }
 inline int64_t get_subblockid() { return twin::sub_block_idx(); }
 inline int64_t get_subblockdim() { return twin::sub_block_num(); }
 inline void set_ffts_base_addr(uint64_t) {}
+inline void icache_preload(int64_t) {}
 inline void set_mask_norm(const twin::At& at = twin::At::here()) { twin::set_mask_mode(false, at.as("set_mask_norm")); }
 inline void set_mask_count(const twin::At& at = twin::At::here()) {
     twin::set_mask_mode(true, at.as("set_mask_count"));

@@ -38,6 +38,10 @@ namespace AscendC {
 
 /// Two signed 4-bit numbers per byte; tensors of it count elements, not bytes.
 struct int4b_t {
+    int4b_t() = default;
+    int4b_t(int32_t value) : bits(static_cast<uint8_t>(value & 15)) {}
+    int4b_t(uint32_t value) : bits(static_cast<uint8_t>(value & 15)) {}
+    operator int8_t() const { return static_cast<int8_t>(bits & 8 ? bits | 0xf0 : bits); }
     uint8_t bits;
 };
 

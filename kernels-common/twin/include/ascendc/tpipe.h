@@ -39,7 +39,6 @@ class TPipe {
 public:
     TPipe() { Init(); }
     ~TPipe() { Destroy(); }
-    TPipe(const TPipe&) = delete;
     void Init() {
         Reset();
         twin::set_core_slot(0, this);
