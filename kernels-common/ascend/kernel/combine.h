@@ -339,7 +339,8 @@ private:
             int64_t step = stride;
             int32_t rows = place_[k].rows;
             int32_t next = k + 1;
-            if (rows == 1 && next < pieces_) step = place_[next].*kWhere - begin;
+            // A step backwards (from the last row of a head to the first of the next) is left to the next instruction.
+            if (rows == 1 && next < pieces_ && place_[next].*kWhere > begin) step = place_[next].*kWhere - begin;
             while (next < pieces_ && place_[next].*kWhere == begin + rows * step &&
                    (place_[next].rows == 1 || step == stride)) {
                 rows += place_[next++].rows;

@@ -5,8 +5,8 @@
 
 namespace flash_attn_npu::ascend::tile {
 
-/// `rows` rows of `elements` elements. In global memory they lie `stride` elements apart (any number, also 0 or
-/// negative), in UB `pitch` elements, a whole number of 32-byte blocks.
+/// `rows` rows of `elements` elements. In global memory they lie `stride` elements apart (0: one row, again and again),
+/// in UB `pitch` elements, a whole number of 32-byte blocks.
 struct RowsShape {
     uint32_t rows;
     uint32_t elements;

@@ -164,6 +164,7 @@ def test_head_dims(library, rng, mode, seed, dtype, dv, splits):
         {"out_layout": (1, 0, 2, 3), "out_gaps": (7, 1, 2, 1), "dv": 31, "seqlen": 1, "heads": 6},
         {"alibi": True, "seqlen": 70, "heads": 2, "heads_kv": 1, "masked": -np.inf, "dv": 16},
         {"alibi": True, "seqlen": 1, "heads": 16, "batch": 4, "dv": 16},
+        {"batch": 3, "heads": 6, "heads_kv": 1, "seqlen": 5, "dv": 50, "blocks": 48},  # tiles of two rows of two heads
         {"empty": 1.0, "masked": -np.inf, "dv": 16},
     ],
     ids=str,
