@@ -1,6 +1,5 @@
 // The cube core's two products of the prefill kernel, tile by tile: scores S = q k^T, as half, and increments of the
-// output O = P v, as float. Score tiles and output tiles alternate, each with its own halves of L0A, L0B and L0C, so that
-// one is loaded while the other is multiplied.
+// output O = P v, as float. Tiles of the two alternate, and share the stages of L0A and L0B.
 #pragma once
 
 #include "block/prefill_operands.h"
@@ -25,12 +24,10 @@ public:
           queries_(resource, a),
           keys_(resource, a, steps),
           operands_(resource, a, steps, workspace, flags.probabilities) {
-        for (uint32_t i = 0; i < Shape::SCORE_STAGES; ++i) {
-            l0AScores_[i] = resource.l0ABuf.template GetBufferByByte<Element>(i * Shape::ROWS * Shape::CHUNK * 2);
-            l0BScores_[i] = resource.l0BBuf.template GetBufferByByte<Element>(i * Shape::KEY_TILE * Shape::CHUNK * 2);
+        for (uint32_t i = 0; i < Shape::L0_STAGES; ++i) {
+            l0A_[i] = resource.l0ABuf.template GetBufferByByte<Element>(i * Shape::L0A_STAGE * 2);
+            l0B_[i] = resource.l0BBuf.template GetBufferByByte<Element>(i * Shape::L0B_STAGE * 2);
         }
-        l0AOutput_ = resource.l0ABuf.template GetBufferByByte<Element>(Shape::L0A_OUTPUT * 2);
-        l0BOutput_ = resource.l0BBuf.template GetBufferByByte<Element>(Shape::L0B_OUTPUT * 2);
         for (uint32_t i = 0; i < 2; ++i) {
             l0CScores_[i] = resource.l0CBuf.template GetBufferByByte<float>(i * Shape::S_TILE * 4);
         }
@@ -60,7 +57,8 @@ public:
             queries_.End(sub);
             LoadQueries(step.number + 1, sub, sub + 1 == subs ? static_cast<int32_t>(Shape::SUB_BLOCKS) : sub + 1);
         }
-        if (sub + 1 == subs) keys_.LoadAhead(step.number + 1);
+        // Not right after a tile's last use: the load would wait for it, and what is queued behind would wait too.
+        if (sub == 0) keys_.LoadAhead(step.number + 1);
         if (lastTile) AscendC::CrossCoreSetFlag<2, PIPE_FIX>(flags_.scores);
     }
 
@@ -88,6 +86,7 @@ public:
 private:
     // Mmad and Fixpipe hand over L0C tiles by the unit flag.
     static constexpr uint8_t UNIT_CHECK = 2, UNIT_LAST = 3;
+    static constexpr int32_t NO_KEYS = -1;
 
     /// Queries of sub-blocks [sub, subEnd) of step `number`, which begins a task.
     __aicore__ inline void LoadQueries(int32_t number, int32_t sub, int32_t subEnd) {
@@ -95,51 +94,57 @@ private:
         for (; step != nullptr && sub < min_of(subEnd, step->SubBlocks()); ++sub) queries_.Load(*step, sub);
     }
 
-    /// S tile of 128 rows x 128 keys as two of 64 rows.
+    /// S tile of 128 rows x 128 keys as two of 64 rows, so that one leaves L0C while the other is made.
     __aicore__ inline void MultiplyQK(const PrefillStep& step, int32_t sub, int32_t tile) {
+        constexpr uint32_t DEPTH = Shape::SCORE_DEPTH;
         const uint32_t rows = RoundUp<Shape::STRIP_ROWS>(step.Rows(sub));
         const uint32_t keys = RoundUp<Shape::PANEL>(step.TileKeys(tile).size());
-        const bool firstSub = sub == 0, lastSub = sub + 1 == step.SubBlocks();
-        if (firstSub) keyTile_ = keys_.Begin();
-        for (uint32_t chunk = 0; chunk < Shape::CHUNKS; ++chunk) {
-            const bool lastChunk = chunk + 1 == Shape::CHUNKS;
-            const uint32_t stage = scoreOperands_.BeginFill();
-            if (Shape::CHUNKS > 1 || firstSub) {
-                tile::CopyFractals(l0BScores_[stage], keyTile_[chunk * Shape::CHUNK * keys],
-                                   keys * Shape::CHUNK / Shape::FRACTAL);
-            }
-            CopyQueries(l0AScores_[stage], queries_.Tile(sub), rows, chunk);
-            // The key tile in L1 is done with when the last sub-block has it in L0B.
-            if (lastChunk && (Shape::CHUNKS == 1 ? firstSub : lastSub)) keys_.End();
-            scoreOperands_.EndFill();
-            scoreOperands_.BeginUse();
+        if (sub == 0) {
+            keyTile_ = keys_.Begin();
+            for (uint32_t i = 0; i < Shape::L0_STAGES; ++i) keysIn_[i] = NO_KEYS;
+        }
+        for (uint32_t feature = 0; feature < Shape::HEAD_DIM; feature += DEPTH) {
+            const bool last = feature + DEPTH == Shape::HEAD_DIM;
+            const uint32_t fill = l0Ring_.BeginFill();
+            tile::CopyPanelsToL0A(l0A_[fill], queries_.Tile(sub)[feature * Shape::ROWS], layout::zN{Shape::ROWS}, rows, DEPTH);
+            // The next sub-block may find the keys where the one before it left them.
+            const bool there = keysIn_[fill] == static_cast<int32_t>(feature);
+            if (!there) tile::CopyFractals(l0B_[fill], keyTile_[feature * keys], keys * DEPTH / Shape::FRACTAL);
+            keysIn_[fill] = static_cast<int32_t>(feature);
+            if (last && sub + 1 == step.SubBlocks()) keys_.End();
+            l0Ring_.EndFill();
+            const uint32_t use = l0Ring_.BeginUse();
             for (uint32_t row = 0, half = 0; row < rows; row += Shape::HALF_ROWS, ++half) {
                 const uint32_t halfRows = Min(Shape::HALF_ROWS, rows - row);
-                Multiply(l0CScores_[half], l0AScores_[stage][row * Shape::CHUNK], l0BScores_[stage], halfRows, keys,
-                         Shape::CHUNK, chunk == 0, lastChunk);
-                if (lastChunk) StoreScores(step, sub, tile, row, halfRows, keys, l0CScores_[half]);
+                Multiply(l0CScores_[half], l0A_[use][row * DEPTH], l0B_[use], halfRows, keys, DEPTH, feature == 0, last);
+                if (last) StoreScores(step, sub, tile, row, halfRows, keys, l0CScores_[half]);
             }
-            scoreOperands_.EndUse();
+            l0Ring_.EndUse();
         }
     }
 
     __aicore__ inline void MultiplyPV(const PrefillStep& step, int32_t sub, int32_t pass, int32_t tile) {
+        constexpr uint32_t DEPTH = Shape::DEPTH;
         const uint32_t rows = RoundUp<Shape::STRIP_ROWS>(step.Rows(sub));
         const uint32_t keys = step.TileKeys(tile).size();
-        const uint32_t panels = CeilDiv<Shape::PANEL>(keys);
         const bool lastUse = sub + 1 == step.SubBlocks() && pass + 1 == static_cast<int32_t>(Shape::PASSES);
         const bool lastTile = tile + 1 == step.Tiles();
         const AscendC::LocalTensor<Element> p = operands_.BeginProbabilities();
-        outputOperands_.BeginFill();
-        tile::CopyFractals(l0AOutput_, p, rows * panels * Shape::PANEL / Shape::FRACTAL);
-        copyL1ToL0B_(l0BOutput_, operands_.Values(tile)[pass * Shape::OUT_COLS * Shape::KEY_TILE],
-                     layout::zN{Shape::KEY_TILE}, keys, Shape::OUT_COLS);
-        operands_.End(tile, lastUse);
-        outputOperands_.EndFill();
-        outputOperands_.BeginUse();
+        const AscendC::LocalTensor<Element> v = operands_.Values(tile)[pass * Shape::OUT_COLS * Shape::KEY_TILE];
         const AscendC::LocalTensor<float> o = l0COutput_[outputTile_];
-        Multiply(o, l0AOutput_, l0BOutput_, rows, Shape::OUT_COLS, keys, tile == 0, lastTile);
-        outputOperands_.EndUse();
+        for (uint32_t key = 0; key < keys; key += DEPTH) {
+            const bool last = key + DEPTH >= keys;
+            const uint32_t depth = Min(DEPTH, keys - key);
+            const uint32_t fill = l0Ring_.BeginFill();
+            tile::CopyFractals(l0A_[fill], p[key * rows], rows * RoundUp<Shape::PANEL>(depth) / Shape::FRACTAL);
+            keysIn_[fill] = NO_KEYS;
+            copyL1ToL0B_(l0B_[fill], v[key * Shape::PANEL], layout::zN{Shape::KEY_TILE}, depth, Shape::OUT_COLS);
+            if (last) operands_.End(tile, lastUse);
+            l0Ring_.EndFill();
+            const uint32_t use = l0Ring_.BeginUse();
+            Multiply(o, l0A_[use], l0B_[use], rows, Shape::OUT_COLS, depth, tile == 0 && key == 0, lastTile && last);
+            l0Ring_.EndUse();
+        }
         if (lastTile) {
             StoreOutput(step, sub, pass, rows, o);
             outputTile_ = (outputTile_ + 1) % Shape::O_TILES;
@@ -150,19 +155,6 @@ private:
                                     const AscendC::LocalTensor<Element>& b, uint32_t m, uint32_t n, uint32_t k,
                                     bool init, bool last) const {
         mmad_(c, a, b, m, n, k, init, last ? UNIT_LAST : UNIT_CHECK);
-    }
-
-    __aicore__ inline void CopyQueries(const AscendC::LocalTensor<Element>& dst,
-                                       const AscendC::LocalTensor<Element>& src, uint32_t rows, uint32_t chunk) const {
-        if constexpr (Shape::CHUNKS == 1) {
-            tile::CopyFractals(dst, src, rows * Shape::CHUNK / Shape::FRACTAL);
-        } else {
-            for (uint32_t row = 0; row < rows; row += Shape::STRIP_ROWS) {
-                tile::CopyFractals(dst[row * Shape::CHUNK],
-                                   src[row * Shape::HEAD_DIM + chunk * Shape::STRIP_ROWS * Shape::CHUNK],
-                                   Shape::CHUNK / Shape::PANEL);
-            }
-        }
     }
 
     /// S of a sub-block: panels of 16 keys, each 128 rows x 16 (zN).
@@ -191,9 +183,6 @@ private:
                      UNIT_LAST);
     }
 
-    using ScoreRing = arch::BufferRing<AscendC::HardEvent::MTE1_M, AscendC::HardEvent::M_MTE1, Shape::SCORE_STAGES, 0>;
-    using OutputRing = arch::BufferRing<AscendC::HardEvent::MTE1_M, AscendC::HardEvent::M_MTE1, 1, Shape::SCORE_STAGES>;
-
     __gm__ uint8_t* workspace_;
     const Flags flags_;
     PrefillSteps& steps_;
@@ -203,10 +192,10 @@ private:
     const kernel::PrefillWorkspace places_{Shape::HEAD_DIM_V};
     AscendC::LocalTensor<Element> keyTile_;  // of the scores under way
     uint32_t outputTile_ = 0;
-    AscendC::LocalTensor<Element> l0AScores_[Shape::SCORE_STAGES], l0BScores_[Shape::SCORE_STAGES], l0AOutput_, l0BOutput_;
+    AscendC::LocalTensor<Element> l0A_[Shape::L0_STAGES], l0B_[Shape::L0_STAGES];
+    int32_t keysIn_[Shape::L0_STAGES] = {};  // first feature of the key tile under way that an L0B stage holds
     AscendC::LocalTensor<float> l0CScores_[2], l0COutput_[Shape::O_TILES];
-    ScoreRing scoreOperands_;
-    OutputRing outputOperands_;
+    arch::BufferRing<AscendC::HardEvent::MTE1_M, AscendC::HardEvent::M_MTE1, Shape::L0_STAGES> l0Ring_;
     tile::CopyL1ToL0B<ArchTag, Element> copyL1ToL0B_;
     tile::TileMmad<ArchTag, Element> mmad_;
     tile::CopyL0CToGm<ArchTag, float> copyL0CToGm_;

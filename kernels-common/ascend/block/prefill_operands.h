@@ -40,8 +40,11 @@ public:
         q.SetGlobalBuffer(reinterpret_cast<__gm__ Element*>(p.q.data));
         const int64_t origin = p.q.offset(task.s.n, task.s.q_row, task.kv_head * a_.plan.group);
         AscendC::WaitFlag<AscendC::HardEvent::MTE1_MTE2>(PrefillEvents::QUERIES + sub);
-        copy_(l1_[sub], q[origin], p.q.stride_row, p.q.stride_head, a_.plan.group, step.RowBegin(sub),
-              step.RowBegin(sub) + step.Rows(sub));
+        const uint32_t rows = static_cast<uint32_t>(step.Rows(sub));
+        // Rows that fill the last fractal are computed with, so they have to be numbers.
+        if (rows % Shape::STRIP_ROWS != 0) tile::ZeroL1<Element>(l1_[sub], Shape::Q_TILE);
+        copy_(l1_[sub], layout::zN{Shape::ROWS}, q[origin], p.q.stride_row, p.q.stride_head, a_.plan.group,
+              step.RowBegin(sub), step.RowBegin(sub) + step.Rows(sub), Shape::HEAD_DIM);
         AscendC::SetFlag<AscendC::HardEvent::MTE2_MTE1>(PrefillEvents::QUERIES + sub);
     }
 
@@ -57,7 +60,7 @@ public:
 private:
     const kernel::AttentionArguments& a_;
     AscendC::LocalTensor<Element> l1_[Shape::SUB_BLOCKS];
-    tile::CopyQueryStrips<ArchTag, Element, Shape::HEAD_DIM> copy_;
+    tile::CopyPackedRowsToL1<ArchTag, Element> copy_;
 };
 
 /// Key tiles of all steps, in order. In L1 a tile has exactly its own number of fractal rows.
@@ -185,20 +188,26 @@ private:
         return false;
     }
 
-    // P of a sub-block is stored as strips of 16 rows; a tile is the same columns of every strip.
+    // P of a sub-block is stored as strips of 16 rows; a tile is the same columns of every strip. In L1, what one Mmad
+    // takes is one piece.
     __aicore__ inline void LoadProbabilities(const PrefillStep& step, int32_t sub, int32_t tile) {
         constexpr uint32_t BLOCKS_PER_FRACTAL = Shape::FRACTAL * 2 / 32;
         const uint32_t panels = CeilDiv<Shape::PANEL>(step.TileKeys(tile).size());
+        const uint32_t strips = CeilDiv<Shape::STRIP_ROWS>(step.Rows(sub));
         AscendC::GlobalTensor<Element> p;
         p.SetGlobalBuffer(reinterpret_cast<__gm__ Element*>(
             workspace_ + kernel::PrefillWorkspace(Shape::HEAD_DIM_V).p(step.Slot(), sub)));
-        AscendC::DataCopyParams params;
-        params.blockCount = static_cast<uint16_t>(CeilDiv<Shape::STRIP_ROWS>(step.Rows(sub)));
-        params.blockLen = static_cast<uint16_t>(panels * BLOCKS_PER_FRACTAL);
-        params.srcGap = static_cast<uint16_t>((Shape::STEP_PANELS - panels) * BLOCKS_PER_FRACTAL);
-        params.dstGap = 0;
         const uint32_t buffer = ring_.BeginFill();
-        AscendC::DataCopy(l1P_[buffer], p[tile * Shape::KEY_TILE * Shape::STRIP_ROWS], params);
+        for (uint32_t panel = 0; panel < panels; panel += Shape::DEPTH / Shape::PANEL) {
+            const uint32_t piece = Min(Shape::DEPTH / Shape::PANEL, panels - panel);
+            AscendC::DataCopyParams params;
+            params.blockCount = static_cast<uint16_t>(strips);
+            params.blockLen = static_cast<uint16_t>(piece * BLOCKS_PER_FRACTAL);
+            params.srcGap = static_cast<uint16_t>((Shape::STEP_PANELS - piece) * BLOCKS_PER_FRACTAL);
+            params.dstGap = 0;
+            AscendC::DataCopy(l1P_[buffer][panel * strips * Shape::FRACTAL],
+                              p[(tile * Shape::KEY_TILE / Shape::PANEL + panel) * Shape::FRACTAL], params);
+        }
         ring_.EndFill();
         ++p_loaded_;
     }

@@ -20,9 +20,10 @@ struct PrefillShape {
     static constexpr uint32_t KEY_TILE = kernel::PrefillStep::KEY_TILE;
     static constexpr uint32_t STEP_TILES = STEP_KEYS / KEY_TILE;
 
-    // Features of q and k that one Mmad adds up. With one chunk a key tile stays in L0B for both sub-blocks.
-    static constexpr uint32_t CHUNK = HEAD_DIM_ <= 128 ? HEAD_DIM_ : 64;
-    static constexpr uint32_t CHUNKS = HEAD_DIM / CHUNK;
+    // How much one Mmad adds up: features of q and k, or keys of P and V.
+    static constexpr uint32_t DEPTH = HEAD_DIM_ <= 128 ? 128 : 64;
+    static constexpr uint32_t SCORE_DEPTH = HEAD_DIM_ < static_cast<int32_t>(DEPTH) ? HEAD_DIM_ : DEPTH;
+
     // Features of v that are in L0C at a time: more take more passes over P and V.
     static constexpr uint32_t OUT_COLS = HEAD_DIM_V_ < 128 ? HEAD_DIM_V_ : 128;
     static constexpr uint32_t PASSES = HEAD_DIM_V / OUT_COLS;
@@ -42,12 +43,10 @@ struct PrefillShape {
     static constexpr uint32_t V_RING = V_ROOM < STEP_TILES + 1 ? V_ROOM : STEP_TILES + 1;
     static_assert(V_RING >= STEP_TILES, "L1 does not hold the value tiles of a step");
 
-    // L0A, L0B, in elements: operands of the scores, then of the output.
-    static constexpr uint32_t SCORE_STAGES = CHUNKS == 1 ? 1 : 2;
-    static constexpr uint32_t L0A_OUTPUT = SCORE_STAGES * ROWS * CHUNK;
-    static constexpr uint32_t L0B_OUTPUT = SCORE_STAGES * KEY_TILE * CHUNK;
-    static_assert(2 * (L0A_OUTPUT + P_TILE) <= ArchTag::L0A_SIZE, "L0A overflows");
-    static_assert(2 * (L0B_OUTPUT + KEY_TILE * OUT_COLS) <= ArchTag::L0B_SIZE, "L0B overflows");
+    // L0A and L0B: operands of Mmads to come, of both products in turn.
+    static constexpr uint32_t L0A_STAGE = ROWS * DEPTH, L0B_STAGE = KEY_TILE * DEPTH;
+    static constexpr uint32_t L0_STAGES = ArchTag::L0A_SIZE / (L0A_STAGE * 2);
+    static_assert(HEAD_DIM % SCORE_DEPTH == 0 && KEY_TILE % DEPTH == 0 && OUT_COLS <= KEY_TILE, "L0 stages do not fit");
 
     // L0C, in floats: two score tiles, and as many output tiles as there is room for.
     static constexpr uint32_t S_TILE = HALF_ROWS * KEY_TILE, O_TILE = ROWS * OUT_COLS;

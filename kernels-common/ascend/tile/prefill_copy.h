@@ -1,4 +1,4 @@
-// Moves of fractals that the prefill kernel orders so that one instruction loads a whole L0 tile.
+// Moves of whole fractals between L1 and L0 in the prefill kernel, with as few instructions as the layouts allow.
 #pragma once
 #include "tile/copy_attention_to_l1.h"
 
@@ -17,30 +17,6 @@ __aicore__ inline void ZeroL1(const AscendC::LocalTensor<Element>& dst, uint32_t
     AscendC::PipeBarrier<PIPE_MTE2>();
 }
 
-/// GM -> L1: packed query rows as strips of 16 rows (zZ): an L1 -> L0A copy then needs no reordering. Rows that fill the
-/// last strip are zero.
-template <class ArchTag, class Element, uint32_t COLS>
-struct CopyQueryStrips {
-    static constexpr int32_t STRIP = 16;
-
-    /// src, strides, group, begin, end: as in CopyPackedRowsToL1.
-    __aicore__ inline void operator()(const AscendC::LocalTensor<Element>& dst,
-                                      const AscendC::GlobalTensor<Element>& src, int64_t strideRow, int64_t strideHead,
-                                      int32_t group, int32_t begin, int32_t end) const {
-        const int32_t tail = (end - begin) % STRIP;
-        if (tail != 0) {
-            ZeroL1<Element>(dst[(end - begin - tail) * COLS], STRIP * COLS);
-        }
-        for (int32_t row = begin; row < end; row += STRIP) {
-            copyPackedRowsToL1_(dst[(row - begin) * COLS], layout::zN{STRIP}, src, strideRow, strideHead, group, row,
-                                min_of(row + STRIP, end), COLS);
-        }
-    }
-
-private:
-    CopyPackedRowsToL1<ArchTag, Element> copyPackedRowsToL1_;
-};
-
 /// Fractals that lie in L1 as L0A or L0B wants them.
 template <class Element>
 __aicore__ inline void CopyFractals(const AscendC::LocalTensor<Element>& dst, const AscendC::LocalTensor<Element>& src,
@@ -52,6 +28,22 @@ __aicore__ inline void CopyFractals(const AscendC::LocalTensor<Element>& dst, co
     params.dstGap = 0;
     params.ifTranspose = false;
     AscendC::LoadData(dst, src, params);
+}
+
+/// L1 zN -> L0A zZ, one instruction for each of the `cols` / 16 panels: fewer than strips of rows when tiles are narrow.
+template <class Element>
+__aicore__ inline void CopyPanelsToL0A(const AscendC::LocalTensor<Element>& dst, const AscendC::LocalTensor<Element>& src,
+                                       const layout::zN& layoutSrc, uint32_t rows, uint32_t cols) {
+    constexpr uint32_t C0 = 32 / sizeof(Element), FRACTAL = 512 / sizeof(Element);
+    AscendC::LoadData2DParams params;
+    params.startIndex = 0;
+    params.repeatTimes = static_cast<uint8_t>(CeilDiv<16>(rows));
+    params.srcStride = 1;
+    params.dstGap = static_cast<uint16_t>(cols / C0 - 1);
+    params.ifTranspose = false;
+    for (uint32_t panel = 0; panel < cols / C0; ++panel) {
+        AscendC::LoadData(dst[panel * FRACTAL], src[panel * layoutSrc.rows * C0], params);
+    }
 }
 
 }  // namespace flash_attn_npu::ascend::tile
