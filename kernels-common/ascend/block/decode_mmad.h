@@ -1,6 +1,6 @@
 // The matmuls of decode: S = q k^T and O = P v for several kv heads, whose packed rows are one fractal of the cube each.
 #pragma once
-#include "block/decode_tiles.h"
+#include "block/decode_loader.h"
 #include "tile/copy_l1_to_l0.h"
 #include "tile/tile_mmad.h"
 

@@ -82,7 +82,7 @@ private:
         } else {
             for (int32_t row = rows.begin; row < rows.end;) {
                 // The heads of a position see the same keys.
-                const int32_t same = min_of(rows.end, (row / group_ + 1) * group_) - row;
+                const int32_t same = min_of(rows.end, step.piece.position_end(row, group_)) - row;
                 const KeyRange visible = intersect(mask.visible(step.piece.position(row, group_)), step.keys);
                 const int32_t begin = visible.empty() ? keys : visible.begin - step.keys.begin;
                 const int32_t end = visible.empty() ? keys : visible.end - step.keys.begin;

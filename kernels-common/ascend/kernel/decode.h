@@ -9,6 +9,8 @@
 // waited for, P(g+2) and O(g+2) after O(g) was.
 #pragma once
 
+#include "block/decode_loader.h"
+#include "block/decode_merge.h"
 #include "block/decode_mmad.h"
 #include "block/decode_output.h"
 #include "block/decode_softmax.h"
@@ -59,7 +61,8 @@ public:
         block::DecodeUb<ArchTag> ub(resource);
         DecodePartition partition(a_, shape_, core_, cores_);
         block::DecodeSoftmax<ArchTag, Element> softmax(ub, a_, shape_, workspace_);
-        block::DecodeOutput<ArchTag, Element> output(ub, a_, shape_, partition, core_);
+        block::DecodeResults<ArchTag, Element> results(ub, a_, shape_, partition, core_);
+        block::DecodeOutput<ArchTag, Element> output(ub, results, a_.problem, shape_, workspace_);
         const int32_t subBlock = AscendC::GetSubBlockIdx();
 
         DecodeSteps steps(shape_, partition);
@@ -74,7 +77,7 @@ public:
                 const DecodeStep& now = step[current];
                 const block::DecodeRows rows(now.piece, subBlock, 2);
                 if (now.keys.empty()) {
-                    output.StoreEmpty(now.piece, rows);
+                    results.StoreNothing(now.piece, rows);
                     continue;
                 }
                 AscendC::CrossCoreWaitFlag(S_READY);
@@ -98,10 +101,11 @@ public:
 
         if (!partition.cuts()) return;
         AscendC::SyncAll<true>();
+        block::DecodeMerge<ArchTag, Element> merge(ub, results, a_, shape_);
         for (int32_t i = 0; i < shares; ++i) {
             const DecodePiece& piece = shared[i];
             const int32_t sharers = 2 * (piece.last_core - piece.first_core + 1);
-            output.Merge(piece, block::DecodeRows(piece, 2 * (core_ - piece.first_core) + subBlock, sharers));
+            merge(piece, block::DecodeRows(piece, 2 * (core_ - piece.first_core) + subBlock, sharers));
         }
     }
 

@@ -16,6 +16,7 @@ struct DecodeShape {
     static constexpr int32_t kTaskRows = 128;      // packed rows of a task
     static constexpr int32_t kTaskColumns = 1024;  // elements of a cache row that a task takes
     static constexpr int32_t kTaskHeads = 16;
+    static constexpr int32_t kUncutTasks = 96;           // a few for each of two dozen cores
     static constexpr int32_t kTileElements = 32 * 1024;  // of K or V in one L1 buffer
     static constexpr int32_t kHeadElements = 16 * 1024;  // of one head in half of L0B
     static constexpr int32_t kTileScores = 512;          // heads * keys of a tile: an accumulator of the cube
@@ -38,7 +39,10 @@ struct DecodeShape {
         const int32_t widest = max_of(k_cols, v_cols);
         const int32_t rows = max_of(1, p.max_seqlen_q * p.heads_per_kv_head());
         const int32_t fitting = min_of(min_of(kTaskColumns / widest, kTaskRows / rows), kTaskHeads);
-        groups = ceil_div(p.num_heads_kv, clamp(fitting, 1, p.num_heads_kv));
+        // Where sequences are not cut for the cores, more groups keep the cores busy.
+        const int32_t whole = max_of(1, p.batch * p.num_splits);
+        const int32_t wanted = p.num_splits > 0 ? ceil_div(kUncutTasks, whole) : 1;
+        groups = ceil_div(p.num_heads_kv, clamp(min_of(fitting, p.num_heads_kv / wanted), 1, p.num_heads_kv));
         heads = ceil_div(p.num_heads_kv, groups);
         const int32_t keys = min_of(kTileElements / (heads * widest), kHeadElements / widest);
         tile_keys = min_of(keys, kTileScores / heads) / kFractal * kFractal;

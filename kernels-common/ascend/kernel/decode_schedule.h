@@ -22,8 +22,11 @@ struct DecodePiece {
 
     __aicore__ inline int32_t rows() const { return heads * head_rows; }
     __aicore__ inline bool shared() const { return first_core != last_core; }
-    // Row `row` of the task belongs to this query position.
+    // Row `row` of the task belongs to this query position, as do all rows up to position_end.
     __aicore__ inline int32_t position(int32_t row, int32_t group) const { return row % head_rows / group; }
+    __aicore__ inline int32_t position_end(int32_t row, int32_t group) const {
+        return head_rows == group ? rows() : (row / group + 1) * group;
+    }
 };
 
 class DecodePartition {
