@@ -82,12 +82,17 @@ ERRORS = {
     "fixpipe_nz_of_odd_width": ("illegal_parameter", "Fixpipe"),
     "fixpipe_rows_overlap": ("illegal_parameter", "Fixpipe"),
     "transpose_of_wide_elements": ("illegal_parameter", "LoadData"),
+    "scalar_reads_stale_line": ("stale_scalar_read", "GlobalTensor::GetValue"),
+    "mover_reads_dirty_line": ("unclean_scalar_write", "DataCopy"),
+    "cores_share_a_line": ("shared_cache_line", "GlobalTensor::SetValue"),
+    "write_past_the_cache": ("shared_cache_line", "GlobalTensor::SetValue"),
 }
 WARNINGS = {
     "garbage_that_stays_inside": ("uninitialised_lanes", "Adds"),
     "scalar_reads_vector_result": ("scalar_sync", "LocalTensor::GetValue"),
     "vector_reads_scalar_result": ("scalar_sync", "Adds"),
 }
+TWO_BLOCKS = {"blocks_write_the_same_bytes", "all_cores_sync_missing", "cores_share_a_line", "write_past_the_cache"}
 MIB = 1 << 20
 
 
@@ -96,7 +101,7 @@ def run(kernel, name: str, bad: bool, seed: int = 0):
     data = np.linspace(-1, 1, MIB // 2, dtype=np.float16)
     # Cases that read the output buffer as an operand are given a written one, except the one about just that.
     out = Out(np.zeros(MIB, np.uint8))
-    blocks = 2 if name in ("blocks_write_the_same_bytes", "all_cores_sync_missing") else 1
+    blocks = 2 if name in TWO_BLOCKS else 1
     return kernel("planted.cpp", name)(blocks, data, out, int(bad), mode="check", expect_clean=False, seed=seed)
 
 

@@ -1,5 +1,6 @@
 // Ascend C for the twin: what `#include "kernel_operator.h"` gives a kernel on a host CPU.
 #pragma once
+#include <cassert>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>

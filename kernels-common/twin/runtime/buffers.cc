@@ -128,7 +128,7 @@ uint64_t ub_offset(uint64_t host_address) {
     return host_address - reinterpret_cast<uint64_t>(local_pointer(Memory::kUb, 0));
 }
 
-void* scalar_access(const Ref& ref, uint32_t bytes, bool write, const Loc& loc) {
+void* scalar_access(const Ref& ref, uint32_t bytes, bool write, bool cached, const Loc& loc) {
     Core& core = current();
     if (core.recorder) core.recorder->scalar(loc);
     if (ref.memory != Memory::kGm && ref.memory != Memory::kUb) {
@@ -141,11 +141,17 @@ void* scalar_access(const Ref& ref, uint32_t bytes, bool write, const Loc& loc) 
     uint8_t* data = core.resolve(aligned, ref.address - aligned.address + bytes, "operand", loc);
     if (!data) return core.scratch;
     if (core.checker) {
-        core.checker->scalar_access(ref, bytes, write, loc);
+        core.checker->scalar_access(ref, bytes, write, cached, loc);
         if (write)
             if (uint8_t* valid = core.resolve_valid(ref, bytes)) std::fill(valid, valid + bytes, 1);
     }
     return data + (ref.address - aligned.address);
+}
+
+void clean_data_cache(const Ref& ref, bool all, const Loc& loc) {
+    Core& core = current();
+    if (core.recorder) core.recorder->scalar(loc);
+    if (core.checker && ref.memory == Memory::kGm) Device::get().caches.clean_and_invalid(core, ref.address, all);
 }
 
 }  // namespace twin

@@ -189,6 +189,7 @@ bool CoreChecker::access(Pipe pipe, const Ref& ref, uint64_t bytes, Touch touch,
                     format("%s writes %s, which the caller registered as read-only", loc.api, range->name.c_str()),
                     loc);
         }
+        if (pipe != Pipe::kS) Device::get().caches.direct(core_, ref.address, bytes, touch != Touch::kRead, loc);
         table = range->blocks.get();
         origin = range->begin;
         start -= origin;
@@ -232,8 +233,15 @@ bool CoreChecker::access(Pipe pipe, const Ref& ref, uint64_t bytes, Touch touch,
     return initialised;
 }
 
-void CoreChecker::scalar_access(const Ref& ref, uint64_t bytes, bool write, const Loc& loc) {
+void CoreChecker::scalar_access(const Ref& ref, uint64_t bytes, bool write, bool cached, const Loc& loc) {
     begin(Pipe::kS);
+    if (ref.memory == Memory::kGm) {
+        DataCaches& caches = Device::get().caches;
+        if (cached)
+            caches.scalar(core_, ref.address, bytes, write, loc);
+        else
+            caches.direct(core_, ref.address, bytes, write, loc);
+    }
     access(Pipe::kS, ref, bytes, write ? Touch::kWrite : Touch::kRead, Uninit::kReport, loc);
     // A scalar load is complete before anything younger is issued; a store is not.
     if (!write) {

@@ -74,7 +74,8 @@ public:
     /// Declares an access of the running instruction: races and uninitialised reads are found here.
     /// Returns false when some of the bytes were never written.
     bool access(Pipe pipe, const Ref&, uint64_t bytes, Touch, Uninit, const Loc&);
-    void scalar_access(const Ref&, uint64_t bytes, bool write, const Loc&);
+    /// cached: global memory through the data cache.
+    void scalar_access(const Ref&, uint64_t bytes, bool write, bool cached, const Loc&);
 
     Clock release(Pipe pipe);               // at SetFlag / CrossCoreSetFlag
     void acquire(Pipe pipe, const Clock&);  // at WaitFlag

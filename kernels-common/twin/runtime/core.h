@@ -101,6 +101,8 @@ public:
     bool counter_mask = false;
     uint64_t mask_high = ~0ull, mask_low = ~0ull;
     uint8_t compare_mask[16] = {};
+    uint64_t reduced_sum = 0;                      // bits of the last ReduceSum's result
+    uint64_t reduced_best = 0, reduced_index = 0;  // of the last maximum or minimum over repeats
     Atomic atomic = Atomic::kNone;
     DType atomic_type = DType::kFloat;
     uint64_t ctrl = 1ull << 48;  // infinities and NaN stay (documented default of the twin)
@@ -114,7 +116,7 @@ public:
     uint8_t f_matrix_pad[2][4] = {};
     Ref fix_scale;  // of SetFixPipeConfig
     bool has_fix_scale = false;
-    bool hf32 = false;
+    bool hf32 = false, hf32_ties_to_zero = false;
     std::vector<uint8_t> unit_flags;  // L0C, one per 512 bytes
     void* slots[4] = {};
     uint64_t scratch[8] = {};

@@ -88,6 +88,15 @@ float operand(const uint8_t* base, uint64_t index, DType type) {
     }
 }
 
+/// float with 11 bits of fraction; infinities and NaN stay.
+float to_hf32(float value, bool ties_to_zero) {
+    constexpr uint32_t dropped = 12, half_way = 1u << (dropped - 1);
+    uint32_t bits = bits_of_float(value);
+    if ((bits & 0x7f800000u) == 0x7f800000u) return value;
+    bits += ties_to_zero ? half_way - 1 : half_way - 1 + (bits >> dropped & 1);
+    return float_of_bits(bits & ~((1u << dropped) - 1));
+}
+
 struct Scratch {
     std::vector<float> fa, fb, fc;
     std::vector<int32_t> ia, ib, ic;
@@ -131,6 +140,11 @@ void compute(const MmadArgs& a, uint8_t* c, const uint8_t* pa, const uint8_t* pb
                 pb, uint64_t(k / c0) * n16 * c0 + uint64_t(n / 16) * 16 * c0 + (n % 16) * c0 + k % c0, a.b_type));
         });
     }
+    if constexpr (std::is_same<Acc, float>::value)
+        if (a.hf32) {
+            for (float& x : A) x = to_hf32(x, a.hf32_ties_to_zero);
+            for (float& x : B) x = to_hf32(x, a.hf32_ties_to_zero);
+        }
     C.resize(uint64_t(a.m) * a.n);
     const auto at = [&](uint32_t i, uint32_t j) { return c + (uint64_t(j / 16) * m16 * 16 + i * 16 + j % 16) * 4; };
     for (uint32_t i = 0; i < a.m; ++i)
@@ -185,8 +199,11 @@ void issue_unit(Core& core, Pipe pipe, Pipe partner, const Loc& loc, const Cost&
 
 }  // namespace
 
-void mmad(const MmadArgs& a, const Loc& loc) {
+void mmad(const MmadArgs& args, const Loc& loc) {
     Core& core = current();
+    MmadArgs a = args;
+    a.hf32 = core.hf32 && a.a_type == DType::kFloat;
+    a.hf32_ties_to_zero = core.hf32_ties_to_zero;
     if (!core.cube) {
         core.warning("wrong_core", "Mmad has no effect on an AIV", loc);
         return;
@@ -212,7 +229,7 @@ void mmad(const MmadArgs& a, const Loc& loc) {
     const uint32_t bits = bits_of(a.a_type), c0 = 256 / bits;
     const uint32_t m16 = up(a.m, 16), n16 = up(a.n, 16), kc = up(a.k, c0), kr = a.k_align ? up(a.k, 16) : kc;
     const bool gemv = a.m == 1;
-    const uint32_t k0 = a.a_type == DType::kFloat ? 4 : c0;
+    const uint32_t k0 = a.a_type == DType::kFloat ? (a.hf32 ? 8 : 4) : c0;  // HF32 doubles the rate
     Cost cost;
     cost.kind = CostKind::kMmad;
     cost.a = m16 / 16 * (n16 / 16) * ((a.k + k0 - 1) / k0);
@@ -286,6 +303,7 @@ void set_fix_scale(const Ref& ref) {
     core.has_fix_scale = true;
 }
 void set_hf32(bool enable) { current().hf32 = enable; }
+void set_hf32_ties(bool towards_zero) { current().hf32_ties_to_zero = towards_zero; }
 void set_nd_state(uint32_t nd_num, uint32_t src_nd_stride, uint32_t dst_nd_stride) {
     Core& core = current();
     core.nd_num = nd_num;

@@ -38,6 +38,7 @@ GmRange* Device::find_gm(uint64_t address, uint64_t bytes) {
 }
 
 void Device::reset_gm_races() {
+    caches.clear();
     for (auto& entry : ranges_) {
         GmRange& range = *entry.second;
         if (!checking()) continue;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "data_cache.h"
 #include "twin/abi.h"
 
 namespace twin {
@@ -69,6 +70,7 @@ public:
     uint64_t errors = 0;
     void clear_findings();
     std::string output;  // of device printf
+    DataCaches caches;   // check mode
 
     std::mutex mutex;
 

@@ -624,7 +624,7 @@ void vector(const VectorArgs& a, const Loc& loc) {
     if (a.dst_stride.repeat > 255 && a.op != VecOp::kCopy && a.op != VecOp::kBrcb && a.op != VecOp::kGather &&
         a.op != VecOp::kGatherMask && a.op < VecOp::kBlockSum)
         return illegal(core, loc, "a repeat stride is at most 255 blocks");
-    if ((a.op == VecOp::kSelect && a.mode != 0) || a.op == VecOp::kSelectScalar) {
+    if (((a.op == VecOp::kSelect && a.mode != 0) || a.op == VecOp::kSelectScalar) && !a.extra[1]) {
         const uint64_t top = 184 << 10;
         if (a.dst.address >= top || a.src0.address >= top)
             core.error("reserved_ub", format("%s uses the reserved 8 KB at UB byte 188416 for itself", loc.api), loc);

@@ -149,7 +149,7 @@ T best_of(const std::vector<Lane<T>>& lanes, bool max, uint32_t& index) {
 }
 
 template <typename T>
-void reduce(Operands& ops, const Plan& plan, const VectorArgs& a, bool saturate) {
+void reduce(Core& core, Operands& ops, const Plan& plan, const VectorArgs& a, bool saturate) {
     std::vector<Lane<T>> lanes;
     const uint32_t per_block = 32 / sizeof(T);
     using Index = std::conditional_t<sizeof(T) == 2, uint16_t, uint32_t>;
@@ -198,6 +198,13 @@ void reduce(Operands& ops, const Plan& plan, const VectorArgs& a, bool saturate)
             default: {
                 uint32_t index = 0;
                 const T best = best_of(lanes, max, index);
+                T so_far;
+                std::memcpy(&so_far, &core.reduced_best, sizeof(T));
+                if (r == 0 || better(best, so_far, max)) {
+                    core.reduced_best = 0;
+                    std::memcpy(&core.reduced_best, &best, sizeof(T));
+                    core.reduced_index = r * plan.lanes + index;
+                }
                 const uint64_t both = uint64_t(r) * a.dst_stride.repeat * 2 * sizeof(T);
                 if (a.mode == 0) {
                     store(ops, a.dst, both, best);
@@ -216,7 +223,7 @@ void reduce(Operands& ops, const Plan& plan, const VectorArgs& a, bool saturate)
 }
 
 template <typename T>
-void reduce_tensor(Operands& ops, const Plan& plan, const VectorArgs& a, bool saturate) {
+void reduce_tensor(Core& core, Operands& ops, const Plan& plan, const VectorArgs& a, bool saturate) {
     std::vector<Lane<T>> lanes;
     std::vector<T> sums;
     bool first = true;
@@ -255,34 +262,58 @@ void reduce_tensor(Operands& ops, const Plan& plan, const VectorArgs& a, bool sa
             }
             sums.swap(next);
         }
-        if (!sums.empty()) store(ops, a.dst, 0, sums[0]);
+        if (sums.empty()) return;
+        store(ops, a.dst, 0, sums[0]);
+        core.reduced_sum = 0;
+        std::memcpy(&core.reduced_sum, &sums[0], sizeof(T));
         return;
     }
     if (first) return;
+    core.reduced_best = 0;
+    std::memcpy(&core.reduced_best, &best, sizeof(T));
+    core.reduced_index = index;
     using Index = std::conditional_t<sizeof(T) == 2, uint16_t, uint32_t>;
     store(ops, a.dst, 0, best);
     if (a.mode) store(ops, a.dst, sizeof(T), static_cast<Index>(index));
 }
 
+/// ReduceSum, ReduceMax, ReduceMin by pattern. Halves are combined, the part beyond a power of two first, as the library does.
 template <typename T>
-void reduce_columns(Operands& ops, const VectorArgs& a, bool saturate) {
-    const uint32_t rows = a.extra[0], cols = a.extra[1];
-    const uint8_t* src = ops.read(a.src0, 0, uint64_t(rows) * cols * sizeof(T), "source");
-    if (!src) return;
-    std::vector<T> out(cols);
-    for (uint32_t c = 0; c < cols; ++c) {
-        T v = get<T>(src + c * sizeof(T));
-        for (uint32_t r = 1; r < rows; ++r) {
-            const T x = get<T>(src + (uint64_t(r) * cols + c) * sizeof(T));
-            if (a.op == VecOp::kColumnSum)
-                v = add(v, x, saturate);
-            else if (better(x, v, a.op == VecOp::kColumnMax))
-                v = x;
+void reduce_matrix(Operands& ops, const VectorArgs& a, bool saturate) {
+    const uint32_t rows = a.extra[0], cols = a.extra[1], pitch = a.extra[2];
+    const bool along_rows = a.extra[3];
+    std::vector<T> values(uint64_t(rows) * cols);
+    std::vector<uint8_t> valid(values.size());
+    for (uint32_t r = 0; r < rows; ++r) {
+        const uint64_t at = uint64_t(r) * pitch * sizeof(T);
+        const uint8_t* line = ops.read(a.src0, at, uint64_t(cols) * sizeof(T), "source");
+        if (!line) return;
+        for (uint32_t c = 0; c < cols; ++c) {
+            values[uint64_t(r) * cols + c] = get<T>(line + c * sizeof(T));
+            valid[uint64_t(r) * cols + c] = ops.is_valid(a.src0, at + c * sizeof(T), sizeof(T));
         }
-        out[c] = v;
     }
-    if (uint8_t* dst = ops.write(a.dst, 0, uint64_t(cols) * sizeof(T), "destination"))
-        std::memcpy(dst, out.data(), cols * sizeof(T));
+    const uint32_t count = along_rows ? cols : rows, outputs = along_rows ? rows : cols;
+    const uint64_t step = along_rows ? 1 : cols, next = along_rows ? cols : 1;
+    for (uint32_t o = 0; o < outputs; ++o) {
+        const auto fold = [&](uint32_t into, uint32_t from) {
+            T& x = values[o * next + into * step];
+            const T y = values[o * next + from * step];
+            if (a.op == VecOp::kColumnSum)
+                x = add(x, y, saturate);
+            else if (better(y, x, a.op == VecOp::kColumnMax))
+                x = y;
+            valid[o * next + into * step] &= valid[o * next + from * step];
+        };
+        if (count == 0) break;
+        uint32_t half = 1;
+        while (half * 2 <= count) half *= 2;
+        for (uint32_t i = half; i < count; ++i) fold(i - half, i);
+        for (half /= 2; half; half /= 2)
+            for (uint32_t i = 0; i < half; ++i) fold(i, i + half);
+        ops.fresh(!valid[o * next]);
+        store(ops, a.dst, uint64_t(o) * sizeof(T), values[o * next]);
+    }
 }
 
 template <typename T>
@@ -330,18 +361,24 @@ void compare(Core& core, Operands& ops, Plan plan, const VectorArgs& a) {
 
 template <typename T>
 void select(Core& core, Operands& ops, const Plan& plan, const VectorArgs& a) {
+    const bool from_register = a.extra[1];
     Ref condition;
     condition.memory = Memory::kUb;
     condition.address = a.extra[0];
+    if (from_register && a.mode == 2) {  // the register holds an address, of which 32 bits count
+        uint32_t address;
+        std::memcpy(&address, core.compare_mask, 4);
+        condition.address = address - static_cast<uint32_t>(reinterpret_cast<uint64_t>(local_pointer(Memory::kUb, 0)));
+    }
     // Mode 0 keeps one repeat's bits in the compare-mask register; modes 1 and 2 consume bits as they go.
     const uint64_t bytes =
         a.mode == 0 ? plan.lanes / 8 : (uint64_t(plan.repeats - 1) * plan.lanes + plan.lanes + 7) / 8;
     const uint64_t used = a.form == MaskForm::kCount && a.mode != 0 ? (a.count + 7) / 8 : bytes;
-    const uint8_t* bits = ops.read(condition, 0, used, "condition");
+    const uint8_t* bits = from_register && a.mode == 0 ? core.compare_mask : ops.read(condition, 0, used, "condition");
     if (!bits) return;
-    if (a.mode == 0) std::memcpy(core.compare_mask, bits, plan.lanes / 8);
+    if (a.mode == 0 && !from_register) std::memcpy(core.compare_mask, bits, plan.lanes / 8);
     T scalar;
-    std::memcpy(&scalar, &a.scalar, sizeof(T));
+    std::memcpy(&scalar, from_register ? static_cast<const void*>(core.compare_mask) : &a.scalar, sizeof(T));
     for (uint32_t r = 0; r < plan.repeats; ++r)
         for (uint32_t lane = 0; lane < plan.lanes; ++lane) {
             if (!plan.of(r).on(lane)) continue;
@@ -524,13 +561,14 @@ void execute_special(Core& core, const VectorArgs& a, const Plan& plan, const Lo
         case VecOp::kTensorSum:
         case VecOp::kTensorMax:
         case VecOp::kTensorMin:
-            return wide ? reduce_tensor<float>(ops, plan, a, saturate) : reduce_tensor<half>(ops, plan, a, saturate);
+            return wide ? reduce_tensor<float>(core, ops, plan, a, saturate)
+                        : reduce_tensor<half>(core, ops, plan, a, saturate);
         case VecOp::kColumnSum:
         case VecOp::kColumnMax:
         case VecOp::kColumnMin:
-            return wide ? reduce_columns<float>(ops, a, saturate) : reduce_columns<half>(ops, a, saturate);
+            return wide ? reduce_matrix<float>(ops, a, saturate) : reduce_matrix<half>(ops, a, saturate);
         case VecOp::kBroadcast: return broadcast(ops, a);
-        default: return wide ? reduce<float>(ops, plan, a, saturate) : reduce<half>(ops, plan, a, saturate);
+        default: return wide ? reduce<float>(core, ops, plan, a, saturate) : reduce<half>(core, ops, plan, a, saturate);
     }
 }
 
@@ -574,6 +612,18 @@ void vnchwconv(const Vnchwconv& a, const Loc& loc) {
             }
         }
     });
+}
+
+uint64_t reduced_sum(const Loc& loc) {
+    Core& core = current();
+    if (core.recorder) core.recorder->scalar(loc);
+    return core.reduced_sum;
+}
+void reduced_best(uint64_t* value, uint64_t* index, const Loc& loc) {
+    Core& core = current();
+    if (core.recorder) core.recorder->scalar(loc);
+    *value = core.reduced_best;
+    *index = core.reduced_index;
 }
 
 }  // namespace twin

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from .elements import STORAGE, size_of
-from .vector_case import BITS, COUNT, FORM_NAMES, MASK, Case, compare, draw, launch, read, write
+from .vector_case import BITS, COUNT, FORM_NAMES, KEPT_NORM, MASK, Case, compare, draw, launch, read, write
 
 FILE = "compare_select.cpp"
 IMAGE = 4 * 24 * 1024
@@ -78,7 +78,7 @@ def test_compare(api_kernel, rng, dtype, mode, form):
         compare(case, got, expected, np.uint8, f"Compare<{dtype}> {mode}")
 
 
-@pytest.mark.parametrize("form", FORMS[:2])
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(("dtype", "mode"), TYPES)
 def test_compare_scalar(api_kernel, rng, dtype, mode, form):
     cases = [drawn(rng, form, dtype) for _ in range(6)]
@@ -133,3 +133,27 @@ def test_select(api_kernel, rng, dtype, bits, mode, form):
         expected = case.image.copy()
         write(expected, case.addresses(case.dst), np.where(condition, a, b).astype(kind))
         compare(case, got, expected, kind, f"Select<{dtype}> mode {mode}")
+
+
+@pytest.mark.parametrize("mode", [0, 1, 2], ids=["register", "scalar", "tensor"])
+@pytest.mark.parametrize("dtype", ["half", "float"])
+def test_select_without_mask_arguments(api_kernel, rng, dtype, mode):
+    """What SetCmpMask loads is the condition's bits (mode 0), the scalar (mode 1) or the bits' address (mode 2)."""
+    cases = []
+    for _ in range(6):
+        case = draw(rng, KEPT_NORM, *[size_of(dtype)] * 3, image=image(rng, dtype))
+        case.image[BITS_AT:] = rng.integers(0, 256, IMAGE - BITS_AT)
+        case.extra = (mode, BITS_AT + 32 * int(rng.integers(0, 4)), IMAGE - 32)
+        scalar = np.array([7.5], STORAGE[dtype])
+        case.scalar = int(scalar.view(f"u{scalar.itemsize}")[0])
+        cases.append(case)
+    kind = STORAGE[dtype]
+    for case, got in zip(cases, launch(api_kernel(FILE, f"SelectKept_{dtype}"), cases)):
+        _, lane, index = case.lanes()
+        condition = np.unpackbits(case.image[case.extra[1] :], bitorder="little")[lane if mode == 0 else index]
+        a = read(case.image, case.addresses(case.src0), kind)
+        b = kind(7.5) if mode == 1 else read(case.image, case.addresses(case.src1), kind)
+        expected = case.image.copy()
+        write(expected, case.addresses(case.dst), np.where(condition, a, b).astype(kind))
+        expected[IMAGE - 32 :] = got[IMAGE - 32 :]  # the kernel's own scratch
+        compare(case, got, expected, kind, f"Select<{dtype}> mode {mode}, kept mask")

@@ -134,9 +134,12 @@ def im2col(image: np.ndarray, pad, value, stride, kernel, dilation) -> np.ndarra
     [("A", 0, t) for t in TYPES] + [("A", 1, t) for t in TYPES[:3]] + [("B", 0, t) for t in TYPES[:3]],
 )
 def test_load_3d(api_kernel, rng, where, transpose, dtype, kind):
-    """Image to column, then a window of it: zZ into L0A, zZ of the transposed matrix with enTranspose, nZ into L0B."""
+    """Image to column, then a window of it: zZ into L0A, zZ of the transposed matrix with enTranspose, nZ into L0B.
+
+    The sizes come in LoadData3DParamsV2, by SetFmatrix and SetLoadDataPaddingValue, or packed in LoadData3DParamsV2Pro.
+    """
     c0 = 32 // size_of(dtype)
-    for _ in range(3):
+    for way in range(3):
         if kind == "matrix":
             h, w, c1 = 1, 16 * int(rng.integers(2, 5)), 48 // c0 if c0 < 32 else 2
             pad, stride, filters, dilation, value = (0, 0, 0, 0), (1, 1), (1, 1), (1, 1), 0
@@ -180,6 +183,7 @@ def test_load_3d(api_kernel, rng, where, transpose, dtype, kind):
             transpose,
             bits,
             *pad,
+            way,
         )
         # Fractals are 16 rows by C0 columns of the matrix as Mmad sees it; B's are 16 columns by C0 rows.
         if where == "B":
@@ -287,3 +291,17 @@ def test_init_const_value_in_l1(api_kernel, rng, dtype):
     for i in range(5):
         expected[(4 + i * 9) * per :][: 7 * per] = from_values(np.array([3.0]), dtype)[0]
     assert np.array_equal(got, expected)
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_runs_from_l1(api_kernel, rng, dtype):
+    """DataCopy (L1 to GM, strided): blockLen and both gaps in blocks of 32 bytes; the gaps in GM stay as they are."""
+    for _ in range(3):
+        count, length = int(rng.integers(1, 30)), int(rng.integers(1, 20))
+        src_gap, dst_gap = (int(x) for x in rng.integers(0, 20, 2))
+        got, before, _ = show_l1(api_kernel, rng, dtype, 5, 96, count, length, src_gap, dst_gap)
+        there, expected = before.view(np.uint8)[96:], np.zeros(IMAGE, np.uint8)
+        for i in range(count):
+            run_of = there[i * (length + src_gap) * 32 :][: length * 32]
+            expected[i * (length + dst_gap) * 32 :][: length * 32] = run_of
+        assert np.array_equal(got.view(np.uint8), expected)

@@ -43,6 +43,9 @@ NAMES = [
     "to_l1",
     "ctrl48",
     "start",
+    "hf32",
+    "atomic",
+    "by_copy",
 ]
 NO_QUANT, F16, VREQ8, REQ8, VDEQF16, DEQF16, BF16, VB8, B8 = 0, 1, 2, 3, 4, 5, 16, 23, 24
 
@@ -150,6 +153,128 @@ def test_gemv(api_kernel, rng, dtype):
         api_kernel, f"{dtype}_{RESULT[dtype]}_ND", dtype, [a], [b], np.zeros((1, n), STORAGE[RESULT[dtype]])
     )
     assert np.array_equal(got, a @ b)
+
+
+def to_hf32(x: np.ndarray, ties: str) -> np.ndarray:
+    """Nearest number with 11 bits of fraction; ties to even, or towards zero (SetHF32TransMode.md)."""
+    mantissa, exponent = np.frexp(x.astype(np.float64))
+    scaled = mantissa * 2.0**12
+    down = np.trunc(scaled)
+    rest = np.abs(scaled - down)
+    away = (rest > 0.5) | ((rest == 0.5) & (ties == "even") & (np.abs(down) % 2 == 1))
+    return np.ldexp(down + np.where(away, np.sign(scaled), 0), exponent - 12)
+
+
+@pytest.mark.parametrize(("mode", "ties"), [(1, "even"), (2, "zero")])
+def test_hf32(api_kernel, rng, mode, ties):
+    """float operands are rounded before they are multiplied; 13-bit numbers make ties common, the sums stay exact."""
+    m, n, k = 32, 48, 16
+    a = rng.integers(-(2**13), 2**13, (m, k)).astype(np.float64)
+    b = 2.0 ** rng.integers(-3, 1, (k, n)) * rng.integers(-1, 2, (k, n))
+    got, _ = multiply(
+        api_kernel,
+        "float_float_ND",
+        "float",
+        [a],
+        [b],
+        np.zeros((m, n), np.float32),
+        hf32=mode,
+    )
+    assert np.array_equal(got, to_hf32(a, ties) @ b)
+    assert not np.array_equal(to_hf32(a, "even"), to_hf32(a, "zero"))
+    full, _ = multiply(api_kernel, "float_float_ND", "float", [a], [b], np.zeros((m, n), np.float32))
+    assert np.array_equal(full, a @ b)
+
+
+def test_int4(api_kernel, rng):
+    """int4b_t pairs, two to the byte with the first in the low half; C0 is 64 (Mmad.md)."""
+    m, n, k = 48, 32, 128
+
+    def packed(x: np.ndarray) -> np.ndarray:
+        nibbles = x.astype(np.int64) & 15
+        return (nibbles[0::2] | nibbles[1::2] << 4).astype(np.uint8)
+
+    a, b = (
+        rng.integers(-8, 8, (m, k)).astype(np.float64),
+        rng.integers(-8, 8, (k, n)).astype(np.float64),
+    )
+    memory = np.zeros(BYTES, np.uint8)
+    lay_a = packed(tiled(a, 16, 64))
+    lay_b = packed(tiled(b, 64, 16).reshape(-1, 64, 16).transpose(0, 2, 1).ravel())
+    memory[: lay_a.size], memory[B_AT : B_AT + lay_b.size] = lay_a, lay_b
+    numbers = {
+        "m": m,
+        "n": n,
+        "k": k,
+        "steps": 1,
+        "a_bytes": lay_a.size,
+        "b_bytes": lay_b.size,
+        "ctrl48": 1,
+    }
+    numbers |= {"n_size": n, "m_size": m, "src_stride": m, "dst_stride": n, "nd_num": 1}
+    out = np.zeros((m, n), np.int32)
+    words = np.array([numbers.get(x, 0) for x in NAMES], np.int64)
+    api_kernel(FILE, "int4b_t_int32_t_ND")(1, memory, Out(out), words, mode="check")
+    assert np.array_equal(out, a @ b)
+
+
+@pytest.mark.parametrize("dtype", ["float", "half", "int32_t"])
+@pytest.mark.parametrize("operation", [1, 2], ids=["add", "max"])
+def test_fixpipe_with_atomics(api_kernel, rng, dtype, operation):
+    """SetAtomicAdd and SetAtomicMax combine what Fixpipe stores with what is there; other elements stay."""
+    source = "int8_t" if dtype == "int32_t" else "float"
+    a, b = [whole(rng, source, 37, 16)], [whole(rng, source, 16, 32)]
+    x = a[0] @ b[0]
+    before = rng.integers(-40, 41, (37, 48)).astype(STORAGE[dtype])
+    got, _ = multiply(
+        api_kernel,
+        f"{source}_{dtype}_ND",
+        source,
+        a,
+        b,
+        np.zeros_like(before),
+        scales=before.ravel(),
+        dst_stride=48,
+        atomic=operation,
+        quant=F16 if dtype == "half" else 0,
+    )
+    expected = before.astype(np.float64)
+    expected[:, :32] = expected[:, :32] + x if operation == 1 else np.maximum(expected[:, :32], x)
+    assert np.array_equal(got, expected)
+
+
+@pytest.mark.parametrize("relu", [0, 1], ids=["", "relu"])
+@pytest.mark.parametrize(
+    ("source", "dtype", "quant", "scaled"),
+    [
+        ("float", "float", NO_QUANT, False),
+        ("float", "half", F16, False),
+        ("float", "bfloat16_t", BF16, False),
+        ("int8_t", "half", DEQF16, True),
+        ("int8_t", "int8_t", REQ8, True),
+    ],
+)
+def test_data_copy_out_of_l0c(api_kernel, rng, source, dtype, quant, scaled, relu):
+    """DataCopy with DataCopyCO12DstParams moves and converts as Fixpipe with the same numbers."""
+    m, n = 37, 32
+    a, b, _ = tile(rng, source, m, n)
+    numbers = {"quant": quant, "relu": relu, "dst_stride": n + 16, "scale": 0}
+    if scaled:
+        numbers["scale"] = int(np.array([0.125], np.float32).view(np.uint32)[0]) | 1 << 46
+    run = [
+        multiply(
+            api_kernel,
+            f"{source}_{dtype}_ND",
+            source,
+            a,
+            b,
+            np.zeros((m, n + 16), STORAGE[dtype]),
+            **numbers,
+            by_copy=way,
+        )[0]
+        for way in (0, 1)
+    ]
+    assert np.array_equal(run[0].view(np.uint8), run[1].view(np.uint8)) and np.any(run[0])
 
 
 def test_k_direction_align(api_kernel, rng):

@@ -210,8 +210,9 @@ def test_transpose(api_kernel, rng, dtype):
     compare(case, launch(api_kernel(FILE, f"Transpose_{dtype}"), [case])[0], expected, np.uint16, "Transpose")
 
 
+@pytest.mark.parametrize("given", [0, 4, 8], ids=["tensors", "addresses", "address_tensors"])
 @pytest.mark.parametrize("dtype", ["int8_t", "uint8_t", "int16_t", "uint16_t", "half", "int32_t", "uint32_t", "float"])
-def test_trans_data_to_5hd(api_kernel, rng, dtype):
+def test_trans_data_to_5hd(api_kernel, rng, dtype, given):
     """TransDataTo5HD.md, figures 1-3.
 
     2-byte: 16 x 16. 4-byte: 16 rows of 8, column c goes to results 2c (rows 0-7) and 2c + 1 (rows 8-15). 1-byte: a half
@@ -226,11 +227,13 @@ def test_trans_data_to_5hd(api_kernel, rng, dtype):
             case.src0.rep, case.dst.rep = (int(x) for x in rng.integers(0, 3, 2))
         else:
             case.src0.rep, case.dst.rep = 16 * case.src0.blk, 16 * case.dst.blk
-        case.extra = (int(rng.integers(0, 4)) if size == 1 else 0,)
+        case.src1.at = 2 * REGION
+        case.extra = ((int(rng.integers(0, 4)) if size == 1 else 0) + given,)
         cases.append(case)
     for case, got in zip(cases, launch(api_kernel(FILE, f"TransDataTo5HD_{dtype}"), cases)):
         expected = case.image.copy()
-        high_dst, high_src = case.extra[0] & 1, case.extra[0] >> 1
+        expected[2 * REGION :][:256] = got[2 * REGION :][:256]  # where the kernel writes its addresses
+        high_dst, high_src = case.extra[0] & 1, case.extra[0] >> 1 & 1
         for r in range(case.repeat):
             step = 1 if case.repeat == 1 else r
             for row in range(16):

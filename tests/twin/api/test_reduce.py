@@ -227,3 +227,40 @@ def test_counter_mode_ends_inside_a_block(api_kernel):
     case.src0.at, case.dst.rep = 24 * 1024, 1
     got = launch(api_kernel(FILE, "BlockReduceSum_float"), [case])[0].view(np.float32)
     assert np.array_equal(got[:12], [8] * 8 + [8, 3, 1, 1])
+
+
+@pytest.mark.parametrize("dtype", ["half", "float"])
+def test_sum_register(api_kernel, rng, dtype):
+    """GetReduceRepeatSumSpr: the result of ReduceSum's count form; whole numbers, so every order gives the same."""
+    kind = STORAGE[dtype]
+    run = []
+    for _ in range(4):
+        case = Case(
+            COUNT,
+            rng.integers(-4, 5, IMAGE // size_of(dtype)).astype(kind).view(np.uint8),
+        )
+        case.count = int(rng.integers(1, 400))
+        case.src0.at, case.src1.at = 24 * 1024, 48 * 1024
+        run.append(case)
+    for case, got in zip(run, launch(api_kernel(FILE, f"SumRegister_{dtype}"), run)):
+        assert got.view(kind)[0] == case.image[24 * 1024 :].view(kind)[: case.count].astype(np.float64).sum()
+
+
+@pytest.mark.parametrize("largest", [0, 1], ids=["Min", "Max"])
+@pytest.mark.parametrize("dtype", ["half", "float"])
+def test_best_register(api_kernel, rng, dtype, largest):
+    """GetReduceRepeatMaxMinSpr: the best of all repeats of a contiguous ReduceRepeat, and its index as bits of T."""
+    kind, size, run = STORAGE[dtype], size_of(dtype), []
+    for _ in range(4):
+        values = rng.permutation(IMAGE // size).astype(kind)  # all different (halves up to 2048 exactly)
+        if dtype == "half":
+            values[24 * 1024 // 2 :][:2048] = rng.permutation(2048)
+        case = Case(MASK, values.view(np.uint8), repeat=int(rng.integers(1, 9)))
+        case.mask, case.wide = (1 << 256 // size) - 1, size
+        case.src0.at, case.src1.at, case.extra = 24 * 1024, 48 * 1024, (largest,)
+        run.append(case)
+    for case, got in zip(run, launch(api_kernel(FILE, f"BestRegister_{dtype}"), run)):
+        values = case.image[24 * 1024 :].view(kind)[: case.repeat * 256 // size]
+        at = int(values.argmax() if largest else values.argmin())
+        assert got.view(kind)[0] == values[at]
+        assert got[size:].view(f"u{size}")[0] == at

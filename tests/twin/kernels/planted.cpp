@@ -726,3 +726,50 @@ DataCopy(f, gout, N);
 Sync<HardEvent::MTE2_MTE1>();
 LoadData(g, f, LoadData2DParams(0, 1, 1, 0, 0, bad != 0, 0));
 END_KERNEL
+
+// ---------------------------------------------------------------------------------------------- scalar data cache
+AIV_KERNEL(scalar_reads_stale_line)  // the line was loaded before MTE3 wrote it
+GlobalTensor<int32_t> words = Gm<int32_t>(out);
+LocalTensor<int32_t> w = m.Ub<int32_t>(0);
+Duplicate(w, 7, 64);
+Sync<HardEvent::V_MTE3>();
+DataCopy(words, w, 64);
+PipeBarrier<PIPE_ALL>();
+DataCacheCleanAndInvalid<int32_t, CacheLine::SINGLE_CACHE_LINE, DcciDst::CACHELINE_OUT>(words);
+int32_t sum = words.GetValue(3);
+Adds(w, w, 1, 64);
+Sync<HardEvent::V_MTE3>(1);
+DataCopy(words, w, 64);
+PipeBarrier<PIPE_ALL>();
+if (!bad) DataCacheCleanAndInvalid<int32_t, CacheLine::SINGLE_CACHE_LINE, DcciDst::CACHELINE_OUT>(words);
+sum += words.GetValue(3);
+w.SetValue(0, sum);
+Sync<HardEvent::S_MTE3>();
+DataCopy(words[64], w, 8);
+END_KERNEL
+
+AIV_KERNEL(mover_reads_dirty_line)  // what the scalar unit wrote is still in its cache
+GlobalTensor<int32_t> words = Gm<int32_t>(out);
+LocalTensor<int32_t> w = m.Ub<int32_t>(0);
+for (uint32_t i = 0; i < 16; ++i) words.SetValue(i, static_cast<int32_t>(i));
+if (!bad) DataCacheCleanAndInvalid<int32_t, CacheLine::ENTIRE_DATA_CACHE, DcciDst::CACHELINE_OUT>(words);
+PipeBarrier<PIPE_ALL>();
+DataCopy(w, words, 16);
+Sync<HardEvent::MTE2_MTE3>();
+DataCopy(words[64], w, 16);
+END_KERNEL
+
+AIV_KERNEL(cores_share_a_line)  // two cores write different words of one line, each through its cache
+GlobalTensor<int32_t> words = Gm<int32_t>(out);
+const uint32_t at = static_cast<uint32_t>(GetBlockIdx()) * (bad ? 1 : 16);
+words.SetValue(at, 1);
+END_KERNEL
+
+AIV_KERNEL(write_past_the_cache)  // the same, past the caches
+GlobalTensor<int32_t> words = Gm<int32_t>(out);
+const uint32_t at = static_cast<uint32_t>(GetBlockIdx());
+if (bad)
+    words.SetValue(at, 1);
+else
+    WriteGmByPassDCache(reinterpret_cast<__gm__ int32_t*>(out) + at, 1);
+END_KERNEL

@@ -162,12 +162,27 @@ inline void DisableDmaAtomic(const twin::At& at = twin::At::here()) { SetAtomicN
 
 // ------------------------------------------------------------------------------- cache hints
 template <typename T, CacheLine line, DcciDst dst>
-void DataCacheCleanAndInvalid(const GlobalTensor<T>&, const twin::At& at = twin::At::here()) {
-    twin::scalar_note(at.as("DataCacheCleanAndInvalid"));
+void DataCacheCleanAndInvalid(const GlobalTensor<T>& place, const twin::At& at = twin::At::here()) {
+    twin::clean_data_cache(place.Twin(), line == CacheLine::ENTIRE_DATA_CACHE, at.as("DataCacheCleanAndInvalid"));
 }
 template <typename T, CacheLine line>
-void DataCacheCleanAndInvalid(const GlobalTensor<T>&, const twin::At& at = twin::At::here()) {
-    twin::scalar_note(at.as("DataCacheCleanAndInvalid"));
+void DataCacheCleanAndInvalid(const GlobalTensor<T>& place, const twin::At& at = twin::At::here()) {
+    twin::clean_data_cache(place.Twin(), line == CacheLine::ENTIRE_DATA_CACHE, at.as("DataCacheCleanAndInvalid"));
+}
+/// Scalar access of global memory past the data cache.
+template <typename T>
+T ReadGmByPassDCache(__gm__ T* address, const twin::At& at = twin::At::here()) {
+    static_assert(std::is_integral<T>::value, "ReadGmByPassDCache: integers of 8 to 64 bits");
+    GlobalTensor<T> place;
+    place.SetGlobalBuffer(address);
+    return *static_cast<T*>(twin::scalar_access(place.Twin(), sizeof(T), false, false, at.as("ReadGmByPassDCache")));
+}
+template <typename T>
+void WriteGmByPassDCache(__gm__ T* address, T value, const twin::At& at = twin::At::here()) {
+    static_assert(std::is_integral<T>::value, "WriteGmByPassDCache: integers of 8 to 64 bits");
+    GlobalTensor<T> place;
+    place.SetGlobalBuffer(address);
+    *static_cast<T*>(twin::scalar_access(place.Twin(), sizeof(T), true, false, at.as("WriteGmByPassDCache"))) = value;
 }
 template <typename T>
 void DataCachePreload(const GlobalTensor<uint64_t>&, const T, const twin::At& at = twin::At::here()) {

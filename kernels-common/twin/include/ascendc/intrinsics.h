@@ -15,6 +15,13 @@ inline void wait_flag(pipe_t src, pipe_t dst, int32_t id, const twin::At& at = t
 }
 inline int64_t get_block_idx() { return twin::block_idx(); }
 inline int64_t get_block_num() { return twin::block_num(); }
+/// The device language's variables.
+inline struct TwinBlockIdx {
+    operator int64_t() const { return twin::block_idx(); }
+} block_idx;
+inline struct TwinBlockNum {
+    operator int64_t() const { return twin::block_num(); }
+} block_num;
 inline int64_t get_subblockid() { return twin::sub_block_idx(); }
 inline int64_t get_subblockdim() { return twin::sub_block_num(); }
 inline void set_ffts_base_addr(uint64_t) {}

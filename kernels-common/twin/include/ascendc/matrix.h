@@ -135,10 +135,14 @@ inline void SetHF32Mode(bool on, const twin::At& at = twin::At::here()) {
 inline void SetHF32Mode(HF32Mode mode, const twin::At& at = twin::At::here()) {
     SetHF32Mode(mode == HF32Mode::ENABLE, at);
 }
-inline void SetHF32TransMode(bool, const twin::At& at = twin::At::here()) {
+/// Which way ties go: towards zero, or to even.
+inline void SetHF32TransMode(bool towardsZero, const twin::At& at = twin::At::here()) {
+    twin::set_hf32_ties(towardsZero);
     twin::scalar_note(at.as("SetHF32TransMode"));
 }
-inline void SetHF32TransMode(HF32TransMode, const twin::At& at = twin::At::here()) { SetHF32TransMode(false, at); }
+inline void SetHF32TransMode(HF32TransMode mode, const twin::At& at = twin::At::here()) {
+    SetHF32TransMode(mode == HF32TransMode::NEAREST_ZERO, at);
+}
 inline void SetMMRowMajor(const twin::At& at = twin::At::here()) { twin::scalar_note(at.as("SetMMRowMajor")); }
 inline void SetMMColumnMajor(const twin::At& at = twin::At::here()) { twin::scalar_note(at.as("SetMMColumnMajor")); }
 inline void SetMMLayoutTransform(bool, const twin::At& at = twin::At::here()) {

@@ -169,7 +169,37 @@ TWIN_TENSOR_SUM_MASKED(const int32_t mask, static_cast<uint64_t>(mask))
 TWIN_TENSOR_SUM_MASKED(const uint64_t mask[], mask)
 #undef TWIN_TENSOR_SUM_MASKED
 
-// High-level library forms used by attention's combine step: [rows, cols] -> [cols] and broadcast of an axis.
+// Registers the reductions leave behind. The value's and the index's bits come as type T.
+template <typename T>
+T TwinFromBits(uint64_t bits) {
+    T value;
+    std::memcpy(&value, &bits, sizeof(T));
+    return value;
+}
+template <typename T>
+T GetReduceRepeatSumSpr(const twin::At& at = twin::At::here()) {
+    static_assert((IsOneOf<T, half, float>), "GetReduceRepeatSumSpr: half or float");
+    return TwinFromBits<T>(twin::reduced_sum(at.as("GetReduceRepeatSumSpr")));
+}
+template <typename T>
+void GetReduceRepeatMaxMinSpr(T& maxMinValue, T& maxMinIndex, const twin::At& at = twin::At::here()) {
+    static_assert((IsOneOf<T, half, float>), "GetReduceRepeatMaxMinSpr: half or float");
+    uint64_t value, index;
+    twin::reduced_best(&value, &index, at.as("GetReduceRepeatMaxMinSpr"));
+    maxMinValue = TwinFromBits<T>(value);
+    maxMinIndex = TwinFromBits<T>(index);
+}
+template <typename T>
+T GetAccVal(const twin::At& at = twin::At::here()) {
+    return GetReduceRepeatSumSpr<T>(at);
+}
+template <typename T>
+void GetReduceMaxMinCount(T& maxMinValue, T& maxMinIndex, const twin::At& at = twin::At::here()) {
+    GetReduceRepeatMaxMinSpr<T>(maxMinValue, maxMinIndex, at);
+}
+
+// High-level library forms: a matrix reduced along its rows (AR) or over them (RA), and broadcast of an axis. The row pitch
+// is srcShape[1] rounded up to whole blocks.
 namespace Pattern {
 namespace Reduce {
 struct R {};
@@ -179,21 +209,31 @@ struct RA {};
 }  // namespace Reduce
 }  // namespace Pattern
 
-#define TWIN_PATTERN_REDUCE(NAME, OP)                                                                    \
-    template <typename T, class pattern, bool isReuseSource = false>                                     \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<uint8_t>& tmp,     \
-              const uint32_t srcShape[], bool srcInnerPad, const twin::At& at = twin::At::here()) {      \
-        static_assert(std::is_same<pattern, Pattern::Reduce::RA>::value, "pattern reductions: RA only"); \
-        (void)tmp, (void)srcInnerPad;                                                                    \
-        auto v = TwinReduce(twin::VecOp::OP, dst, src, 1, 1, 8);                                         \
-        TwinForm(v, static_cast<int64_t>(srcShape[0]) * srcShape[1]);                                    \
-        v.extra[0] = srcShape[0];                                                                        \
-        v.extra[1] = srcShape[1];                                                                        \
-        twin::vector(v, at.as(#NAME "(RA)"));                                                            \
+#define TWIN_PATTERN_REDUCE(NAME, OP, ...)                                                                       \
+    template <class T, class pattern, bool isReuseSource = false>                                                \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<uint8_t>&,                 \
+              const uint32_t srcShape[], bool srcInnerPad, const twin::At& at = twin::At::here()) {              \
+        static_assert((IsOneOf<pattern, Pattern::Reduce::RA, Pattern::Reduce::AR>), #NAME ": pattern AR or RA"); \
+        static_assert((IsOneOf<T, __VA_ARGS__>), #NAME " by pattern: element type not supported on dav-2201");   \
+        if (!srcInnerPad)                                                                                        \
+            twin::report("illegal_parameter", #NAME ": srcInnerPad can only be true on dav-2201", at.as(#NAME)); \
+        constexpr uint32_t per_block = 32 / sizeof(T);                                                           \
+        auto v = TwinReduce(twin::VecOp::OP, dst, src, 1, 1, 8);                                                 \
+        TwinForm(v, static_cast<int64_t>(srcShape[0]) * srcShape[1]);                                            \
+        v.extra[0] = srcShape[0];                                                                                \
+        v.extra[1] = srcShape[1];                                                                                \
+        v.extra[2] = (srcShape[1] + per_block - 1) / per_block * per_block;                                      \
+        v.extra[3] = std::is_same<pattern, Pattern::Reduce::AR>::value;                                          \
+        twin::vector(v, at.as(#NAME " by pattern"));                                                             \
+    }                                                                                                            \
+    template <class T, class pattern, bool isReuseSource = false>                                                \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const uint32_t srcShape[], bool srcInnerPad, \
+              const twin::At& at = twin::At::here()) {                                                           \
+        NAME<T, pattern, isReuseSource>(dst, src, LocalTensor<uint8_t>(), srcShape, srcInnerPad, at);            \
     }
-TWIN_PATTERN_REDUCE(ReduceSum, kColumnSum)
-TWIN_PATTERN_REDUCE(ReduceMax, kColumnMax)
-TWIN_PATTERN_REDUCE(ReduceMin, kColumnMin)
+TWIN_PATTERN_REDUCE(ReduceSum, kColumnSum, float)
+TWIN_PATTERN_REDUCE(ReduceMax, kColumnMax, half, float)
+TWIN_PATTERN_REDUCE(ReduceMin, kColumnMin, half, float)
 #undef TWIN_PATTERN_REDUCE
 
 template <typename T, int32_t dim, int32_t axis, bool isReuseSource = false>
@@ -210,6 +250,17 @@ void BroadCast(const LocalTensor<T>& dst, const LocalTensor<T>& src, const uint3
 }
 template <typename T, int32_t dim, int32_t axis, bool isReuseSource = false>
 void BroadCast(const LocalTensor<T>& dst, const LocalTensor<T>& src, const uint32_t dstShape[],
+               const uint32_t srcShape[], LocalTensor<uint8_t>&, const twin::At& at = twin::At::here()) {
+    BroadCast<T, dim, axis, isReuseSource>(dst, src, dstShape, srcShape, at);
+}
+
+template <typename T, int32_t dim, int32_t axis, bool isReuseSource = false>
+void Broadcast(const LocalTensor<T>& dst, const LocalTensor<T>& src, const uint32_t dstShape[],
+               const uint32_t srcShape[], const twin::At& at = twin::At::here()) {
+    BroadCast<T, dim, axis, isReuseSource>(dst, src, dstShape, srcShape, at);
+}
+template <typename T, int32_t dim, int32_t axis, bool isReuseSource = false>
+void Broadcast(const LocalTensor<T>& dst, const LocalTensor<T>& src, const uint32_t dstShape[],
                const uint32_t srcShape[], LocalTensor<uint8_t>&, const twin::At& at = twin::At::here()) {
     BroadCast<T, dim, axis, isReuseSource>(dst, src, dstShape, srcShape, at);
 }

@@ -19,6 +19,9 @@ constexpr bool likely(bool condition) { return condition; }
 constexpr bool unlikely(bool condition) { return condition; }
 
 namespace AscendC {
+template <bool condition, typename A, typename B>
+using Conditional = std::conditional<condition, A, B>;
+
 namespace Std {
 template <typename T>
 constexpr T min(const T a, const T b) {

@@ -54,16 +54,17 @@ public:
         return LocalTensor<U>(address_);
     }
     T GetValue(const uint32_t index, const twin::At& at = twin::At::here()) const {
-        return *static_cast<T*>(twin::scalar_access(Twin(index), sizeof(T), false, at.as("LocalTensor::GetValue")));
+        return *static_cast<T*>(
+            twin::scalar_access(Twin(index), sizeof(T), false, true, at.as("LocalTensor::GetValue")));
     }
     template <typename S>
     void SetValue(const uint32_t index, const S value, const twin::At& at = twin::At::here()) const {
-        *static_cast<T*>(twin::scalar_access(Twin(index), sizeof(T), true, at.as("LocalTensor::SetValue"))) =
+        *static_cast<T*>(twin::scalar_access(Twin(index), sizeof(T), true, true, at.as("LocalTensor::SetValue"))) =
             static_cast<T>(value);
     }
     T& operator()(const uint32_t index) const {
         return *static_cast<T*>(
-            twin::scalar_access(Twin(index), sizeof(T), true, twin::At::here().as("LocalTensor()")));
+            twin::scalar_access(Twin(index), sizeof(T), true, true, twin::At::here().as("LocalTensor()")));
     }
     uint64_t GetPhyAddr(const uint32_t offset = 0) const {
         return reinterpret_cast<uint64_t>(twin::local_pointer(TwinMemory(TwinPosition()), Twin(offset).address));
@@ -114,14 +115,16 @@ public:
         return other;
     }
     T GetValue(const uint64_t index, const twin::At& at = twin::At::here()) const {
-        return *static_cast<T*>(twin::scalar_access(Twin(index), sizeof(T), false, at.as("GlobalTensor::GetValue")));
+        return *static_cast<T*>(
+            twin::scalar_access(Twin(index), sizeof(T), false, true, at.as("GlobalTensor::GetValue")));
     }
     T& operator()(const uint64_t index) const {
         return *static_cast<T*>(
-            twin::scalar_access(Twin(index), sizeof(T), true, twin::At::here().as("GlobalTensor()")));
+            twin::scalar_access(Twin(index), sizeof(T), true, true, twin::At::here().as("GlobalTensor()")));
     }
     void SetValue(const uint64_t index, T value, const twin::At& at = twin::At::here()) {
-        *static_cast<T*>(twin::scalar_access(Twin(index), sizeof(T), true, at.as("GlobalTensor::SetValue"))) = value;
+        *static_cast<T*>(twin::scalar_access(Twin(index), sizeof(T), true, true, at.as("GlobalTensor::SetValue"))) =
+            value;
     }
     const __gm__ T* GetPhyAddr() const { return pointer_; }
     __gm__ T* GetPhyAddr(const uint64_t offset) const { return (*this)[offset].pointer_; }

@@ -477,18 +477,20 @@ void Compare(const LocalTensor<U>& dst, const LocalTensor<T>& src0, const LocalT
     v.src0_stride = v.src1_stride = {1, 8};
     twin::vector(v, at.as("Compare"));
 }
+#define TWIN_COMPARES_MASKED(NAME, MASK)                                                                        \
+    template <typename T, typename U, bool isSetMask = true>                                                    \
+    void NAME(const LocalTensor<U>& dst, const LocalTensor<T>& src0, const T src1Scalar, CMPMODE cmpMode, MASK, \
+              const TwinRepeat repeatTime, const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) { \
+        auto v = TwinCompare(dst, src0, cmpMode);                                                               \
+        v.op = twin::VecOp::kCompareScalar;                                                                     \
+        v.scalar = TwinBits(src1Scalar);                                                                        \
+        TwinForm(v, false, mask, repeatTime);                                                                   \
+        TwinStrides(v, p);                                                                                      \
+        twin::vector(v, at.as(#NAME));                                                                          \
+    }
 #define TWIN_COMPARES(NAME)                                                                               \
-    template <typename T, typename U, bool isSetMask = true>                                              \
-    void NAME(const LocalTensor<U>& dst, const LocalTensor<T>& src0, const T src1Scalar, CMPMODE cmpMode, \
-              const uint64_t mask, const TwinRepeat repeatTime, const UnaryRepeatParams& p,               \
-              const twin::At& at = twin::At::here()) {                                                    \
-        auto v = TwinCompare(dst, src0, cmpMode);                                                         \
-        v.op = twin::VecOp::kCompareScalar;                                                               \
-        v.scalar = TwinBits(src1Scalar);                                                                  \
-        TwinForm(v, false, mask, repeatTime);                                                             \
-        TwinStrides(v, p);                                                                                \
-        twin::vector(v, at.as(#NAME));                                                                    \
-    }                                                                                                     \
+    TWIN_COMPARES_MASKED(NAME, const uint64_t mask[])                                                     \
+    TWIN_COMPARES_MASKED(NAME, const uint64_t mask)                                                       \
     template <typename T, typename U>                                                                     \
     void NAME(const LocalTensor<U>& dst, const LocalTensor<T>& src0, const T src1Scalar, CMPMODE cmpMode, \
               uint32_t count, const twin::At& at = twin::At::here()) {                                    \
@@ -502,6 +504,7 @@ void Compare(const LocalTensor<U>& dst, const LocalTensor<T>& src0, const LocalT
 TWIN_COMPARES(Compares)
 TWIN_COMPARES(CompareScalar)
 #undef TWIN_COMPARES
+#undef TWIN_COMPARES_MASKED
 template <typename T>
 void GetCmpMask(const LocalTensor<T>& dst, const twin::At& at = twin::At::here()) {
     twin::vector(TwinVector(twin::VecOp::kGetCmpMask, twin::DType::kUint8, twin::DType::kUint8, dst.Twin()),
@@ -515,7 +518,7 @@ void SetCmpMask(const LocalTensor<T>& src, const twin::At& at = twin::At::here()
     twin::vector(v, at.as("SetCmpMask"));
 }
 
-/// extra[0], extra[1]: memory offset of the packed condition bits.
+/// extra[0]: UB offset of the packed condition bits; extra[1]: the condition comes from the register of SetCmpMask.
 template <typename T, typename U>
 twin::VectorArgs TwinSelect(const LocalTensor<T>& dst, const LocalTensor<U>& selMask, const LocalTensor<T>& src0,
                             SELMODE mode) {
@@ -567,6 +570,31 @@ void Select(const LocalTensor<T>& dst, const LocalTensor<U>& selMask, const Loca
     v.op = twin::VecOp::kSelectScalar;
     v.scalar = TwinBits(src1);
     TwinForm(v, count);
+    twin::vector(v, at.as("Select"));
+}
+
+/// Without mask arguments: lanes by SetVectorMask, condition by SetCmpMask (mode 0: its bits; mode 2: the UB address of
+/// the bits; mode 1: the scalar).
+template <typename T, SELMODE selMode>
+void Select(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const LocalTensor<T>& src1,
+            const TwinRepeat repeatTime, const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {
+    static_assert(selMode != SELMODE::VSEL_TENSOR_SCALAR_MODE, "Select: mode 1 takes selMask and one source");
+    auto v = TwinSelect(dst, dst, src0, selMode);
+    v.sources = 2;
+    v.src1 = src1.Twin();
+    v.extra[1] = 1;
+    TwinForm(v, false, uint64_t(0), repeatTime);
+    TwinStrides(v, p);
+    twin::vector(v, at.as("Select"));
+}
+template <typename T, typename U>
+void Select(const LocalTensor<T>& dst, const LocalTensor<U>& selMask, const LocalTensor<T>& src0,
+            const TwinRepeat repeatTime, const BinaryRepeatParams& p, const twin::At& at = twin::At::here()) {
+    auto v = TwinSelect(dst, selMask, src0, SELMODE::VSEL_TENSOR_SCALAR_MODE);
+    v.op = twin::VecOp::kSelectScalar;
+    v.extra[1] = 1;
+    TwinForm(v, false, uint64_t(0), repeatTime);
+    TwinStrides(v, p);
     twin::vector(v, at.as("Select"));
 }
 
@@ -681,6 +709,17 @@ void TransDataTo5HD(uint64_t dstList[NCHW_CONV_ADDR_LIST_SIZE], uint64_t srcList
         src[i] = LocalTensor<T>(TPosition::VECCALC, static_cast<uint32_t>(twin::ub_offset(srcList[i])), 32 / sizeof(T));
     }
     TransDataTo5HD<T>(dst, src, p, at);
+}
+/// The same with tensors that hold the addresses; scalar code reads them.
+template <typename T>
+void TransDataTo5HD(const LocalTensor<uint64_t>& dst, const LocalTensor<uint64_t>& src, const TransDataTo5HDParams& p,
+                    const twin::At& at = twin::At::here()) {
+    uint64_t to[NCHW_CONV_ADDR_LIST_SIZE], from[NCHW_CONV_ADDR_LIST_SIZE];
+    for (uint32_t i = 0; i < NCHW_CONV_ADDR_LIST_SIZE; ++i) {
+        to[i] = dst.GetValue(i, at);
+        from[i] = src.GetValue(i, at);
+    }
+    TransDataTo5HD<T>(to, from, p, at);
 }
 
 }  // namespace AscendC

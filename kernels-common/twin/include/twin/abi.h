@@ -118,9 +118,10 @@ struct MmadArgs {
     Ref c, a, b, bias;
     uint32_t m, n, k;
     uint8_t unit_flag = 0;
-    bool k_align = false;    // float A loaded transposed: K padded to 16 rows
-    bool from_bias = false;  // initial C is the bias
-    bool init = true;        // initial C is zero (ignored with from_bias)
+    bool k_align = false;                          // float A loaded transposed: K padded to 16 rows
+    bool from_bias = false;                        // initial C is the bias
+    bool init = true;                              // initial C is zero (ignored with from_bias)
+    bool hf32 = false, hf32_ties_to_zero = false;  // filled in from the control register
 };
 
 enum class Quant : uint8_t { kNone, kF32ToF16, kF32ToBf16, kReq8, kVreq8, kDeqF16, kVdeqF16, kF32ToB8, kVF32ToB8 };
@@ -256,7 +257,10 @@ int32_t alloc_event(Pipe src, Pipe dst, bool reserve, const Loc&);
 void release_event(Pipe src, Pipe dst, int32_t id, const Loc&);
 
 /// Scalar access to `bytes` bytes; returns the host address, or the address of a scratch word when refused.
-void* scalar_access(const Ref&, uint32_t bytes, bool write, const Loc&);
+/// cached: global memory through the data cache.
+void* scalar_access(const Ref&, uint32_t bytes, bool write, bool cached, const Loc&);
+/// DataCacheCleanAndInvalid of the line at a place in global memory, or of the whole cache.
+void clean_data_cache(const Ref&, bool all, const Loc&);
 /// Host address of a local memory of the running core (GetPhyAddr); not checked.
 void* local_pointer(Memory, uint64_t offset);
 /// The reverse for UB: byte offset of a host address.
@@ -273,12 +277,16 @@ uint64_t get_ctrl();
 void set_deq_scale(float);
 void set_pad_value(uint64_t bits);       // of LoadData3D
 void set_copy_pad_value(uint64_t bits);  // of DataCopyPad
+/// Bits of the last ReduceSum's result; of the last extreme over repeats, and its lane.
+uint64_t reduced_sum(const Loc&);
+void reduced_best(uint64_t* value, uint64_t* index, const Loc&);
 void set_nd_state(uint32_t nd_num, uint32_t src_nd_stride, uint32_t dst_nd_stride);
 void get_nd_state(uint32_t* nd_num, uint32_t* src_nd_stride, uint32_t* dst_nd_stride);
 void set_prequant(uint64_t bits);
 uint64_t get_prequant();
 void set_fix_scale(const Ref&);
 void set_hf32(bool enable);
+void set_hf32_ties(bool towards_zero);
 void set_f_matrix(uint16_t h, uint16_t w, const uint8_t* pad, bool right);
 void scalar_note(const Loc&);  // a call with no effect on data (dcci, hints): costs issue time only
 

@@ -26,9 +26,15 @@ __aicore__ inline void RunCompareScalar(UbCases& c) {
     LocalTensor<T> a = c.At<T>(kSrc0);
     const T s = FromBits<T>(c[kScalar]);
     const uint8_t repeat = static_cast<uint8_t>(c[kRepeat]);
-    const uint64_t mask = Bits(c[kMaskLow]);
+    const uint64_t bits[2] = {Bits(c[kMaskLow]), Bits(c[kMaskHigh])};
+    const uint64_t mask = bits[0];
     const bool older = c[kExtra + 1] != 0;
-    if (c[kForm] == 0) {
+    if (c[kForm] == 2) {
+        if (older)
+            CompareScalar(d, a, s, Mode(c), bits, repeat, UnaryStrides(c));
+        else
+            Compares(d, a, s, Mode(c), bits, repeat, UnaryStrides(c));
+    } else if (c[kForm] == 0) {
         if (older)
             CompareScalar(d, a, s, Mode(c), static_cast<uint32_t>(c[kMaskLow]));
         else
@@ -81,6 +87,33 @@ __aicore__ inline void RunSelect(UbCases& c) {
     }
 }
 
+/// The forms without mask arguments: lanes by SetVectorMask, condition by SetCmpMask of what stands at number kExtra + 2.
+template <typename T>
+__aicore__ inline void RunSelectKept(UbCases& c) {
+    LocalTensor<T> d = c.At<T>(kDst), a = c.At<T>(kSrc0), b = c.At<T>(kSrc1);
+    LocalTensor<uint8_t> bits = c.At<uint8_t>(kExtra + 1);
+    LocalTensor<uint64_t> given = c.At<uint64_t>(kExtra + 2);
+    const SELMODE mode = static_cast<SELMODE>(c[kExtra]);
+    const uint8_t repeat = static_cast<uint8_t>(c[kRepeat]);
+    if (mode == SELMODE::VSEL_CMPMASK_SPR) {
+        SetCmpMask(bits);
+    } else {
+        given.SetValue(0, mode == SELMODE::VSEL_TENSOR_SCALAR_MODE ? Bits(c[kScalar]) : bits.GetPhyAddr());
+        SetFlag<HardEvent::S_V>(0);
+        WaitFlag<HardEvent::S_V>(0);
+        SetCmpMask(given);
+    }
+    PipeBarrier<PIPE_V>();
+    SetVectorMask<T, MaskMode::NORMAL>(Bits(c[kMaskHigh]), Bits(c[kMaskLow]));
+    if (mode == SELMODE::VSEL_CMPMASK_SPR)
+        Select<T, SELMODE::VSEL_CMPMASK_SPR>(d, a, b, repeat, BinaryStrides(c));
+    else if (mode == SELMODE::VSEL_TENSOR_TENSOR_MODE)
+        Select<T, SELMODE::VSEL_TENSOR_TENSOR_MODE>(d, a, b, repeat, BinaryStrides(c));
+    else
+        Select(d, bits, a, repeat, BinaryStrides(c));
+    ResetMask();
+}
+
 }  // namespace api_test
 
 using namespace api_test;
@@ -97,3 +130,5 @@ UB_KERNEL(Select_half_uint8_t, (RunSelect<half, uint8_t>(c)))
 UB_KERNEL(Select_float_uint8_t, (RunSelect<float, uint8_t>(c)))
 UB_KERNEL(Select_half_uint64_t, (RunSelect<half, uint64_t>(c)))
 UB_KERNEL(Select_float_uint32_t, (RunSelect<float, uint32_t>(c)))
+UB_KERNEL(SelectKept_half, RunSelectKept<half>(c))
+UB_KERNEL(SelectKept_float, RunSelectKept<float>(c))

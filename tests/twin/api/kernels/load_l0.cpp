@@ -76,7 +76,26 @@ __aicore__ inline void Load(Cube& c, LocalTensor<T> dst) {
             const LoadData3DParamsV2<T> p(pads, c.U16(2), c.U16(3), c.U16(4), c.U16(5), c.U16(6), c.U16(7), c.U16(8),
                                           c.U8(9), c.U8(10), c.U8(11), c.U8(12), c.U8(13), c.U8(14), c[15] != 0, false,
                                           FromBits<T>(c.params.GetValue(16)));
-            LoadData(dst, src, p);
+            if (c[21] == 0) {
+                LoadData(dst, src, p);
+            } else if (c[21] == 1) {  // the image's sizes and the padding value by their own calls
+                SetFmatrix(c.U16(2), c.U16(3), pads, FmatrixMode::FMATRIX_LEFT);
+                SetLoadDataPaddingValue(FromBits<T>(c.params.GetValue(16)));
+                static constexpr IsResetLoad3dConfig kNone{false, false};
+                LoadData<T, kNone>(dst, src, p);
+            } else {  // the packed parameters
+                SetFmatrix(c.U16(2), c.U16(3), pads, FmatrixMode::FMATRIX_LEFT);
+                SetLoadDataPaddingValue(FromBits<T>(c.params.GetValue(16)));
+                LoadData3DParamsV2Pro q;
+                q.channelSize = p.channelSize;
+                q.enTranspose = p.enTranspose;
+                q.extConfig = uint64_t(p.mStartPt) << 48 | uint64_t(p.kStartPt) << 32 | uint64_t(p.mExtension) << 16 |
+                              p.kExtension;
+                q.filterConfig = uint64_t(p.dilationFilterH) << 40 | uint64_t(p.dilationFilterW) << 32 |
+                                 uint64_t(p.filterH) << 24 | uint64_t(p.filterW) << 16 | uint64_t(p.strideH) << 8 |
+                                 p.strideW;
+                LoadData<T>(dst, src, q);
+            }
             break;
         }
         default: break;
@@ -125,7 +144,8 @@ __aicore__ inline void Show(Cube& c) {
     Fixpipe<C, C, CFG_ROW_MAJOR>(out, product, f);
 }
 
-/// The call leaves its result in L1, which goes out as it is. Number 0: 0 Nd2Nz, 1 runs, 2 count, 3 InitConstValue, 4 LoadData.
+/// The call leaves its result in L1, which goes out as it is. Number 0: 0 Nd2Nz, 1 runs, 2 count, 3
+/// InitConstValue, 4 LoadData; 5 takes the image out in strided runs.
 template <typename T>
 __aicore__ inline void ShowL1(Cube& c) {
     LocalTensor<T> dst = c.l1[static_cast<uint32_t>(c[1])].template ReinterpretCast<T>();
@@ -145,6 +165,12 @@ __aicore__ inline void ShowL1(Cube& c) {
         default: break;
     }
     PipeBarrier<PIPE_ALL>();
+    if (c[0] == 5) {  // strided runs on the way out
+        GlobalTensor<T> to;
+        to.SetGlobalBuffer(reinterpret_cast<__gm__ T*>(c.out.GetPhyAddr(0)));
+        DataCopy(to, dst, DataCopyParams(c.U16(2), c.U16(3), c.U16(4), c.U16(5)));
+        return;
+    }
     DataCopy(c.out, c.l1, kUnit);
 }
 

@@ -13,7 +13,7 @@ constexpr uint32_t kOutBytes = 64 * 1024;
 constexpr uint32_t kM = 0, kN = 1, kK = 2, kSteps = 3, kUnitFlag = 4, kHasBias = 5, kAlignK = 6, kABytes = 7,
                    kBBytes = 8, kNSize = 9, kMSize = 10, kSrcStride = 11, kDstStride = 12, kQuant = 13, kScale = 14,
                    kNdNum = 15, kSrcNd = 16, kDstNd = 17, kRelu = 18, kSplit = 19, kVector = 20, kToL1 = 21, kKeep = 22,
-                   kFrom = 23;
+                   kFrom = 23, kHf32 = 24, kAtomic = 25, kByCopy = 26;
 
 template <typename T>
 struct Product {
@@ -21,6 +21,10 @@ struct Product {
 };
 template <>
 struct Product<int8_t> {
+    using Type = int32_t;
+};
+template <>
+struct Product<int4b_t> {
     using Type = int32_t;
 };
 
@@ -52,6 +56,10 @@ __aicore__ inline void Run(GM_ADDR in, GM_ADDR out, GM_ADDR params) {
     DataCopy(l1, source, kIn);
     PipeBarrier<PIPE_ALL>();
 
+    if (p.GetValue(kHf32)) {  // 1: ties to even, 2: ties towards zero
+        SetHF32Mode(HF32Mode::ENABLE);
+        SetHF32TransMode(p.GetValue(kHf32) == 2 ? HF32TransMode::NEAREST_ZERO : HF32TransMode::NEAREST_EVEN);
+    }
     MmadParams m;
     m.m = static_cast<uint16_t>(p.GetValue(kM));
     m.n = static_cast<uint16_t>(p.GetValue(kN));
@@ -110,6 +118,31 @@ __aicore__ inline void Run(GM_ADDR in, GM_ADDR out, GM_ADDR params) {
     LocalTensor<uint64_t> scales = l1[kScales].template ReinterpretCast<uint64_t>();
     GlobalTensor<D> gm;
     gm.SetGlobalBuffer(reinterpret_cast<__gm__ D*>(out));
+    if (p.GetValue(kByCopy)) {  // the older call: DataCopy with the conversion's registers
+        DataCopyCO12DstParams o;
+        o.nSize = f.nSize;
+        o.mSize = f.mSize;
+        o.srcStride = f.srcStride;
+        o.dstStride = f.dstStride;
+        o.quantPre = f.quantPre;
+        o.reluPre = f.reluEn;
+        o.unitFlag = f.unitFlag;
+        o.channelSplit = f.isChannelSplit;
+        o.nz2ndEn = rowMajor;
+        SetFixpipeNz2ndFlag(f.ndNum, f.srcNdStride, f.dstNdStride);
+        SetFixpipePreQuantFlag(f.deqScalar);
+        PipeBarrier<PIPE_FIX>();
+        DataCopy(gm, from, o);
+        return;
+    }
+    if (p.GetValue(kAtomic)) {  // what is there before
+        DataCopy(gm, l1[kScales].template ReinterpretCast<D>(), f.mSize * f.dstStride);
+        PipeBarrier<PIPE_ALL>();
+    }
+    if constexpr (!IsSameType<D, uint8_t>::value) {
+        if (p.GetValue(kAtomic) == 1) SetAtomicAdd<D>();
+        if (p.GetValue(kAtomic) == 2) SetAtomicMax<D>();
+    }
     if constexpr (rowMajor) {
         if (p.GetValue(kVector))
             Fixpipe<D, C, CFG_ROW_MAJOR>(gm, from, scales, f);
@@ -136,6 +169,7 @@ __aicore__ inline void Run(GM_ADDR in, GM_ADDR out, GM_ADDR params) {
                 Fixpipe<D, C, CFG_NZ>(gm, from, f);
         }
     }
+    SetAtomicNone();
 }
 
 }  // namespace api_test
@@ -165,3 +199,4 @@ BOTH(int8_t, int32_t)
 BOTH(int8_t, half)
 BOTH(int8_t, int8_t)
 BOTH(int8_t, uint8_t)
+MATMUL(int4b_t, int32_t, ND, true)

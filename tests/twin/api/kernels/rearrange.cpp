@@ -107,7 +107,8 @@ __aicore__ inline void RunTranspose(UbCases& c) {
     Transpose(c.At<T>(kDst), c.At<T>(kSrc0));
 }
 
-/// Rows are every kSrc0Blk-th block of the source, results every kDstBlk-th of the destination; kExtra: high halves.
+/// Rows are every kSrc0Blk-th block of the source, results every kDstBlk-th of the destination. kExtra: bits 0 and 1 high
+/// halves; + 4: addresses in an array; + 8: addresses in tensors at the second source.
 template <typename T>
 __aicore__ inline void RunTransDataTo5HD(UbCases& c) {
     LocalTensor<T> d = c.At<T>(kDst), a = c.At<T>(kSrc0);
@@ -120,7 +121,24 @@ __aicore__ inline void RunTransDataTo5HD(UbCases& c) {
     }
     const TransDataTo5HDParams p((c[kExtra] & 1) != 0, (c[kExtra] & 2) != 0, static_cast<uint8_t>(c[kRepeat]),
                                  static_cast<uint16_t>(c[kDstRep]), static_cast<uint16_t>(c[kSrc0Rep]));
-    TransDataTo5HD<T>(to, from, p);
+    if (c[kExtra] & 12) {
+        uint64_t toAt[NCHW_CONV_ADDR_LIST_SIZE], fromAt[NCHW_CONV_ADDR_LIST_SIZE];
+        LocalTensor<uint64_t> toList = c.At<uint64_t>(kSrc1), fromList = toList[NCHW_CONV_ADDR_LIST_SIZE];
+        for (uint32_t i = 0; i < NCHW_CONV_ADDR_LIST_SIZE; ++i) {
+            toAt[i] = to[i].GetPhyAddr();
+            fromAt[i] = from[i].GetPhyAddr();
+            if (c[kExtra] & 8) {
+                toList.SetValue(i, toAt[i]);
+                fromList.SetValue(i, fromAt[i]);
+            }
+        }
+        if (c[kExtra] & 8)
+            TransDataTo5HD<T>(toList, fromList, p);
+        else
+            TransDataTo5HD<T>(toAt, fromAt, p);
+    } else {
+        TransDataTo5HD<T>(to, from, p);
+    }
 }
 
 /// kRepeat elements are read one by one from the source and written, mirrored, to the destination.

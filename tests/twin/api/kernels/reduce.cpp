@@ -126,6 +126,33 @@ __aicore__ inline void RunReduceSum(UbCases& c) {
 TENSOR_BEST(ReduceMax)
 TENSOR_BEST(ReduceMin)
 
+/// What the reductions leave in registers, stored at the destination: the sum; the best value and its index.
+template <typename T>
+__aicore__ inline void RunSumRegister(UbCases& c) {
+    LocalTensor<T> d = c.At<T>(kDst), a = c.At<T>(kSrc0), scratch = c.At<T>(kSrc1);
+    ReduceSum<T>(scratch, a, scratch[4096], static_cast<int32_t>(c[kMaskLow]));
+    SetFlag<HardEvent::V_S>(0);
+    WaitFlag<HardEvent::V_S>(0);
+    d.SetValue(0, GetReduceRepeatSumSpr<T>());
+    PipeBarrier<PIPE_ALL>();
+}
+template <typename T>
+__aicore__ inline void RunBestRegister(UbCases& c) {
+    LocalTensor<T> d = c.At<T>(kDst), a = c.At<T>(kSrc0), scratch = c.At<T>(kSrc1);
+    const int32_t mask = static_cast<int32_t>(c[kMaskLow]), repeat = static_cast<int32_t>(c[kRepeat]);
+    if (c[kExtra])
+        WholeReduceMax<T>(scratch, a, mask, repeat, 1, 1, 8);
+    else
+        WholeReduceMin<T>(scratch, a, mask, repeat, 1, 1, 8);
+    SetFlag<HardEvent::V_S>(0);
+    WaitFlag<HardEvent::V_S>(0);
+    T value, index;
+    GetReduceRepeatMaxMinSpr<T>(value, index);
+    d.SetValue(0, value);
+    d.SetValue(1, index);
+    PipeBarrier<PIPE_ALL>();
+}
+
 }  // namespace api_test
 
 using namespace api_test;
@@ -150,3 +177,5 @@ FLOATS(RepeatReduceSum)
 FLOATS(ReduceSum)
 FLOATS(ReduceMax)
 FLOATS(ReduceMin)
+FLOATS(SumRegister)
+FLOATS(BestRegister)

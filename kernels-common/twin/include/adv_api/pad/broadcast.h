@@ -1,0 +1,3 @@
+// Broadcast of an axis.
+#pragma once
+#include "ascendc/reduce.h"

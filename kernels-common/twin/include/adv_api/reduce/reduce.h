@@ -1,0 +1,3 @@
+// Reductions by pattern.
+#pragma once
+#include "ascendc/reduce.h"

@@ -1,0 +1,3 @@
+// assert in kernels: the host's.
+#pragma once
+#include <cassert>

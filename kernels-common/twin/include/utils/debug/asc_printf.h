@@ -1,0 +1,3 @@
+// printf in kernels: the host's.
+#pragma once
+#include <cstdio>
