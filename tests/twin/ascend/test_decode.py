@@ -137,3 +137,34 @@ def test_check_mode(libraries, name, seed):
     problem = DecodeProblem(replace(CASES[name], seed=seed), libraries(CASES[name].dtype))
     problem.run("check", seed)
     problem.check()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_wild_integers_reach_no_foreign_memory(libraries, seed):
+    """Lengths, offsets and indices that nobody could check on the host: results are anything, accesses are not."""
+    rng = np.random.default_rng(seed)
+    case = decode(
+        (200, 31, 100),
+        packed_q=bool(seed % 2),
+        seqlens_q=(4, 1, 2) if seed % 2 else (3, 3, 3),
+        page_size=16 if seed % 3 == 0 else 0,
+        batch_idx=seed % 3 == 1,
+        leftpad=(3, 0, 9) if seed % 4 < 2 else (),
+        splits=seed % 5 % 3,
+        window=(-1, 0) if seed % 4 == 2 else (50, 20),
+        seed=seed,
+    )
+    problem = DecodeProblem(case, libraries("f16"))
+    for name in ("cache_seqlens", "page_table", "batch_idx", "leftpad", "cu_seqlens_q"):
+        if name in problem.call.arrays:
+            array = problem.call.arrays[name]
+            wild = rng.integers(-(2**31), 2**31, array.shape).astype(np.int32)
+            near = rng.integers(-300, 300, array.shape).astype(np.int32)
+            choice = rng.integers(0, 3, array.shape)
+            array[...] = np.where(choice == 0, array, np.where(choice == 1, wild, near))
+    found = problem.call.run(
+        problem.library, "flash_attn_decode_f16", case.blocks, mode="check", seed=seed, clean=False
+    )
+    # Offsets that make sequences overlap let two cores write the same rows of out: the caller's own memory.
+    overlap = case.packed_q
+    assert [f for f in found if not (overlap and f.kind == "race_between_cores" and "writes GM" in f.message)] == []
