@@ -62,16 +62,19 @@ public:
         if (lastTile) AscendC::CrossCoreSetFlag<2, PIPE_FIX>(flags_.scores);
     }
 
-    /// Tile `item` of the output of a step: all tiles of a sub-block, pass by pass, then the next sub-block.
+    /// Tile `item` of the output of a step: pass by pass, all tiles of a sub-block, then the next sub-block.
     __aicore__ inline void Output(const PrefillStep& step, int32_t item) {
-        const int32_t tiles = step.Tiles(), passes = Shape::PASSES, all = OutputTiles(step);
-        const int32_t tile = item % tiles, pass = item / tiles % passes, sub = item / tiles / passes;
+        const int32_t tiles = step.Tiles(), subs = step.SubBlocks();
+        const int32_t tile = item % tiles, sub = item / tiles % subs, pass = item / tiles / subs;
+        const bool lastTile = tile + 1 == tiles;
         operands_.LoadAhead(step.number);
         // Value tiles of the next step come one for two tiles of this one, so that loads are spread evenly.
         if (item % 2 == 1) operands_.LoadOneValueTile(step.number + 1);
         MultiplyPV(step, sub, pass, tile);
-        if (tile + 1 == tiles && pass + 1 == passes) AscendC::CrossCoreSetFlag<2, PIPE_FIX>(flags_.output);
-        if (item + 1 == all) operands_.EndStep(step);
+        if (lastTile && pass + 1 == static_cast<int32_t>(Shape::PASSES)) {
+            AscendC::CrossCoreSetFlag<2, PIPE_FIX>(flags_.output);
+        }
+        if (lastTile && sub + 1 == subs) operands_.EndPass(step);
     }
 
     /// A step without keys: nothing to multiply.
@@ -127,10 +130,10 @@ private:
         constexpr uint32_t DEPTH = Shape::DEPTH;
         const uint32_t rows = RoundUp<Shape::STRIP_ROWS>(step.Rows(sub));
         const uint32_t keys = step.TileKeys(tile).size();
-        const bool lastUse = sub + 1 == step.SubBlocks() && pass + 1 == static_cast<int32_t>(Shape::PASSES);
+        const bool lastUse = sub + 1 == step.SubBlocks();
         const bool lastTile = tile + 1 == step.Tiles();
         const AscendC::LocalTensor<Element> p = operands_.BeginProbabilities();
-        const AscendC::LocalTensor<Element> v = operands_.Values(tile)[pass * Shape::OUT_COLS * Shape::KEY_TILE];
+        const AscendC::LocalTensor<Element> v = operands_.Values(tile);
         const AscendC::LocalTensor<float> o = l0COutput_[outputTile_];
         for (uint32_t key = 0; key < keys; key += DEPTH) {
             const bool last = key + DEPTH >= keys;

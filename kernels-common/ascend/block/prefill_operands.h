@@ -122,7 +122,7 @@ private:
     tile::CopyKeysToL1<ArchTag, Element> copy_;
 };
 
-/// Tiles of P and V: for each sub-block and each pass over the columns of V, P tile k meets V tile k.
+/// Tiles of P and V: for each pass over the columns of V, and each sub-block in it, P tile k meets V tile k.
 ///
 /// V needs no events of its own. A V tile is loaded before the P tile it is first used with, so the event that says
 /// "P is there" says it of V too. And it is overwritten only after the P tile of its last use has been overwritten, for
@@ -147,10 +147,11 @@ public:
     __aicore__ inline void LoadAhead(int32_t limit) {
         while (p_loaded_ < used_ + static_cast<int32_t>(Shape::P_RING) && Find(limit)) {
             const PrefillStep& step = *steps_.At(step_);
-            const int32_t per_pass = step.Tiles(), per_sub = per_pass * static_cast<int32_t>(Shape::PASSES);
-            while (v_loaded_ <= v_first_ + item_ % per_pass) LoadValues(step_);
-            if (item_ % per_sub == 0) AscendC::CrossCoreWaitFlag(probabilities_ready_);
-            LoadProbabilities(step, item_ / per_sub, item_ % per_pass);
+            const int32_t tiles = step.Tiles(), per_pass = tiles * step.SubBlocks();
+            const int32_t tile = item_ % tiles, sub = item_ % per_pass / tiles, pass = item_ / per_pass;
+            while (v_loaded_ <= v_first_ + pass * tiles + tile) LoadValues(step_);
+            if (pass == 0 && tile == 0) AscendC::CrossCoreWaitFlag(probabilities_ready_);
+            LoadProbabilities(step, sub, tile);
             ++item_;
         }
     }
@@ -164,26 +165,29 @@ public:
     __aicore__ inline const AscendC::LocalTensor<Element>& Values(int32_t tile) const {
         return l1V_[(v_used_ + tile) % Shape::V_RING];
     }
-    /// lastUse: no later P tile needs V tile `tile`.
+    /// lastUse: by the last sub-block of the pass.
     __aicore__ inline void End(int32_t tile, bool lastUse) {
         if (lastUse) last_use_[(v_used_ + tile) % Shape::V_RING] = used_;
         ring_.EndUse();
         ++used_;
     }
-    /// After the last tile of a step.
-    __aicore__ inline void EndStep(const PrefillStep& step) { v_used_ += step.Tiles(); }
+    __aicore__ inline void EndPass(const PrefillStep& step) { v_used_ += step.Tiles(); }
 
 private:
     static constexpr int32_t FREE = -1 - static_cast<int32_t>(Shape::P_RING);
     static constexpr int32_t IN_USE = 0x7fffffff - static_cast<int32_t>(Shape::P_RING);
 
+    __aicore__ inline static int32_t ValueTiles(const PrefillStep& step) {
+        return step.Tiles() * static_cast<int32_t>(Shape::PASSES);
+    }
+
     __aicore__ inline bool Find(int32_t limit) {
         for (; step_ <= limit; ++step_) {
             const PrefillStep* step = steps_.At(step_);
             if (step == nullptr) return false;
-            if (item_ < step->Tiles() * static_cast<int32_t>(Shape::PASSES) * step->SubBlocks()) return true;
+            if (item_ < ValueTiles(*step) * step->SubBlocks()) return true;
             item_ = 0;
-            v_first_ += step->Tiles();
+            v_first_ += ValueTiles(*step);
         }
         return false;
     }
@@ -213,15 +217,16 @@ private:
     }
 
     __aicore__ inline void LoadValues(int32_t limit) {
-        for (; v_step_ <= limit; ++v_step_, v_tile_ = 0) {
+        for (; v_step_ <= limit; ++v_step_, v_item_ = 0) {
             const PrefillStep* step = steps_.At(v_step_);
             if (step == nullptr) return;
-            if (v_tile_ == step->Tiles()) continue;
+            if (v_item_ == ValueTiles(*step)) continue;
+            const uint32_t col = static_cast<uint32_t>(v_item_ / step->Tiles()) * Shape::OUT_COLS;
             copy_(l1V_[v_loaded_ % Shape::V_RING], layout::zN{Shape::KEY_TILE}, a_.problem.v_cache,
-                  a_.problem.kv_view(step->task.s.n), step->task.kv_head, step->TileKeys(v_tile_), 0,
-                  Shape::HEAD_DIM_V);
+                  a_.problem.kv_view(step->task.s.n), step->task.kv_head, step->TileKeys(v_item_ % step->Tiles()), col,
+                  Shape::OUT_COLS);
             last_use_[v_loaded_ % Shape::V_RING] = IN_USE;
-            ++v_tile_;
+            ++v_item_;
             ++v_loaded_;
             return;
         }
@@ -237,8 +242,8 @@ private:
         ring_;
     // All counts run over all steps. P tiles: loaded, used; `item_` of `step_` is loaded next.
     int32_t p_loaded_ = 0, used_ = 0, step_ = 0, item_ = 0;
-    // V tiles: loaded; first of the step whose P is loaded, and of the step in use; `v_tile_` of `v_step_` is next.
-    int32_t v_loaded_ = 0, v_first_ = 0, v_used_ = 0, v_step_ = 0, v_tile_ = 0;
+    // V tiles: loaded; first of the step whose P is loaded, and of the pass in use; `v_item_` of `v_step_` is next.
+    int32_t v_loaded_ = 0, v_first_ = 0, v_used_ = 0, v_step_ = 0, v_item_ = 0;
     int32_t last_use_[Shape::V_RING];  // P tile with which the V tile of a buffer was used last
     tile::CopyKeysToL1<ArchTag, Element> copy_;
 };

@@ -30,7 +30,7 @@ struct PrefillShape {
 
     // L1, in elements of two bytes.
     static constexpr uint32_t Q_TILE = ROWS * HEAD_DIM, K_TILE = KEY_TILE * HEAD_DIM, P_TILE = ROWS * KEY_TILE,
-                              V_TILE = KEY_TILE * HEAD_DIM_V;
+                              V_TILE = KEY_TILE * OUT_COLS;
     static constexpr uint32_t L1_ELEMENTS = ArchTag::L1_SIZE / 2;
     static constexpr uint32_t P_RING = 2;
     static constexpr uint32_t K_RING = HEAD_DIM_ <= 128 ? 3 : 2;
@@ -38,10 +38,10 @@ struct PrefillShape {
     static constexpr uint32_t K_AT = Q_AT + SUB_BLOCKS * Q_TILE;
     static constexpr uint32_t P_AT = K_AT + K_RING * K_TILE;
     static constexpr uint32_t V_AT = P_AT + P_RING * P_TILE;
-    // The value tiles of a step stay for both sub-blocks; one more lets the next step's start early.
+    // The value tiles of a pass stay for both sub-blocks; one more lets the next ones start early.
     static constexpr uint32_t V_ROOM = (L1_ELEMENTS - V_AT) / V_TILE;
     static constexpr uint32_t V_RING = V_ROOM < STEP_TILES + 1 ? V_ROOM : STEP_TILES + 1;
-    static_assert(V_RING >= STEP_TILES, "L1 does not hold the value tiles of a step");
+    static_assert(V_RING >= STEP_TILES, "L1 does not hold the value tiles of a pass");
 
     // L0A and L0B: operands of Mmads to come, of both products in turn.
     static constexpr uint32_t L0A_STAGE = ROWS * DEPTH, L0B_STAGE = KEY_TILE * DEPTH;

@@ -31,7 +31,7 @@ public:
     }
 
 private:
-    static constexpr int32_t LOAD_AHEAD = 2;  // chunks; the third is being stored
+    static constexpr int32_t LOAD_AHEAD = PrefillUb<ArchTag, Shape>::CHUNKS - 1;  // one chunk is being stored
     static constexpr float MASKED = -65504.0f;
     static constexpr uint32_t WIDE_LANES = 64;  // floats of a repeat: 4 panels of a strip's sums
 

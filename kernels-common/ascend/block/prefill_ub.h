@@ -13,7 +13,7 @@ class PrefillUb {
 public:
     static constexpr uint32_t ROWS = Shape::HALF_ROWS, STRIPS = ROWS / Shape::STRIP_ROWS;
     static constexpr uint32_t CHUNK_BYTES = Shape::STRIP_ROWS * Shape::STEP_KEYS * 2;
-    static constexpr uint32_t CHUNKS = 3;
+    static constexpr uint32_t CHUNKS = Shape::HEAD_DIM_V <= 128 ? 3 : 2;
 
     __aicore__ inline explicit PrefillUb(arch::Resource<ArchTag>& resource) : ub_(resource.ubBuf) {
         for (uint32_t i = 0; i < CHUNKS; ++i) AscendC::SetFlag<AscendC::HardEvent::MTE3_MTE2>(static_cast<int32_t>(i));

@@ -41,9 +41,11 @@ public:
             if (before != nullptr) mmad.LoadOutputOperands(before->number);
             const int32_t scores = now != nullptr ? Mmad::ScoreTiles(*now) : 0;
             const int32_t outputs = before != nullptr ? Mmad::OutputTiles(*before) : 0;
-            for (int32_t item = 0; item < max_of(scores, outputs); ++item) {
-                if (item < scores) mmad.Scores(*now, item);
-                if (item < outputs) mmad.Output(*before, item);
+            // The smaller number of tiles spread evenly among the larger.
+            const int32_t turns = max_of(scores, outputs);
+            for (int32_t turn = 0; turn < turns; ++turn) {
+                if (turn * scores % turns < scores) mmad.Scores(*now, turn * scores / turns);
+                if (turn * outputs % turns < outputs) mmad.Output(*before, turn * outputs / turns);
             }
         }
     }

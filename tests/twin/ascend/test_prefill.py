@@ -5,9 +5,9 @@ from __future__ import annotations
 import driver
 import numpy as np
 import pytest
-from test_attention import UNIT, Case, Problem, bf16, exact
+from test_attention import Case, Problem, bf16, exact
 
-HEAD_DIMS = (64, 128, 192)
+HEAD_DIMS = (64, 128, 192, 256)
 KERNELS = {(dtype, d): f"{dtype}_d{d}" for dtype in ("f16", "bf16") for d in HEAD_DIMS}
 
 
@@ -111,6 +111,8 @@ CASES = {
     "bf16, head dim 64": Case(dtype="bf16", seqlens_q=(300,), seqlens_k=(2100,), heads=(1, 1), dims=(64, 64)),
     "head dims 192, 128": Case(seqlens_q=(517,), seqlens_k=(1233,), heads=(2, 1), dims=(192, 128), window=(-1, 0)),
     "bf16, head dims 192, 128": Case(dtype="bf16", seqlens_q=(300,), seqlens_k=(2100,), heads=(1, 1), dims=(192, 128)),
+    "head dim 256": Case(seqlens_q=(517,), seqlens_k=(1233,), heads=(2, 1), dims=(256, 256), window=(-1, 0)),
+    "bf16, head dim 256": Case(dtype="bf16", seqlens_q=(300,), seqlens_k=(2100,), heads=(1, 1), dims=(256, 256)),
     "few rows": Case(seqlens_q=(5,), seqlens_k=(77,), heads=(4, 2)),
 }
 
