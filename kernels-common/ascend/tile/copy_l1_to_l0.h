@@ -53,18 +53,26 @@ template <class ArchTag, class Element>
 struct CopyL1ToL0BTransposed {
     static constexpr uint32_t C0 = ArchTag::BYTE_PER_C0 / sizeof(Element);
     static constexpr uint32_t FRACTAL = ArchTag::BYTE_PER_FRACTAL / sizeof(Element);
+    static constexpr uint32_t REPEAT_LIMIT = 255;
 
     __aicore__ inline void operator()(const AscendC::LocalTensor<Element>& dst,
                                       const AscendC::LocalTensor<Element>& src, const layout::zN& layoutSrc,
                                       uint32_t rows, uint32_t cols) const {
         AscendC::LoadData2DParams params;
         params.startIndex = 0;
-        params.repeatTimes = static_cast<uint8_t>(CeilDiv<16>(cols));
         params.srcStride = 1;
         params.dstGap = 0;
         params.ifTranspose = false;
-        for (uint32_t panel = 0; panel < CeilDiv<C0>(rows); ++panel) {
-            AscendC::LoadData(dst[panel * CeilDiv<16>(cols) * FRACTAL], src[panel * layoutSrc.rows * C0], params);
+        const uint32_t panels = CeilDiv<C0>(rows), fractals = CeilDiv<16>(cols);
+        if (fractals * ArchTag::C0_NUM_PER_FRACTAL == layoutSrc.rows && panels * fractals <= REPEAT_LIMIT) {
+            // Whole panels lie in L1 as they shall lie in L0B.
+            params.repeatTimes = static_cast<uint8_t>(panels * fractals);
+            AscendC::LoadData(dst, src, params);
+            return;
+        }
+        params.repeatTimes = static_cast<uint8_t>(fractals);
+        for (uint32_t panel = 0; panel < panels; ++panel) {
+            AscendC::LoadData(dst[panel * fractals * FRACTAL], src[panel * layoutSrc.rows * C0], params);
         }
     }
 };

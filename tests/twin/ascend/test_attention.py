@@ -368,3 +368,76 @@ def test_check_mode(libraries, name, seed):
     problem = Problem(replace(CASES[name], seed=seed), libraries(CASES[name].dtype))
     problem.run("check", seed)
     problem.check()
+
+
+def test_same_bits_on_any_number_of_cores(libraries):
+    case = Case(seqlens_q=(130, 130, 130), seqlens_k=(900, 77, 1300), heads=(4, 2), window=(-1, 0))
+    results = []
+    for blocks, seed in ((1, 0), (4, 1), (7, 2)):
+        problem = Problem(replace(case, blocks=blocks), libraries("f16"))
+        problem.run("fast", seed)
+        results.append((problem.out.copy(), problem.lse.copy()))
+    for out, lse in results[1:]:
+        assert np.array_equal(out, results[0][0]) and np.array_equal(lse, results[0][1])
+
+
+@pytest.mark.parametrize("mode", ["fast", "check"])
+def test_only_what_a_fast_path_gave_up(libraries, rng, mode):
+    """redo: one word per sequence, kv head and row tile; the rows of other tasks stay as they are."""
+    case = Case(seqlens_q=(300, 300), seqlens_k=(500, 200), heads=(4, 2), window=(-1, 0))
+    problem = Problem(case, libraries("f16"))
+    redo = (rng.random((2, 2, 5)) < 0.4).astype(np.int32) * rng.integers(1, 3, (2, 2, 5), dtype=np.int32)
+    assert redo.any() and not redo.all()
+    problem.call.arrays["redo"] = driver.place(redo)
+    problem.call._point("redo", problem.call.arrays["redo"])
+    given = Problem(case, libraries("f16"))
+    given.run("fast", 0)
+    problem.out[...] = 7
+    problem.lse[...] = 7
+    problem.run(mode, 1)
+    rows = 64  # query positions of a row tile: 128 packed rows of two heads
+    for n, head, tile in np.ndindex(redo.shape):
+        at = slice(tile * rows, (tile + 1) * rows)
+        heads = slice(2 * head, 2 * head + 2)
+        done = bool(redo[n, head, tile])
+        assert np.array_equal(
+            problem.out[n, at, heads], given.out[n, at, heads] if done else np.full_like(given.out[n, at, heads], 7)
+        )
+        assert np.array_equal(
+            problem.lse[n, heads, at], given.lse[n, heads, at] if done else np.full_like(given.lse[n, heads, at], 7)
+        )
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("dtype", ["f16", "f8"])
+def test_wild_integers_reach_no_foreign_memory(libraries, dtype, seed):
+    """Lengths, offsets and indices that nobody could check on the host: results are anything, accesses are not."""
+    rng = np.random.default_rng(seed)
+    case = Case(
+        dtype=dtype,
+        seqlens_q=(20, 3, 60) if seed % 2 else (30, 30, 30),
+        packed_q=bool(seed % 2),
+        seqlens_k=(200, 31, 100),
+        heads=(4, 2),
+        dims=(64, 64),
+        page_size=16 if seed % 3 == 0 else 0,
+        batch_idx=seed % 3 == 1,
+        leftpad=(3, 0, 9) if seed % 4 < 2 else (),
+        splits=2 if seed % 5 == 0 else 1,
+        window=(-1, 0) if seed % 4 == 2 else (50, 20),
+        seed=seed,
+    )
+    problem = Problem(case, libraries(dtype))
+    for name in ("cache_seqlens", "page_table", "batch_idx", "leftpad", "cu_seqlens_q"):
+        if name in problem.call.arrays:
+            array = problem.call.arrays[name]
+            wild = rng.integers(-(2**31), 2**31, array.shape).astype(np.int32)
+            near = rng.integers(-300, 300, array.shape).astype(np.int32)
+            choice = rng.integers(0, 3, array.shape)
+            array[...] = np.where(choice == 0, array, np.where(choice == 1, wild, near))
+    found = problem.call.run(
+        problem.library, f"flash_attn_attention_{KERNEL[dtype]}", case.blocks, mode="check", seed=seed, clean=False
+    )
+    # Offsets that make sequences overlap let two cores write the same rows of out: the caller's own memory.
+    overlap = case.packed_q
+    assert [f for f in found if not (overlap and f.kind == "race_between_cores" and "writes GM" in f.message)] == []
