@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <set>
 
 #include "twin/abi.h"
 
@@ -29,6 +30,14 @@ __attribute__((visibility("default"))) void twin_unregister_gm(uint64_t);
 __attribute__((visibility("default"))) void twin_initialise_gm(uint64_t, uint64_t);
 }
 
+namespace twin {
+/// What the calls below gave out: freeing anything else is an error, not undefined.
+inline std::set<void*>& acl_memory() {
+    static std::set<void*> all;
+    return all;
+}
+}  // namespace twin
+
 inline aclError aclInit(const char*) { return ACL_SUCCESS; }
 inline aclError aclFinalize() { return ACL_SUCCESS; }
 inline aclError aclrtSetDevice(int32_t) { return ACL_SUCCESS; }
@@ -52,19 +61,24 @@ inline aclError aclrtSynchronizeDevice() { return ACL_SUCCESS; }
 inline aclError aclrtMalloc(void** pointer, size_t bytes, aclrtMemMallocPolicy) {
     *pointer = std::aligned_alloc(512, (bytes + 511) / 512 * 512);
     if (!*pointer) return ACL_ERROR_BAD_ALLOC;
+    twin::acl_memory().insert(*pointer);
     twin_register_gm(reinterpret_cast<uint64_t>(*pointer), bytes, "aclrtMalloc", 0, 0);
     return ACL_SUCCESS;
 }
 inline aclError aclrtFree(void* pointer) {
+    if (!twin::acl_memory().erase(pointer)) return ACL_ERROR_INVALID_PARAM;
     twin_unregister_gm(reinterpret_cast<uint64_t>(pointer));
     std::free(pointer);
     return ACL_SUCCESS;
 }
 inline aclError aclrtMallocHost(void** pointer, size_t bytes) {
     *pointer = std::malloc(bytes);
-    return *pointer ? ACL_SUCCESS : ACL_ERROR_BAD_ALLOC;
+    if (!*pointer) return ACL_ERROR_BAD_ALLOC;
+    twin::acl_memory().insert(*pointer);
+    return ACL_SUCCESS;
 }
 inline aclError aclrtFreeHost(void* pointer) {
+    if (!twin::acl_memory().erase(pointer)) return ACL_ERROR_INVALID_PARAM;
     std::free(pointer);
     return ACL_SUCCESS;
 }
