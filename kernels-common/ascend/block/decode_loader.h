@@ -46,7 +46,8 @@ public:
     __aicore__ inline void EndP() { pRing_.EndUse(); }
 
 private:
-    static constexpr uint32_t STAGES = 6, P_STAGES = 2;
+    // More tiles gain nothing: P would wait behind them, and event ids 6 and 7 are better left alone.
+    static constexpr uint32_t STAGES = 4, P_STAGES = 2;
     static constexpr uint32_t TILE_BYTES = kernel::DecodeShape::kTileElements * sizeof(Element);
     static constexpr uint32_t P_BYTES = kernel::DecodeShape::kStepScores * kernel::DecodeShape::kRows * sizeof(Element);
     static_assert(STAGES * TILE_BYTES + P_STAGES * P_BYTES <= ArchTag::L1_SIZE, "L1 overflows");
