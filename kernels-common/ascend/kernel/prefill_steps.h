@@ -38,8 +38,7 @@ struct PrefillStep {
 class PrefillSteps {
 public:
     __aicore__ inline PrefillSteps(const AttentionArguments& arguments, int32_t step_keys, uint32_t core, uint32_t cores)
-        : wide_(Widened(arguments)),
-          schedule_(wide_, core, cores),
+        : schedule_(arguments, core, cores, kPrefillSubBlocks),
           tile_rows_(arguments.plan.tile.rows),
           step_keys_(step_keys) {}
 
@@ -54,12 +53,6 @@ public:
 
 private:
     static constexpr int32_t HISTORY = 5;
-
-    // One task of the schedule is all sub-blocks.
-    __aicore__ inline static AttentionArguments Widened(AttentionArguments arguments) {
-        arguments.plan.tile.rows *= kPrefillSubBlocks;
-        return arguments;
-    }
 
     __aicore__ inline bool Make(PrefillStep& step) {
         const bool first = begin_ >= task_.keys.end;
@@ -78,7 +71,6 @@ private:
         return true;
     }
 
-    const AttentionArguments wide_;
     Schedule schedule_;
     int32_t tile_rows_, step_keys_;
     Task task_{};
