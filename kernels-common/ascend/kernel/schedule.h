@@ -24,6 +24,16 @@ struct Task {
     FA_HOST_DEVICE int32_t rows() const { return row_end - row_begin; }
 };
 
+// Where in `redo` the word of a task stands: (sequence, kv head, row tile, split).
+FA_HOST_DEVICE int64_t redo_index_at(const AttentionArguments& a, int32_t n, int32_t kv_head, int32_t row_begin,
+                                     int32_t split) {
+    const int64_t head = int64_t{n} * a.problem.num_heads_kv + kv_head;
+    return (head * a.plan.row_tiles + row_begin / a.plan.tile.rows) * a.plan.num_splits + split;
+}
+FA_HOST_DEVICE int64_t redo_index(const AttentionArguments& a, const Task& task) {
+    return redo_index_at(a, task.s.n, task.kv_head, task.row_begin, task.split);
+}
+
 // Who gets the next task: the core with the least work so far. Cores stand in a ring in the order of their work; as tasks
 // come from dear to cheap, a core that took one goes back nearly to the end, so an insertion is short.
 class CoreQueue {
@@ -66,27 +76,36 @@ private:
 // The tasks of one AI core. Its AIC and its AIVs each make one and get the same tasks in the same order.
 class Schedule {
 public:
-    // `tiles_per_task`: row tiles (plan.tile.rows) that a task spans at most.
+    // `tiles_per_task`: row tiles (plan.tile.rows) that a task spans at most. `marked`: hand out only the tasks whose word
+    // there (redo_index) is not 0; null: all of them.
     FA_HOST_DEVICE Schedule(const AttentionArguments& arguments, uint32_t core, uint32_t cores,
-                            int32_t tiles_per_task = 1)
-        : p_(arguments.problem),
+                            int32_t tiles_per_task = 1, FA_GM const int32_t* marked = nullptr)
+        : a_(arguments),
+          p_(arguments.problem),
           plan_(arguments.plan),
           rows_per_task_(arguments.plan.tile.rows * tiles_per_task),
-          core_(core),
-          queue_(cores) {
-        PlanPasses();
+          core_(static_cast<int32_t>(core)),
+          cores_(static_cast<int32_t>(cores)),
+          marked_(marked),
+          queue_(cores),
+          split_(arguments.plan.num_splits) {
+        if (marked_ == nullptr) PlanPasses();
     }
 
     // False when there is no further task.
     FA_HOST_DEVICE bool Next(Task& task) {
+        if (marked_ != nullptr) {
+            while (NextOfDiagonal()) {
+                if (marked_[redo_index_at(a_, n_, head_, tile_ * rows_per_task_, split_)] == 0) continue;
+                visible_ = Visible(tile_);
+                Fill(task);
+                return true;
+            }
+            return false;
+        }
         while (NextInOrder()) {
-            if (queue_.Take(cost_) != core_) continue;
-            task.s = s_;
-            task.kv_head = head_;
-            task.row_begin = tile_ * rows_per_task_;
-            task.row_end = min_of(plan_.packed_rows(s_), task.row_begin + rows_per_task_);
-            task.split = split_;
-            task.keys = plan_.split_range(visible_, split_);
+            if (static_cast<int32_t>(queue_.Take(cost_)) != core_) continue;
+            Fill(task);
             return true;
         }
         return false;
@@ -100,6 +119,39 @@ private:
     static constexpr int64_t kVisits = 2048;
     // K and V of the heads that are worked on at a time should stay in L2 (192 MB), beside S, P and O.
     static constexpr int64_t kCacheBytes = int64_t{64} << 20;
+
+    FA_HOST_DEVICE void Fill(Task& task) const {
+        task.s = s_;
+        task.kv_head = head_;
+        task.row_begin = tile_ * rows_per_task_;
+        task.row_end = min_of(plan_.packed_rows(s_), task.row_begin + rows_per_task_);
+        task.split = split_;
+        task.keys = plan_.split_range(visible_, split_);
+    }
+
+    // ---- marked tasks: usually none, so that looking for them must be cheap. A core looks at its own only, which lie on
+    // diagonals: marked ones come as all tiles of a head, or as one tile of all heads, and either way cores share them.
+
+    FA_HOST_DEVICE bool NextOfDiagonal() {
+        if (done_) return false;
+        if (++split_ < plan_.num_splits) return true;
+        split_ = 0;
+        tile_ += cores_;
+        while (tile_ >= tiles_end_) {
+            if (++head_ >= heads_end_) {
+                if (++n_ >= p_.batch) {
+                    done_ = true;
+                    return false;
+                }
+                s_ = p_.bounded_sequence(n_);
+                tiles_end_ = Tiles();
+                heads_end_ = p_.num_heads_kv;
+                head_ = 0;
+            }
+            tile_ = heads_end_ == 0 ? tiles_end_ : (core_ + cores_ - (n_ + head_) % cores_) % cores_;
+        }
+        return true;
+    }
 
     // ---- the order: passes (cost from dear to cheap), sequences, groups of heads that share L2, tiles, heads, splits
 
@@ -235,7 +287,6 @@ private:
         }
         high_ = all.high;
         low_ = LowerEnd(high_);
-        split_ = plan_.num_splits;
     }
 
     FA_HOST_DEVICE int64_t LowerEnd(int64_t high) const {
@@ -243,10 +294,13 @@ private:
         return low < cheapest_ ? 0 : low;
     }
 
+    const AttentionArguments& a_;
     const Problem& p_;
     const Plan& plan_;
     const int32_t rows_per_task_;
-    const uint32_t core_;
+    const int32_t core_;
+    const int32_t cores_;
+    FA_GM const int32_t* marked_;
     CoreQueue queue_;
 
     bool monotone_ = true;
@@ -256,7 +310,7 @@ private:
     int64_t low_ = 0;
     int64_t high_ = 0;
 
-    // The task that NextInOrder came to; at first, the end of a sequence before the first.
+    // The task that NextInOrder or NextOfDiagonal came to; at first, the end of a sequence before the first.
     int32_t n_ = -1;
     Sequence s_{};
     int32_t most_heads_ = 1;
@@ -266,7 +320,7 @@ private:
     int32_t tiles_begin_ = 0;
     int32_t tiles_end_ = 0;
     int32_t tile_ = 0;
-    int32_t split_ = 0;
+    int32_t split_;
     KeyRange visible_{0, 0};
     int64_t cost_ = 0;
 };

@@ -6,12 +6,6 @@
 
 namespace flash_attn_npu::ascend::kernel {
 
-// Where in `redo` the word of a task stands: (sequence, kv head, row tile, split).
-__aicore__ inline int64_t redo_index(const AttentionArguments& a, const Task& task) {
-    const int64_t head = int64_t{task.s.n} * a.problem.num_heads_kv + task.kv_head;
-    return (head * a.plan.row_tiles + task.row_begin / a.plan.tile.rows) * a.plan.num_splits + task.split;
-}
-
 struct Step {
     Task task;
     KeyRange keys;        // empty: the only step of a task without keys
@@ -26,7 +20,7 @@ struct Step {
 class Steps {
 public:
     __aicore__ inline Steps(const AttentionArguments& arguments, uint32_t core, uint32_t cores)
-        : a_(arguments), schedule_(arguments, core, cores) {}
+        : a_(arguments), schedule_(arguments, core, cores, 1, arguments.redo) {}
 
     // False when there is no further step.
     __aicore__ inline bool Next(Step& step) {
@@ -45,16 +39,11 @@ public:
 
 private:
     __aicore__ inline bool NextTask() {
-        do {
-            if (!schedule_.Next(task_)) return false;
-        } while (!Wanted());
+        if (!schedule_.Next(task_)) return false;
         ++task_number_;
         begin_ = task_.keys.begin;
         return true;
     }
-
-    // After a fast path, only what it gave up.
-    __aicore__ inline bool Wanted() const { return a_.redo == nullptr || a_.redo[redo_index(a_, task_)] != 0; }
 
     const AttentionArguments& a_;
     Schedule schedule_;

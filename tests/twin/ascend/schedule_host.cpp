@@ -11,14 +11,15 @@ struct FlatTask {
 
 }  // namespace
 
-/// Fills `tasks` (room for `room`) with the tasks of `core` and returns how many there are.
+/// Fills `tasks` (room for `room`) with the tasks of `core`, those marked in `redo` if it is given, and returns how many
+/// there are.
 extern "C" __attribute__((visibility("default"))) int64_t schedule(const twin_test::Call* call, uint32_t core,
                                                                    uint32_t cores, int32_t tiles_per_task,
                                                                    FlatTask* tasks, int64_t room) {
     using namespace flash_attn_npu::ascend::kernel;
     AttentionArguments arguments;
     twin_test::arguments_of(*call, arguments);
-    Schedule schedule(arguments, core, cores, tiles_per_task);
+    Schedule schedule(arguments, core, cores, tiles_per_task, call->redo);
     Task task;
     int64_t count = 0;
     for (; schedule.Next(task); ++count) {

@@ -214,3 +214,30 @@ def test_cores_are_dealt_in_order_when_tasks_are_alike(library):
     call = call_of([(128, 1000)] * 12, heads=(2, 2))
     first = [tuple(tasks[0][:2]) for tasks in all_tasks(library, call, 24)]
     assert first == [(n, head) for n in range(12) for head in range(2)]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_marked_tasks_only(library, rng, seed):
+    batch, kv, group, cores = int(rng.integers(1, 8)), int(rng.integers(1, 6)), int(rng.choice([1, 4])), 24
+    seqlens = [(int(rng.integers(0, 2000)), int(rng.integers(0, 3000))) for _ in range(batch)]
+    splits = int(rng.choice([1, 3]))
+    call = call_of(seqlens, heads=(kv * group, kv), splits=splits, keys=128, window_right=0)
+    every = {tuple(task) for tasks in all_tasks(library, call, cores) for task in tasks.tolist()}
+    tiles = max(1, -(-call.flat.max_seqlen_q * group // ROWS))
+    redo = place((rng.random((batch, kv, tiles, splits)) < rng.choice([0, 0.1, 1])).astype(np.int32))
+    call.arrays["redo"] = redo
+    call._point("redo", redo)
+    got = [tuple(task) for tasks in all_tasks(library, call, cores) for task in tasks.tolist()]
+    assert len(set(got)) == len(got)
+    assert set(got) == {t for t in every if redo[t[0], t[1], t[2] // ROWS, t[4]]}
+
+
+@pytest.mark.parametrize("marked", ["a head", "the first rows of all heads"])
+def test_marked_tasks_are_shared(library, marked):
+    call = call_of([(8192, 8192)], heads=(8, 8), window_right=0)
+    redo = place(np.zeros((1, 8, 64, 1), np.int32))
+    redo[(slice(None), 3) if marked == "a head" else (slice(None), slice(None), 0)] = 1
+    call.arrays["redo"] = redo
+    call._point("redo", redo)
+    counts = [len(tasks) for tasks in all_tasks(library, call, 24)]
+    assert max(counts) == -(-redo.sum() // 24)
