@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
 
 from tests.common import backend
 from tests.common.seed import SEED
+
+os.environ.update(backend.current().environment)
+# Said, so that a test that changes it for itself changes it for itself only.
+os.environ.setdefault("FLASH_ATTN_NPU_TWIN_MODE", "fast")
 
 # Two threads, however many the machine has: the parallel paths run everywhere, and two xdist workers fit two cores.
 torch.set_num_threads(2)

@@ -256,7 +256,7 @@ def test_every_kernel_of_the_host_half_has_a_source() -> None:
         for path in device_targets.kernel_sources(device.ROOT)
         for name in names_in((device.ROOT / path).read_text(), r"FLASH_ATTN_NPU_LAUNCHER\((\w+),")
     }
-    assert launched <= declared
+    assert launched == declared - {"KERNEL"}
 
 
 def names_in(text: str, pattern: str) -> list[str]:

@@ -1,13 +1,19 @@
 """Which implementation the tests exercise: FLASH_ATTN_NPU_TEST_BACKEND, default "cpu".
 
 The tests build their inputs on the host and pass them through `Backend.call`; nothing else in them knows a device. A
-further backend (an Ascend twin, a device) registers itself in BACKENDS.
+further backend registers itself in BACKENDS.
+
+"twin": the Ascend kernels on the twin, from the library that FLASH_ATTN_NPU_DEVICE_LIB names. What it cannot compute or
+would take too long for is changed in one place, `Backend.adapted`.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -22,16 +28,37 @@ FUNCTION = "flash_attn_with_kvcache"
 
 @dataclass(frozen=True)
 class Backend:
+    """An implementation of the API.
+
+    Attributes:
+        name: what FLASH_ATTN_NPU_TEST_BACKEND says.
+        device: where tensors go.
+        dtypes: of q; v2 never has fp8.
+        environment: variables that send calls to it; set for the whole run when it is the current one.
+        compared_with: a backend whose results must agree within the accuracy rule, besides the reference's.
+        half_scores: whether long prefills round scores to half precision; see harness.compare_lse.
+    """
+
     name: str
     device: str
-    dtypes: tuple[str, ...]  # v2 never has fp8
+    dtypes: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...] = ()
+    compared_with: str | None = None
+    half_scores: bool = False
 
     def supports(self, case: Case) -> bool:
         return case.dtype in self.dtypes
 
+    def adapted(self, case: Case) -> Case:
+        """The case itself, or the nearest one that the backend computes."""
+        return case if self.supports(case) else dataclasses.replace(case, dtype=self.dtypes[0])
+
     def call(self, api: str, kwargs: dict[str, Any]) -> Any:
         """Calls the API with host tensors; the caches are updated in the tensors given."""
         function = getattr(package(api), FUNCTION)
+        if self != current():
+            with environment(self.environment):
+                return function(**kwargs)
         if self.device == "cpu":
             return function(**kwargs)
         on_device = {k: x.to(self.device) if isinstance(x, Tensor) else x for k, x in kwargs.items()}
@@ -41,7 +68,37 @@ class Backend:
         return tuple(x.cpu() for x in result) if isinstance(result, tuple) else result.cpu()
 
 
-BACKENDS = {"cpu": Backend("cpu", "cpu", ("float16", "bfloat16", "float32", "float8_e4m3fn"))}
+@contextmanager
+def environment(variables: tuple[tuple[str, str], ...]) -> Iterator[None]:
+    """The variables are set inside the block."""
+    before = {name: os.environ.get(name) for name, _ in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+BACKENDS = {
+    "cpu": Backend(
+        "cpu",
+        "cpu",
+        ("float16", "bfloat16", "float32", "float8_e4m3fn"),
+        environment=(("FLASH_ATTN_NPU_BACKEND", "cpu"),),
+    ),
+    "twin": Backend(
+        "twin",
+        "cpu",
+        ("float16", "bfloat16", "float8_e4m3fn"),
+        environment=(("FLASH_ATTN_NPU_BACKEND", "device"),),
+        compared_with="cpu",
+        half_scores=True,
+    ),
+}
 
 
 def current() -> Backend:

@@ -23,13 +23,18 @@ def exact(api: str, kwargs: dict[str, Any]) -> Result:
 
 def arguments(case: Case, **changes: Any) -> dict[str, Any]:
     """The tensors of a case; a change to None removes the argument."""
-    merged = {**build(case).kwargs, **changes}
+    merged = {**build(backend.current().adapted(case)).kwargs, **changes}
     return {name: value for name, value in merged.items() if value is not None}
 
 
 def close(actual: Tensor, expected: Tensor, tolerance: float = 2e-3) -> None:
     """For fp16 and fp32 results of order one; the accuracy rule proper is in harness.py."""
     torch.testing.assert_close(actual.double(), expected.double(), rtol=tolerance, atol=tolerance)
+
+
+def tight(x: Tensor) -> float:
+    """Tolerance between two ways to compute `x`, which has the dtype that the backend could do (Backend.adapted)."""
+    return 1e-5 if x.dtype == torch.float32 else 2e-3
 
 
 def signature_text(function: Any) -> list[str]:

@@ -33,6 +33,8 @@ LSE_TOLERANCE = {
 }
 # Below so many elements of out, or rows that mix values, the formula's largest error is a matter of luck.
 SMALL, FEW_ROWS = 4096, 128
+# Packed rows of a kv head from which a backend with half_scores may use them.
+HALF_SCORE_ROWS = 512
 
 CallFunction = Callable[[str, dict[str, Any]], Any]
 
@@ -55,8 +57,7 @@ def bit_equal(a: Tensor, b: Tensor) -> bool:
 
 def check(case: Case, call: CallFunction | None = None) -> Outcome:
     """Builds, calls, compares. Raises AssertionError with the figures and the snippet."""
-    built = build(case)
-    return check_built(built, call)
+    return check_built(build(backend.current().adapted(case)), call)
 
 
 def check_built(built: Built, call: CallFunction | None = None) -> Outcome:
@@ -66,9 +67,15 @@ def check_built(built: Built, call: CallFunction | None = None) -> Outcome:
     except Exception as error:
         raise AssertionError(f"{type(error).__name__}: {error}\n{describe(before)}") from error
     try:
-        return compare(before, built, result)
+        return compare(before, built, result, None if call else peer_result(before))
     except AssertionError as error:
         raise AssertionError(f"{error}\n{describe(before)}") from None
+
+
+def peer_result(before: Built) -> Any:
+    """What the backend that this one is compared with returns; None if there is none."""
+    peer = backend.current().compared_with
+    return backend.BACKENDS[peer].call(before.case.api, before.clone().kwargs) if peer else None
 
 
 def describe(built: Built) -> str:
@@ -94,12 +101,13 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def compare(before: Built, after: Built, result: Any) -> Outcome:
+def compare(before: Built, after: Built, result: Any, peer: Any = None) -> Outcome:
+    """`peer`: another backend's result of the same call, which must agree within the accuracy rule."""
     with one_thread():
-        return _compare(before, after, result)
+        return _compare(before, after, result, peer)
 
 
-def _compare(before: Built, after: Built, result: Any) -> Outcome:
+def _compare(before: Built, after: Built, result: Any, peer: Any) -> Outcome:
     case = before.case
     exact = attention_with_kvcache(case.api, before.kwargs, Precision.EXACT)
     formula = attention_with_kvcache(case.api, before.kwargs, Precision.SAME_DTYPE)
@@ -113,33 +121,48 @@ def _compare(before: Built, after: Built, result: Any) -> Outcome:
     else:
         assert isinstance(result, Tensor), f"return_softmax_lse=False returned a {type(result).__name__}"
 
-    compare_out(out, exact, formula, case)
+    allowed = allowed_error(exact, formula, case)
+    compare_out(out, exact, formula, case, allowed)
     if lse is not None:
         compare_lse(lse, exact, case)
+    if peer is not None:
+        compare_with_peer(out, peer[0] if isinstance(peer, tuple) else peer, exact, allowed)
     compare_memory(before, after, exact)
     return Outcome(result, out, lse, after)
 
 
-def compare_out(out: Tensor, exact: Result, formula: Result, case: Case) -> None:
+def out_dtype(case: Case) -> torch.dtype:
+    return torch.bfloat16 if case.torch_dtype == torch.float8_e4m3fn else case.torch_dtype
+
+
+def allowed_error(exact: Result, formula: Result, case: Case) -> Tensor:
+    """How far each written value of out may be off: the first rule at the top of this file."""
     dtype = case.torch_dtype
-    out_dtype = torch.bfloat16 if dtype == torch.float8_e4m3fn else dtype
-    assert out.dtype == out_dtype, f"out has dtype {out.dtype}, expected {out_dtype}"
+    truth = exact.out[exact.written]
+    if truth.numel() == 0:
+        return truth
+    formula_error = float((formula.out[exact.written] - truth).abs().max())
+    allowed = torch.full_like(truth, 2 * formula_error + 1e-5)
+    if dtype == torch.float32:
+        allowed += 4 * float(ulp(torch.tensor(exact.max_logit, dtype=torch.float64), dtype))
+    if truth.numel() < SMALL or exact.mixed_rows < FEW_ROWS:
+        allowed += ulp(truth, out_dtype(case)) / 2
+        if case.rotary_dim:
+            # Two factors rounded to half an eps each: a standard deviation of 0.41 eps per product.
+            allowed += 3 * 0.41 * torch.finfo(dtype).eps * exact.product_spread[exact.written]
+    return allowed
+
+
+def compare_out(out: Tensor, exact: Result, formula: Result, case: Case, allowed: Tensor) -> None:
+    assert out.dtype == out_dtype(case), f"out has dtype {out.dtype}, expected {out_dtype(case)}"
     assert out.shape == exact.out.shape, f"out has shape {tuple(out.shape)}, expected {tuple(exact.out.shape)}"
     ours, truth = out[exact.written].double(), exact.out[exact.written]
     if truth.numel() == 0:
         return
     assert torch.isfinite(ours).all(), f"out: {int((~torch.isfinite(ours)).sum())} of {ours.numel()} values not finite"
     error = (ours - truth).abs()
-    formula_error = float((formula.out[exact.written] - truth).abs().max())
-    allowed = torch.full_like(truth, 2 * formula_error + 1e-5)
-    if dtype == torch.float32:
-        allowed += 4 * float(ulp(torch.tensor(exact.max_logit, dtype=torch.float64), dtype))
-    if truth.numel() < SMALL or exact.mixed_rows < FEW_ROWS:
-        allowed += ulp(truth, out_dtype) / 2
-        if case.rotary_dim:
-            # Two factors rounded to half an eps each: a standard deviation of 0.41 eps per product.
-            allowed += 3 * 0.41 * torch.finfo(dtype).eps * exact.product_spread[exact.written]
     if (error > allowed).any():
+        formula_error = float((formula.out[exact.written] - truth).abs().max())
         worst = int((error - allowed).argmax())
         index = [int(i) for i in torch.unravel_index(torch.tensor(worst), truth.shape)]
         raise AssertionError(
@@ -147,6 +170,16 @@ def compare_out(out: Tensor, exact: Result, formula: Result, case: Case) -> None
             f"(same-dtype formula: {formula_error:.3e}); {int((error > allowed).sum())} of {truth.numel()} wrong; "
             f"worst at [row, head, feature] = {index}: got {float(ours.flatten()[worst]):.6g}, "
             f"expected {float(truth.flatten()[worst]):.6g}"
+        )
+
+
+def compare_with_peer(out: Tensor, peer: Tensor, exact: Result, allowed: Tensor) -> None:
+    difference = (out[exact.written].double() - peer[exact.written].double()).abs()
+    if (difference > allowed).any():
+        worst = int((difference - allowed).argmax())
+        raise AssertionError(
+            f"out: {float(difference.flatten()[worst]):.3e} from backend {backend.current().compared_with}, allowed "
+            f"{float(allowed.flatten()[worst]):.3e}; {int((difference > allowed).sum())} of {difference.numel()} differ"
         )
 
 
@@ -168,6 +201,8 @@ def compare_lse(lse: Tensor, exact: Result, case: Case) -> None:
     # Each product of a logit is off by at most eps; the errors of many add up like a random walk, five sigma of it.
     rounding = 2 * torch.finfo(case.torch_dtype).eps * exact.max_product_norm if case.rotary_dim else 0.0
     largest = max(exact.max_logit, float(truth.abs().max()))
+    if backend.current().half_scores and max(case.seqlens_q, default=0) * case.heads // case.heads_k >= HALF_SCORE_ROWS:
+        relative += torch.finfo(torch.float16).eps / 4  # the average of errors of up to half an eps
     allowed = absolute + relative * largest + rounding
     error = (ours - truth).abs()
     worst = int(error.argmax())

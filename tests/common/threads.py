@@ -62,7 +62,7 @@ def num_threads(n: int) -> Iterator[None]:
 
 def run(case: Case) -> Outcome:
     """The call alone, without judging it."""
-    built = build(case)
+    built = build(backend.current().adapted(case))
     result = backend.current().call(case.api, built.kwargs)
     out, lse = (result[0], result[1]) if isinstance(result, tuple) else (result, None)
     return Outcome(result, out, lse, built)
@@ -115,7 +115,7 @@ def forked_child_works(api: str, child_threads: int | None) -> None:
     chosen = [cases(api)[name] for name in ("decode", "paged append", "prefill")]
     with num_threads(4):
         expected = [_bytes(run(case)) for case in chosen]
-        inputs = [build(case) for case in chosen]
+        inputs = [build(backend.current().adapted(case)) for case in chosen]
         child = os.fork()
         if child == 0:
             status = 1
@@ -151,7 +151,7 @@ def _bytes(outcome: Outcome) -> list[bytes]:
 def other_threads_run_meanwhile(api: str) -> None:
     """The GIL is free while the backend computes: a Python thread moves on during one long call."""
     case = Case(api, SEED, "float32", batch=1, seqlen_q=1500, heads=16, heads_k=16, d=128, capacity=3000)
-    built = build(case)
+    built = build(backend.current().adapted(case))
     steps = 0
     stop = threading.Event()
     running = threading.Event()

@@ -176,7 +176,7 @@ def fake_tensors_give_shapes(api: str) -> None:
     from torch._subclasses.fake_tensor import FakeTensorMode
 
     for case in opcheck_cases(api).values():
-        kwargs = build(case).kwargs
+        kwargs = build(backend.current().adapted(case)).kwargs
         real = call(api, kwargs)
         with FakeTensorMode() as mode:
             fake_kwargs = {name: mode.from_tensor(x) if isinstance(x, Tensor) else x for name, x in kwargs.items()}

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <stdexcept>
-#include <string>
 
 #include "host/device.h"
 #include "kernel/attention_limits.h"
@@ -96,7 +94,6 @@ bool Call::choose_prefill() {
 uint64_t Call::choose_general() {
     plan_ = make_plan(problem_, kernel::attention_tile(problem_), kSplitPolicy);
     general_ = general_kernel(problem_.dtype);
-    if (general_ == nullptr) throw std::runtime_error("this device library has no attention kernel for the dtype of q");
     const int64_t tasks = int64_t{problem_.batch} * problem_.num_heads_kv * plan_.row_tiles * plan_.num_splits;
     blocks_ = static_cast<uint32_t>(std::clamp<int64_t>(tasks, 1, cores_));
     core_workspace_bytes_ = kernel::attention_core_workspace_bytes(problem_, plan_);

@@ -12,9 +12,8 @@ using AttentionLauncher = void (*)(uint32_t blocks, void* stream, const kernel::
 
 extern "C" {
 
-#define FLASH_ATTN_NPU_KERNEL(KERNEL, ARGUMENTS)                              \
-    __attribute__((weak)) void launch_##KERNEL(uint32_t blocks, void* stream, \
-                                               const flash_attn_npu::ascend::kernel::ARGUMENTS& arguments)
+#define FLASH_ATTN_NPU_KERNEL(KERNEL, ARGUMENTS) \
+    void launch_##KERNEL(uint32_t blocks, void* stream, const flash_attn_npu::ascend::kernel::ARGUMENTS& arguments)
 
 FLASH_ATTN_NPU_KERNEL(flash_attn_prepare, PrepareArguments);
 FLASH_ATTN_NPU_KERNEL(flash_attn_attention_f16, AttentionArguments);

@@ -163,22 +163,17 @@ def record(shape: Shape, *, move_data: bool = False) -> int:
     if shape.rotary:
         kwargs["rotary_cos"] = make((capacity, shape.rotary // 2), dtype=dtype)
         kwargs["rotary_sin"] = make((capacity, shape.rotary // 2), dtype=dtype)
+    flash_attn_npu_v3._C.describe_device()  # loads the library, and the runtime with it
     machine = Machine.get()
     machine.clear()
     machine.configure("cycles", skip_math=not move_data)
     flash_attn_npu_v3.flash_attn_with_kvcache(**kwargs)
-    if machine.recorded() == 0:
-        raise RuntimeError(
-            f"{flash_attn_npu_v3._C.describe_device()} recorded nothing: it was linked with another build of the "
-            "twin's runtime. Build it again: python kernels-common/build/device.py twin OUT_DIR"
-        )
     return machine.recorded()
 
 
 def predict(shape: Shape, chip: str = "910B2", costs: dict[str, float] | None = None, traced: int = 0) -> list[Kernel]:
     """Records the call and returns its kernels in order of launch."""
-    machine = Machine.get()
-    return [Kernel.of(machine.simulate(i, chip, costs, traced)) for i in range(record(shape))]
+    return [Kernel.of(Machine.get().simulate(i, chip, costs, traced)) for i in range(record(shape))]
 
 
 def over_corners(chip: str = "910B2") -> list[tuple[dict[str, float], list[Kernel]]]:

@@ -43,13 +43,20 @@ class CheckFailure(AssertionError):
         super().__init__("\n".join(str(f) for f in findings))
 
 
+def loaded_runtime() -> Path | None:
+    """The runtime that a device library (_twin.so) has brought into this process: there must not be a second one."""
+    maps = Path("/proc/self/maps").read_text().splitlines()
+    paths = {line.split(maxsplit=5)[-1] for line in maps if "/libascend_twin-runtime-" in line}
+    return Path(min(paths)) if paths else None
+
+
 class Machine:
     """The runtime library of this process."""
 
     _one: Machine | None = None
 
     def __init__(self) -> None:
-        self.lib = ctypes.CDLL(str(runtime_library()), mode=ctypes.RTLD_GLOBAL)
+        self.lib = ctypes.CDLL(str(loaded_runtime() or runtime_library()), mode=ctypes.RTLD_GLOBAL)
         lib = self.lib
         lib.twin_set_options.argtypes = [ctypes.c_int, ctypes.c_uint64] + [ctypes.c_int] * 6
         lib.twin_register_gm.argtypes = [ctypes.c_uint64, ctypes.c_uint64, ctypes.c_char_p, ctypes.c_int, ctypes.c_int]

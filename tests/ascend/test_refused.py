@@ -1,0 +1,20 @@
+"""What the 910B cannot compute is refused, by name, before anything is written."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.common.call import call
+from tests.common.cases import Case, build
+from tests.common.harness import bit_equal
+from tests.common.seed import SEED
+
+
+@pytest.mark.parametrize("api", ["v2", "v3"])
+@pytest.mark.parametrize("changes", [{}, {"seqlen_new": 2, "cache_seqlens": 5, "rotary_dim": 16}, {"seqlen_q": 40}])
+def test_float32(api: str, changes: dict) -> None:
+    built = build(Case(api, SEED, "float32", **changes))
+    before = built.clone()
+    with pytest.raises(NotImplementedError, match=r"^q: got dtype torch.float32, expected torch.float16, "):
+        call(api, built.kwargs)
+    assert all(bit_equal(base, built.bases[name]) for name, base in before.bases.items())
