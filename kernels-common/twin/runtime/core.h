@@ -39,6 +39,7 @@ struct Queued {
 
 struct Flag {
     bool set = false;
+    uint32_t more = 0;  // sets that came while it was set: an error, but CATLASS's gemv lives on the device counting them
     Clock clock;
     Loc where{};
     uint32_t waited_at = 0;  // epoch of the last wait on the destination pipe

@@ -32,7 +32,10 @@ bool legal_event(Core& core, Pipe src, Pipe dst, int32_t id, const Loc& loc) {
 
 bool consume(Core& core, Flag& flag, Pipe dst) {
     if (!flag.set) return false;
-    flag.set = false;
+    if (flag.more)
+        --flag.more;
+    else
+        flag.set = false;
     if (core.checker) {
         core.checker->acquire(dst, flag.clock);
         // The wait itself is an entry of the destination's queue.
@@ -44,11 +47,13 @@ bool consume(Core& core, Flag& flag, Pipe dst) {
 
 void raise(Core& core, Pipe src, Pipe dst, int32_t id, const Loc& loc) {
     Flag& flag = core.flags[static_cast<int>(src)][static_cast<int>(dst)][id];
-    if (flag.set)
+    if (flag.set) {
+        ++flag.more;
         core.error("duplicate_event",
                    format("%s<%s_%s>(%d): the flag is already set (%s:%d) and nobody has waited for it", loc.api,
                           name_of(src), name_of(dst), id, flag.where.file, flag.where.line),
                    loc);
+    }
     if (core.checker) {
         if (flag.waited_at && src != Pipe::kS && dst != Pipe::kS && core.checker->known(src, dst) < flag.waited_at)
             core.warning(
