@@ -47,7 +47,12 @@ TESTS_WITH_SESSION = (
     "release",
     "twin",
     "npu_emulated",
+    "ascend",
 )  # directories of tests/; test-common runs all others
+
+# The Ascend kernels and their host half, built for the twin.
+DEVICE_LIBRARY = Path("build") / "device-twin" / "_twin.so"
+TWIN_SEEDS = ("0", "1", "2")  # orders in which cores take turns
 
 # The environment of every session that needs both wheels: with torch an environment takes a gigabyte and half a minute,
 # so these sessions have no environment of their own (venv_backend="none").
@@ -164,6 +169,21 @@ def test_twin(session: nox.Session) -> None:
     run_tests(session, "tests/twin", *session.posargs)
 
 
+@nox.session(name="test-ascend", venv_backend="none")
+def test_ascend(session: nox.Session) -> None:
+    """The API's tests on the Ascend kernels, run by the twin, and a subset in check mode. -- PYTEST_ARGS"""
+    install_for_scripts(session)
+    install(session, "ninja>=1.11")
+    python(session, "kernels-common/build/device.py", "twin", DEVICE_LIBRARY.parent)
+    env = {"FLASH_ATTN_NPU_TEST_BACKEND": "twin", "FLASH_ATTN_NPU_DEVICE_LIB": str(ROOT / DEVICE_LIBRARY)}
+    api_tests = [f"tests/{version}" for version in VERSIONS]
+    for seed in TWIN_SEEDS:
+        session.log(f"check mode, cores take turns by seed {seed}")
+        checked = {**env, "FLASH_ATTN_NPU_TWIN_MODE": "check", "FLASH_ATTN_NPU_TWIN_SEED": seed}
+        run_tests(session, "-m", "portable", *api_tests, *session.posargs, env=checked)
+    run_tests(session, *api_tests, "tests/ascend", *session.posargs, env=env)
+
+
 @nox.session(name="test-npu-emulated")
 def test_npu_emulated(session: nox.Session) -> None:
     """Both wheels on npu tensors: the real torch_npu over an emulated ACL runtime. -- PYTEST_ARGS"""
@@ -204,16 +224,28 @@ def test_npu_emulated(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def simulate(session: nox.Session) -> None:
-    """An Ascend kernel on the twin: check, predicted time, Perfetto trace. -- matmul 1024 1024 1024 | FILE:NAME ..."""
-    install(session, *requirements("test", "plot"))
+    """Predicted time on the 910B: tables, traces, pictures. -- decode|prefill|all|SHAPE | matmul M N K | FILE:NAME"""
     env = {"PYTHONPATH": str(ROOT / "kernels-common" / "twin")}
-    python(session, "-m", "ascend_twin.simulate", *session.posargs, env=env)
+    what = session.posargs[0] if session.posargs else "all"
+    if what not in ("decode", "prefill", "all") and "=" not in what:
+        install(session, *requirements("test", "plot"))
+        python(session, "-m", "ascend_twin.simulate", *session.posargs, env=env)
+        return
+    install_for_scripts(session)
+    install(session, "ninja>=1.11")
+    python(session, "kernels-common/build/device.py", "twin", DEVICE_LIBRARY.parent)
+    env["FLASH_ATTN_NPU_DEVICE_LIB"] = str(ROOT / DEVICE_LIBRARY)
+    arguments = session.posargs or ["all", "--corners"]
+    python(session, "-m", "ascend_twin.attention_report", *arguments, "--out", output_dir(session), env=env)
 
 
 @nox.session(name="test-build")
 def test_build(session: nox.Session) -> None:
     """Tests of the build machinery: toolchain checks, source list, build.ninja, sdist contents. -- PYTEST_ARGS"""
     install(session, "pytest", "pytest-xdist", "hatchling>=1.27", "ninja>=1.11", "build")
+    install(
+        session, "--no-deps", *(r for r in requirements("npu-emulated") if r.startswith("torch-npu"))
+    )  # ACL headers
     run_tests(session, "--confcutdir=tests/build", "tests/build", *session.posargs)
 
 
@@ -363,7 +395,7 @@ def cpu_flags() -> set[str]:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """ruff check, ruff format, clang-format and mypy. -- --fix repairs what can be repaired."""
+    """ruff check, ruff format, clang-format, mypy, device sources. -- --fix repairs what can be repaired."""
     install(session, *requirements("lint"))
     fix = "--fix" in session.posargs
     failed = []
@@ -377,6 +409,7 @@ def lint(session: nox.Session) -> None:
     check("ruff", "check", *(["--fix"] if fix else []), ".")
     check("ruff", "format", *([] if fix else ["--check"]), ".")
     check("clang-format", *(["-i"] if fix else ["--dry-run", "--Werror"]), *cpp_files())
+    check("python", "ci/device_lint.py")
     check("mypy", "noxfile.py")
     check("mypy", "kernels-common/build", path="kernels-common/build")
     check("mypy", "ci", path="ci")
