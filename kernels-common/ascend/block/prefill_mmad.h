@@ -109,7 +109,8 @@ private:
         for (uint32_t feature = 0; feature < Shape::HEAD_DIM; feature += DEPTH) {
             const bool last = feature + DEPTH == Shape::HEAD_DIM;
             const uint32_t fill = l0Ring_.BeginFill();
-            tile::CopyPanelsToL0A(l0A_[fill], queries_.Tile(sub)[feature * Shape::ROWS], layout::zN{Shape::ROWS}, rows, DEPTH);
+            tile::CopyPanelsToL0A(l0A_[fill], queries_.Tile(sub)[feature * Shape::ROWS], layout::zN{Shape::ROWS}, rows,
+                                  DEPTH);
             // The next sub-block may find the keys where the one before it left them.
             const bool there = keysIn_[fill] == static_cast<int32_t>(feature);
             if (!there) tile::CopyFractals(l0B_[fill], keyTile_[feature * keys], keys * DEPTH / Shape::FRACTAL);
@@ -119,7 +120,8 @@ private:
             const uint32_t use = l0Ring_.BeginUse();
             for (uint32_t row = 0, half = 0; row < rows; row += Shape::HALF_ROWS, ++half) {
                 const uint32_t halfRows = Min(Shape::HALF_ROWS, rows - row);
-                Multiply(l0CScores_[half], l0A_[use][row * DEPTH], l0B_[use], halfRows, keys, DEPTH, feature == 0, last);
+                Multiply(l0CScores_[half], l0A_[use][row * DEPTH], l0B_[use], halfRows, keys, DEPTH, feature == 0,
+                         last);
                 if (last) StoreScores(step, sub, tile, row, halfRows, keys, l0CScores_[half]);
             }
             l0Ring_.EndUse();
@@ -173,8 +175,8 @@ private:
         params.ndNum = 1;
         params.quantPre = QuantMode_t::F322F16;
         params.unitFlag = UNIT_LAST;
-        AscendC::Fixpipe<half, float, AscendC::CFG_NZ>(
-            s[tile * Shape::KEY_TILE * Shape::ROWS + row * Shape::PANEL], src, params);
+        AscendC::Fixpipe<half, float, AscendC::CFG_NZ>(s[tile * Shape::KEY_TILE * Shape::ROWS + row * Shape::PANEL],
+                                                       src, params);
     }
 
     /// O of a sub-block: 128 rows x HEAD_DIM_V, row-major.

@@ -94,8 +94,8 @@ private:
         }
     }
 
-    __aicore__ inline void AddIncrement(const AscendC::LocalTensor<float>& o, const AscendC::LocalTensor<float>& increment,
-                                        int32_t rows, bool first) const {
+    __aicore__ inline void AddIncrement(const AscendC::LocalTensor<float>& o,
+                                        const AscendC::LocalTensor<float>& increment, int32_t rows, bool first) const {
         const uint8_t repeats = static_cast<uint8_t>(rows * static_cast<int32_t>(Shape::HEAD_DIM_V / LANES));
         if (first) {
             AscendC::Adds(o, increment, 0.0f, uint64_t{LANES}, repeats, AscendC::UnaryRepeatParams());
@@ -144,8 +144,8 @@ private:
                       static_cast<uint8_t>(rows * static_cast<int32_t>(Shape::HEAD_DIM_V / LANES)),
                       AscendC::UnaryRepeatParams(1, 1, 4, 8));
         BroadcastRows(ub_.template Chunk<float>(chunk)[LSE_AT / 4], Lse()[row], rows);
-        AscendC::Cast(ub_.template Chunk<int32_t>(chunk)[REDO_AT / 4], Redo(), AscendC::RoundMode::CAST_CEIL, uint64_t{1},
-                      1, AscendC::UnaryRepeatParams());
+        AscendC::Cast(ub_.template Chunk<int32_t>(chunk)[REDO_AT / 4], Redo(), AscendC::RoundMode::CAST_CEIL,
+                      uint64_t{1}, 1, AscendC::UnaryRepeatParams());
     }
 
     __aicore__ inline void Store(const kernel::PrefillStep& step, int32_t sub, int32_t row, int32_t rows,

@@ -47,10 +47,10 @@ private:
         params.srcGap = Shape::ROWS - Shape::STRIP_ROWS;
         params.dstGap = 0;
         const uint32_t chunk = ub_.BeginLoad();
-        AscendC::DataCopy(ub_.template Chunk<half>(chunk),
-                          s[(FirstRow() + strip * static_cast<int32_t>(Shape::STRIP_ROWS)) *
-                            static_cast<int32_t>(Shape::PANEL)],
-                          params);
+        AscendC::DataCopy(
+            ub_.template Chunk<half>(chunk),
+            s[(FirstRow() + strip * static_cast<int32_t>(Shape::STRIP_ROWS)) * static_cast<int32_t>(Shape::PANEL)],
+            params);
         ub_.EndLoad();
     }
 
@@ -62,7 +62,8 @@ private:
         tile::MaskStrip(s, a_.problem.mask_of(step.task.s), a_.plan.group, step.RowBegin(sub) + FirstRow() + row, rows,
                         step.keys.begin, static_cast<half>(MASKED));
         tile::BarrierV();
-        tile::StripMaximum(maximum, MaximumBefore(step, sub)[row], s, sums, ub_.StripScratch(), static_cast<half>(MASKED));
+        tile::StripMaximum(maximum, MaximumBefore(step, sub)[row], s, sums, ub_.StripScratch(),
+                           static_cast<half>(MASKED));
         tile::BarrierV();
         tile::StripExp(s, maximum, static_cast<half>(a_.problem.score.scale), ub_.StripMaximumBlocks());
         tile::BarrierV();
@@ -100,7 +101,8 @@ private:
         constexpr uint8_t STRIP_STRIDE = Shape::STEP_PANELS * Shape::STRIP_ROWS * 4 / 32;
         const int32_t slot = step.Slot();
         const AscendC::LocalTensor<float> factor = ub_.Factor(slot, sub), sum = ub_.Sum(slot, sub);
-        const AscendC::LocalTensor<float> wide = ub_.WidePanelSums(0), ofStep = ub_.RowScratch(0), grown = ub_.RowScratch(1);
+        const AscendC::LocalTensor<float> wide = ub_.WidePanelSums(0), ofStep = ub_.RowScratch(0),
+                                          grown = ub_.RowScratch(1);
         const AscendC::LocalTensor<half> change = ub_.RowScratch(2).template ReinterpretCast<half>();
         const uint32_t turns = CeilDiv<WIDE_LANES / Shape::STRIP_ROWS>(step.Panels());
         const AscendC::UnaryRepeatParams widen(1, 1, 8, 4);

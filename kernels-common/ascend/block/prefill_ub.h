@@ -56,7 +56,9 @@ public:
     }
 
     /// Accumulated output of a sub-block, 64 rows.
-    __aicore__ inline AscendC::LocalTensor<float> Output(int32_t sub) const { return At<float>(OUTPUT_AT + sub * OUTPUT_BYTES); }
+    __aicore__ inline AscendC::LocalTensor<float> Output(int32_t sub) const {
+        return At<float>(OUTPUT_AT + sub * OUTPUT_BYTES);
+    }
 
     // Per row of a sub-block, for the steps under way. Maximum and sum: running, up to and with the step. Factor: by
     // which the step changes what was accumulated before it.
@@ -81,7 +83,9 @@ public:
     }
     __aicore__ inline AscendC::LocalTensor<half> StripScratch() const { return At<half>(STRIP_SCRATCH_AT); }
     __aicore__ inline AscendC::LocalTensor<half> StripMaximumBlocks() const { return At<half>(STRIP_BLOCKS_AT); }
-    __aicore__ inline AscendC::LocalTensor<float> RowScratch(uint32_t i) const { return At<float>(ROW_SCRATCH_AT + i * ROWS * 4); }
+    __aicore__ inline AscendC::LocalTensor<float> RowScratch(uint32_t i) const {
+        return At<float>(ROW_SCRATCH_AT + i * ROWS * 4);
+    }
     __aicore__ inline AscendC::LocalTensor<float> RowBlocks() const { return At<float>(WIDE_AT); }
 
     // Where running maxima begin: below every score of a row that is not given up.
@@ -109,7 +113,8 @@ private:
     static constexpr uint32_t ROW_SCRATCH_AT = ONES_AT + ROWS * 4;
     static constexpr uint32_t END = ROW_SCRATCH_AT + 3 * ROWS * 4;
     static_assert(END <= ArchTag::UB_SIZE, "UB overflows");
-    static_assert(STRIP_BLOCKS_AT % (2 * HALF_TURN) == HALF_TURN && CHUNKS_AT % (2 * HALF_TURN) == 0, "bank groups meet");
+    static_assert(STRIP_BLOCKS_AT % (2 * HALF_TURN) == HALF_TURN && CHUNKS_AT % (2 * HALF_TURN) == 0,
+                  "bank groups meet");
 
     __aicore__ inline static uint32_t Row(int32_t slot, int32_t sub) {
         return (static_cast<uint32_t>(slot) * Shape::SUB_BLOCKS + static_cast<uint32_t>(sub)) * ROWS;

@@ -21,9 +21,7 @@ struct PrefillWorkspace {
     int64_t s_bytes, p_bytes, o_bytes;  // of a sub-block of a slot
 
     FA_HOST_DEVICE explicit constexpr PrefillWorkspace(int32_t head_dim_v)
-        : s_bytes(kRows * prefill_step_keys(head_dim_v) * 2),
-          p_bytes(s_bytes),
-          o_bytes(kRows * head_dim_v * 4) {}
+        : s_bytes(kRows * prefill_step_keys(head_dim_v) * 2), p_bytes(s_bytes), o_bytes(kRows * head_dim_v * 4) {}
 
     FA_HOST_DEVICE constexpr int64_t s(int32_t slot, int32_t sub) const { return place(slot, sub) * s_bytes; }
     FA_HOST_DEVICE constexpr int64_t p(int32_t slot, int32_t sub) const {

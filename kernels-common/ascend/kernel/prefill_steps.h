@@ -22,9 +22,7 @@ struct PrefillStep {
 
     __aicore__ inline int32_t SubBlocks() const { return task.rows() > tile_rows ? 2 : 1; }
     __aicore__ inline int32_t RowBegin(int32_t sub) const { return task.row_begin + sub * tile_rows; }
-    __aicore__ inline int32_t Rows(int32_t sub) const {
-        return min_of(tile_rows, task.row_end - RowBegin(sub));
-    }
+    __aicore__ inline int32_t Rows(int32_t sub) const { return min_of(tile_rows, task.row_end - RowBegin(sub)); }
     __aicore__ inline int32_t Tiles() const { return ceil_div(keys.size(), KEY_TILE); }
     __aicore__ inline int32_t Panels() const { return ceil_div(keys.size(), PANEL); }
     __aicore__ inline KeyRange TileKeys(int32_t tile) const {
@@ -37,8 +35,9 @@ struct PrefillStep {
 /// Steps by number, made on demand. The last HISTORY steps can be asked for.
 class PrefillSteps {
 public:
-    __aicore__ inline PrefillSteps(const AttentionArguments& arguments, int32_t step_keys, uint32_t core, uint32_t cores)
-        : schedule_(arguments, core, cores, kPrefillSubBlocks),
+    __aicore__ inline PrefillSteps(const AttentionArguments& arguments, int32_t step_keys, uint32_t core,
+                                   uint32_t cores)
+        : schedule_(arguments, core, cores, TilesPerTask(arguments, cores)),
           tile_rows_(arguments.plan.tile.rows),
           step_keys_(step_keys) {}
 
@@ -53,6 +52,12 @@ public:
 
 private:
     static constexpr int32_t HISTORY = 5;
+
+    // Row tiles share keys and values, unless there are so few that each can have a core to itself.
+    __aicore__ inline static int32_t TilesPerTask(const AttentionArguments& a, uint32_t cores) {
+        const int64_t tiles = int64_t{a.problem.batch} * a.problem.num_heads_kv * a.plan.row_tiles;
+        return tiles <= static_cast<int64_t>(cores) ? 1 : kPrefillSubBlocks;
+    }
 
     __aicore__ inline bool Make(PrefillStep& step) {
         const bool first = begin_ >= task_.keys.end;

@@ -32,8 +32,9 @@ __aicore__ inline void CopyFractals(const AscendC::LocalTensor<Element>& dst, co
 
 /// L1 zN -> L0A zZ, one instruction for each of the `cols` / 16 panels: fewer than strips of rows when tiles are narrow.
 template <class Element>
-__aicore__ inline void CopyPanelsToL0A(const AscendC::LocalTensor<Element>& dst, const AscendC::LocalTensor<Element>& src,
-                                       const layout::zN& layoutSrc, uint32_t rows, uint32_t cols) {
+__aicore__ inline void CopyPanelsToL0A(const AscendC::LocalTensor<Element>& dst,
+                                       const AscendC::LocalTensor<Element>& src, const layout::zN& layoutSrc,
+                                       uint32_t rows, uint32_t cols) {
     constexpr uint32_t C0 = 32 / sizeof(Element), FRACTAL = 512 / sizeof(Element);
     AscendC::LoadData2DParams params;
     params.startIndex = 0;

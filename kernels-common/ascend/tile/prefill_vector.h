@@ -47,8 +47,8 @@ __aicore__ inline void StripMaximum(const AscendC::LocalTensor<half>& maximum, c
     AscendC::Transpose(fractal, scratch);
     BarrierV();
     const AscendC::LocalTensor<half> current = fractal[Strip::FRACTAL];
-    AscendC::BlockReduceMax(current, fractal, static_cast<int32_t>(Strip::HALVES), static_cast<int32_t>(Strip::LANES), 1,
-                            1, 8);
+    AscendC::BlockReduceMax(current, fractal, static_cast<int32_t>(Strip::HALVES), static_cast<int32_t>(Strip::LANES),
+                            1, 1, 8);
     BarrierV();
     AscendC::Max(maximum, before, current, uint64_t{Strip::ROWS}, 1, AscendC::BinaryRepeatParams(1, 1, 1, 8, 8, 8));
 }
@@ -131,8 +131,9 @@ __aicore__ inline void MaskStrip(const Strip& s, const Mask& mask, int32_t group
                 hidden[row / 4] |= (~visible & 0xffff) << (row % 4 * width);
             }
             if (hidden[0] == 0 && hidden[1] == 0) continue;
-            AscendC::Duplicate(s.data[panel * static_cast<int32_t>(Strip::FRACTAL) + half_panel * static_cast<int32_t>(Strip::LANES)],
-                               value, hidden, 1, 1, 8);
+            AscendC::Duplicate(
+                s.data[panel * static_cast<int32_t>(Strip::FRACTAL) + half_panel * static_cast<int32_t>(Strip::LANES)],
+                value, hidden, 1, 1, 8);
         }
     }
 }
