@@ -135,14 +135,14 @@ def test_every_task_once(library, rng, seed):
 
 
 # Makespans. A task costs a constant and, as the pipeline study has it, whole steps of 512 keys; or less for a part of
-# a step, as in kernels that shorten the last one. The truth lies between.
+# a step, as in kernels that shorten the last one (the general kernel on the twin: 1900 of 9000 cycles do not shrink).
 STEP, CONSTANT = {1: 8260, 2: 14160}, 350
 
 
 def cycles(tasks: list[list[int]], tiles: int, whole: bool) -> list[float]:
     keys = np.asarray([max(0, t[6] - t[5]) for t in tasks])
     steps = -(-keys // 512)
-    return (CONSTANT + STEP[tiles] * (steps if whole else 0.9 * keys / 512 + 0.1 * steps)).tolist()
+    return (CONSTANT + STEP[tiles] * (steps if whole else 0.8 * keys / 512 + 0.2 * steps)).tolist()
 
 
 def longest_first(costs: list[float], cores: int) -> float:
