@@ -11,8 +11,8 @@ import torch
 
 # The kernels are compiled for this core (dav-2201): 910B1 to 910B4 and, as two dies, 910C.
 CHIPS = ("Ascend910B", "Ascend910_93")
-# aclrtGetHardwareSyncAddr, which every launch needs, exists from here on.
-OLDEST_CANN = (8, 3)
+# What device libraries are built against (kernels-common/build/cann.py).
+OLDEST_CANN = (8, 5)
 
 
 class NpuImplementation:

@@ -66,8 +66,13 @@ void forward(const Problem* problem, const Execution* execution, BackendStatus* 
                       launch ? "the workspace is too small" : "there is no emulated ACL runtime in this process");
         return;
     }
-    launch(execution->stream, "cpu device", run, new Launch{*problem, *execution},
-           [](void* argument) { delete static_cast<Launch*>(argument); });
+    auto* argument = new Launch{*problem, *execution};
+    const auto destroy = [](void* p) { delete static_cast<Launch*>(p); };
+    if (const int error = launch(execution->stream, "cpu device", run, argument, destroy)) {
+        destroy(argument);
+        status->code = BackendStatus::kRuntimeError;
+        std::snprintf(status->message, sizeof(status->message), "the launch failed with ACL's error %d", error);
+    }
 }
 
 const char* describe() { return "the cpu backend in the place of an NPU"; }

@@ -1,13 +1,16 @@
 // ACL: streams, events, captured graphs, and how a kernel of a device library is launched.
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <set>
 #include <string>
+#include <thread>
 
 #include "acl_types.h"
 #include "device.h"
 #include "fatal.h"
 #include "memory.h"
+#include "settings.h"
 #include "stream.h"
 
 namespace acl_emulation {
@@ -215,11 +218,18 @@ ACL_EXPORT aclError aclrtLaunchHostFunc(aclrtStream handle, void (*function)(voi
 
 // A kernel launch of a device library that runs on the host. `run(argument)` is called on the stream's worker, once, or
 // once per replay of a captured graph, and returns the device's predicted time in microseconds, 0 if it knows none;
-// `destroy(argument)` follows when no call can come any more. `name` is for messages and must stay valid.
+// `destroy(argument)` follows when no call can come any more, unless the launch is refused. `name` is for messages and must stay valid.
 ACL_EXPORT int acl_emulated_launch(aclrtStream handle, const char* name, double (*run)(void*), void* argument,
                                    void (*destroy)(void*)) {
+    Stream* stream = Streams::get().find(handle, "acl_emulated_launch");
+    if (stream->device() != current_device()) {
+        return error(ACL_ERROR_RT_STREAM_CONTEXT, "launch on a stream of a device that is not the current one");
+    }
+    if (Settings::get().dispatch_us > 0) {
+        std::this_thread::sleep_for(std::chrono::microseconds(Settings::get().dispatch_us));
+    }
     const std::shared_ptr<void> owned(argument, destroy);
-    Streams::get().find(handle, "acl_emulated_launch")->enqueue({name, [run, owned] { return run(owned.get()); }});
+    stream->enqueue({name, [run, owned] { return run(owned.get()); }});
     return ACL_SUCCESS;
 }
 

@@ -31,6 +31,7 @@ Settings read() {
     s.soc = text("ACL_EMULATION_SOC", s.soc);
     s.cann = text("ACL_EMULATION_CANN", s.cann);
     s.memory = static_cast<uint64_t>(number("ACL_EMULATION_MEMORY_GIB", static_cast<int64_t>(s.memory >> 30), 1)) << 30;
+    s.dispatch_us = number("ACL_EMULATION_DISPATCH_US", s.dispatch_us, 0);
     s.delay_us = number("ACL_EMULATION_DELAY_US", s.delay_us, 0);
     s.host_guard = number("ACL_EMULATION_HOST_GUARD", 1, 0) != 0;
     s.poison = number("ACL_EMULATION_POISON", 1, 0) != 0;
