@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .corners import CORNERS, corners
 from .machine import Machine
@@ -182,6 +182,14 @@ def over_corners(chip: str = "910B2") -> list[tuple[dict[str, float], list[Kerne
     return [(same[0][0], [Kernel.of(report) for _, report in same]) for same in zip(*launches)]
 
 
+class Prediction(NamedTuple):
+    """One call: its kernels by the default constants, and, if asked for, at every corner."""
+
+    shape: Shape
+    kernels: list[Kernel]
+    corners: list[tuple[dict[str, float], list[Kernel]]]
+
+
 HEADER = f"{'kernel':32} {'us':>10} {'cube %':>7} {'vector %':>8} {'HBM %':>6} {'limit':>7} {'of limit %':>10}"
 
 
@@ -200,6 +208,26 @@ def corner_lines(results: Sequence[tuple[dict[str, float], list[Kernel]]]) -> It
         hbm = sum(k.hbm * k.us for k in kernels) / total
         values = "  ".join(f"{change[name]:>18g}" for name in CORNERS)
         yield f"{values}  {total:>10.1f}  {100 * cube:>7.1f}  {100 * hbm:>6.1f}"
+
+
+def markdown(results: Sequence[Prediction]) -> str:
+    """A table of calls: times by default constants, and in brackets from the best to the worst corner."""
+    lines = [
+        "| call | kernels | us | us over corners | cube % | vector % | HBM % | limit | of limit % |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for shape, kernels, all_corners in results:
+        slowest = max(kernels, key=lambda k: k.us)
+        totals = [sum(k.us for k in ks) for _, ks in all_corners]
+        over = f"{min(totals):.1f} to {max(totals):.1f}" if totals else ""
+        cubes = [next(k.cube for k in ks if k.name == slowest.name) for _, ks in all_corners]
+        cube = f" ({100 * min(cubes):.0f} to {100 * max(cubes):.0f})" if cubes else ""
+        names = ", ".join(k.name.removeprefix("flash_attn_") for k in kernels)
+        lines.append(
+            f"| `{shape}` | {names} | {sum(k.us for k in kernels):.1f} | {over} | {100 * slowest.cube:.0f}{cube} | "
+            f"{100 * slowest.vector:.0f} | {100 * slowest.hbm:.0f} | {slowest.limit} | {100 * slowest.fraction:.0f} |"
+        )
+    return "\n".join(lines) + "\n"
 
 
 def use_device_library(path: Path | None = None) -> None:
@@ -222,13 +250,15 @@ def main() -> None:
     parser.add_argument("--chip", default="910B2")
     parser.add_argument("--corners", action="store_true", help="also over the model's uncertain constants")
     parser.add_argument("--stalls", type=int, default=0, help="show this many reasons for waiting, per kernel")
-    parser.add_argument("--out", type=Path, help="directory for report.json, and a trace and a picture per shape")
+    parser.add_argument(
+        "--out", type=Path, help="directory for report.json, table.md, and a trace and a picture per shape"
+    )
     parser.add_argument("--picture-us", type=float, default=60, help="the pictures show this many microseconds")
     a = parser.parse_args()
     groups = {"decode": DECODE, "prefill": PREFILL, "all": (*PREFILL, *DECODE)}
     shapes = [shape for what in a.what for shape in groups.get(what) or (Shape.parse(what),)]
     use_device_library()
-    results = []
+    results: list[Prediction] = []
     for number, shape in enumerate(shapes):
         start = time.perf_counter()
         kernels = predict(shape, a.chip, traced=1 if a.out else 0)
@@ -244,15 +274,16 @@ def main() -> None:
         all_corners = over_corners(a.chip) if a.corners else []
         if all_corners:
             print("\n".join(corner_lines(all_corners)))
-        results.append(_json(shape, kernels, all_corners))
+        results.append(Prediction(shape, kernels, all_corners))
         if a.out:
             a.out.mkdir(parents=True, exist_ok=True)
             slowest = max(kernels, key=lambda k: k.us)
             write_perfetto(slowest.report, a.out / f"trace-{number}.json")
             write_picture(slowest.report, a.out / f"timeline-{number}.png", a.picture_us)
     if a.out:
-        (a.out / "report.json").write_text(json.dumps(results, indent=1) + "\n")
-        print(f"\nwrote report.json, trace-N.json, timeline-N.png to {a.out}")
+        (a.out / "report.json").write_text(json.dumps([_json(*result) for result in results], indent=1) + "\n")
+        (a.out / "table.md").write_text(markdown(results))
+        print(f"\nwrote report.json, table.md, trace-N.json, timeline-N.png to {a.out}")
 
 
 def _json(shape: Shape, kernels: list[Kernel], all_corners: list[tuple[dict[str, float], list[Kernel]]]) -> dict:
