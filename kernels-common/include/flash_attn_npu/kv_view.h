@@ -45,7 +45,8 @@ struct KvView {
             const int32_t page = static_cast<int32_t>(row / index.page_size);
             const int32_t row_in_page = static_cast<int32_t>(row - int64_t{page} * index.page_size);
             const int32_t block = index.page_table[row_of_sequence() * index.page_table_stride + page];
-            return KvRun{clamp(block, 0, index.num_blocks - 1), row_in_page, min_of(wanted, index.page_size - row_in_page)};
+            return KvRun{clamp(block, 0, index.num_blocks - 1), row_in_page,
+                         min_of(wanted, index.page_size - row_in_page)};
         }
         if (index.cu_seqlens_k) return KvRun{0, index.cu_seqlens_k[n] + row, wanted};
         return KvRun{row_of_sequence(), row, wanted};
