@@ -103,6 +103,20 @@ def test_right(libraries, name):
     problem.check()
 
 
+class InOrder(np.random.Generator):
+    def permutation(self, x):
+        return np.arange(x)
+
+
+@pytest.mark.parametrize("page_size", [1, 5, 16])
+def test_pages_in_order(libraries, monkeypatch, page_size):
+    """Pages that follow each other in memory, within a sequence, are read together."""
+    monkeypatch.setattr(np.random, "default_rng", lambda seed: InOrder(np.random.PCG64(seed)))
+    problem = DecodeProblem(decode((300, 7, 0, 41), page_size=page_size, seed=page_size), libraries("f16"))
+    problem.run("check", 1)
+    problem.check()
+
+
 def random_case(seed: int) -> Case:
     rng = np.random.default_rng(seed)
     kv_heads, group = int(rng.integers(1, 10)), int(rng.integers(1, 9))
