@@ -37,6 +37,8 @@ class Backend:
         environment: variables that send calls to it; set for the whole run when it is the current one.
         compared_with: a backend whose results must agree within the accuracy rule, besides the reference's.
         half_scores: whether long prefills round scores to half precision; see harness.compare_lse.
+        pair_rounds: covers of all pairs of features that test_pairs runs through.
+        fuzz_calls: random calls of each part of test_fuzz.
     """
 
     name: str
@@ -45,6 +47,8 @@ class Backend:
     environment: tuple[tuple[str, str], ...] = ()
     compared_with: str | None = None
     half_scores: bool = False
+    pair_rounds: int = 5
+    fuzz_calls: int = 150
 
     def supports(self, case: Case) -> bool:
         return case.dtype in self.dtypes
@@ -97,6 +101,8 @@ BACKENDS = {
         environment=(("FLASH_ATTN_NPU_BACKEND", "device"),),
         compared_with="cpu",
         half_scores=True,
+        pair_rounds=2,
+        fuzz_calls=75,
     ),
 }
 

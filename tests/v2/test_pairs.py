@@ -2,11 +2,14 @@
 
 import pytest
 
+from tests.common import backend
 from tests.common.cases import Case
 from tests.common.harness import check
 from tests.common.pairs import pair_cases
 
+CASES = pair_cases("v2", rounds=backend.current().pair_rounds)
 
-@pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, case in pair_cases("v2", rounds=5)])
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, case in CASES])
 def test_pairs(case: Case) -> None:
     check(case)

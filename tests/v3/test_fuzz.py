@@ -2,13 +2,14 @@
 
 import pytest
 
+from tests.common import backend
 from tests.common.fuzz import fuzz
 from tests.common.seed import SEED
 
 
 @pytest.mark.parametrize("part", range(4))
 def test_fuzz(part: int) -> None:
-    fuzz("v3", 150, SEED + part)
+    fuzz("v3", backend.current().fuzz_calls, SEED + part)
 
 
 @pytest.mark.portable
