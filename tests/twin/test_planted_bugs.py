@@ -149,3 +149,11 @@ def test_auto_sync_accepts_what_the_compiler_would_insert(kernel):
             1, data, Out(np.zeros(MIB, np.uint8)), 1, mode="check", expect_clean=False, auto_sync=True
         )
         assert (found == []) == clean, (name, [str(f) for f in found])
+
+
+@pytest.mark.parametrize("mode", ["fast", "check"])
+def test_a_core_that_polls_lets_the_others_run(kernel, mode):
+    """Such a wait ends; to the checker it is a race all the same, for no flag orders the two cores."""
+    out = np.zeros(MIB // 4, np.int32)
+    kernel("planted.cpp", "poll_a_word")(2, np.zeros(1), Out(out), 0, mode=mode, threads=1, expect_clean=False)
+    assert out[0] == 5 and out[64] == 6

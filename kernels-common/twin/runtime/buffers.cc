@@ -131,6 +131,9 @@ uint64_t ub_offset(uint64_t host_address) {
 void* scalar_access(const Ref& ref, uint32_t bytes, bool write, bool cached, const Loc& loc) {
     Core& core = current();
     if (core.recorder) core.recorder->scalar(loc);
+    // A core may poll a word that another one writes.
+    constexpr uint32_t kPollsPerTurn = 256;
+    if (ref.memory == Memory::kGm && !write && ++core.polls % kPollsPerTurn == 0) let_others_run(core);
     if (ref.memory != Memory::kGm && ref.memory != Memory::kUb) {
         core.error("illegal_scalar_access", format("%s: scalar code cannot reach %s", loc.api, name_of(ref.memory)),
                    loc);

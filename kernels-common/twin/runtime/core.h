@@ -39,7 +39,8 @@ struct Queued {
 
 struct Flag {
     bool set = false;
-    uint32_t more = 0;  // sets that came while it was set: an error, but CATLASS's gemv lives on the device counting them
+    // Sets that came while it was set: an error, but CATLASS's gemv lives on the device counting them.
+    uint32_t more = 0;
     Clock clock;
     Loc where{};
     uint32_t waited_at = 0;  // epoch of the last wait on the destination pipe
@@ -101,6 +102,7 @@ public:
     // ---- scalar state
     bool counter_mask = false;
     uint64_t mask_high = ~0ull, mask_low = ~0ull;
+    uint32_t polls = 0;  // scalar reads of global memory
     uint8_t compare_mask[16] = {};
     uint64_t reduced_sum = 0;                      // bits of the last ReduceSum's result
     uint64_t reduced_best = 0, reduced_index = 0;  // of the last maximum or minimum over repeats
@@ -145,6 +147,8 @@ public:
 /// The core whose program is running on this thread.
 Core& current();
 Core* current_or_null();
+/// Gives the thread to the other cores for a turn.
+void let_others_run(Core&);
 /// Gives the thread to another core until `ready`; ends the program when nothing can make it true.
 void block_until(Core&, const std::function<bool()>& ready, const std::string& what, const Loc&);
 

@@ -97,6 +97,15 @@ void block_until(Core& core, const std::function<bool()>& ready, const std::stri
     ++core.group.launch.progress;
 }
 
+void let_others_run(Core& core) {
+    if (core.stopping) return;
+    yield(core);
+    if (core.group.launch.stopped) {
+        core.stopping = true;
+        if (std::uncaught_exceptions() == 0) throw GiveUp{};
+    }
+}
+
 AiCore::AiCore(Launch& launch_, int block_) : launch(launch_), block(block_), vectors(launch_.vectors()) {}
 
 namespace {

@@ -773,3 +773,16 @@ if (bad)
 else
     WriteGmByPassDCache(reinterpret_cast<__gm__ int32_t*>(out) + at, 1);
 END_KERNEL
+
+AIV_KERNEL(poll_a_word)  // no bug: block 0 waits for a word that block 1 writes
+GlobalTensor<int32_t> words = Gm<int32_t>(out);
+__gm__ int32_t* word = reinterpret_cast<__gm__ int32_t*>(out);
+if (GetBlockIdx() == 0) {
+    while (ReadGmByPassDCache(word) != 5) {
+    }
+    WriteGmByPassDCache(word + 64, 6);
+} else {
+    WriteGmByPassDCache(word, 5);
+}
+(void)words;
+END_KERNEL

@@ -79,8 +79,18 @@ template <typename T>
 void DataCopy(const LocalTensor<T>& dst, const GlobalTensor<T>& src, const Nd2NzParams& p,
               const twin::At& at = twin::At::here()) {
     static_assert(sizeof(T) <= 4, "DataCopy ND2NZ: types of 1, 2 or 4 bytes");
-    twin::Nd2NzArgs a{TwinType<T>,         dst.Twin(),  src.Twin(),      p.ndNum,        p.nValue,           p.dValue,
-                      p.srcNdMatrixStride, p.srcDValue, p.dstNzC0Stride, p.dstNzNStride, p.dstNzMatrixStride};
+    // int4 moves by bytes: the counts are of pairs.
+    twin::Nd2NzArgs a{std::is_same<T, int4b_t>::value ? twin::DType::kInt8 : TwinType<T>,
+                      dst.Twin(),
+                      src.Twin(),
+                      p.ndNum,
+                      p.nValue,
+                      p.dValue,
+                      p.srcNdMatrixStride,
+                      p.srcDValue,
+                      p.dstNzC0Stride,
+                      p.dstNzNStride,
+                      p.dstNzMatrixStride};
     twin::nd2nz(a, at.as("DataCopy(ND2NZ)"));
 }
 
