@@ -3,7 +3,6 @@
 #pragma once
 
 #include "block/prefill_ub.h"
-#include "kernel/steps.h"
 #include "tile/copy_rows_to_gm.h"
 #include "tile/prefill_vector.h"
 
