@@ -237,7 +237,7 @@ def test_rows_whose_scores_are_all_large(libraries, general, sign):
 
 @pytest.mark.parametrize("dtype", ["f16", "bf16"])
 def test_predicted_cube_utilisation(libraries, dtype):
-    """The bar for D = 128 (predicted, not measured): 4 tasks of 256 rows x 8192 keys per core, start and end included."""
+    """The bar for D = 128 (predicted, not measured): 4 tasks of 256 rows x 8192 keys per core, with start and end."""
     seqlen, heads, dim, cores = 8192, 3, 128, 24
     shape = (1, seqlen, heads, dim)
     tensors = {x: driver.aligned(shape, driver.STORAGE[dtype]) for x in ("q", "k_cache", "v_cache", "out")}
