@@ -82,7 +82,7 @@ private:
         const ScoreOptions& score = problem_.score;
         const float scale = score.scale_of(step.task.s.n, step.task.kv_head);
         if (score.has_softcap()) {
-            tile::CapScores(s, scale, score.softcap, ub_.constant);
+            tile::CapScores(s, scale, score.softcap, ub_.constant, ub_.tree, Ub::TREE_ROWS * tile::STRIP);
         } else {
             AscendC::Muls(s.data, s.data, scale, static_cast<int32_t>(s.rows * s.pitch));
         }

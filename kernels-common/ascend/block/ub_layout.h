@@ -45,7 +45,7 @@ public:
     AscendC::LocalTensor<float> o;              // accumulated output
     AscendC::LocalTensor<float> statistics, rowTemporary;
     AscendC::LocalTensor<float> blocks;   // a row statistic, broadcast to 32-byte blocks
-    AscendC::LocalTensor<float> tree;     // of reductions over rows
+    AscendC::LocalTensor<float> tree;     // of reductions over rows; scratch of softcap
     AscendC::LocalTensor<float> columns;  // 0, 1, 2, ...
     AscendC::LocalTensor<float> distance, constant, fp8Constants;
     arch::BufferRing<AscendC::HardEvent::MTE2_V, AscendC::HardEvent::V_MTE2, 2> inRing;

@@ -10,25 +10,89 @@ namespace flash_attn_npu::ascend::tile {
 constexpr float kHidden = -3e38f;
 constexpr float kNoMaximum = -1e37f;
 
-/// s = softcap * tanh(s / softcap), from s * (2 / softcap): softcap * (1 - 2 / (exp(2 s / softcap) + 1)).
-/// constant: 64 floats of scratch. Whole strips, rows next to each other.
-__aicore__ inline void CapScores(const RowTile& s, float scale, float softcap,
-                                 const AscendC::LocalTensor<float>& constant) {
+/// x = tanh(x) by 1 - 2 / (exp(2 x) + 1), `count` (a multiple of 64) of x2 = 2 x: exact to 1e-7 absolutely, and 0 for 0.
+/// minusTwo: 64 times -2.
+__aicore__ inline void TanhOfHalf(const AscendC::LocalTensor<float>& x2, const AscendC::LocalTensor<float>& minusTwo,
+                                  int32_t count) {
     constexpr float kLargest = 80.0f;  // exp stays finite and tanh is 1 long before
-    const int32_t count = static_cast<int32_t>(s.rows * s.pitch);
-    AscendC::Duplicate(constant, -2.0f * softcap, static_cast<int32_t>(STRIP));
-    AscendC::Muls(s.data, s.data, scale * 2.0f / softcap, count);
+    AscendC::Mins(x2, x2, kLargest, count);
     VectorBarrier();
-    AscendC::Mins(s.data, s.data, kLargest, count);
+    AscendC::Exp(x2, x2, count);
     VectorBarrier();
-    AscendC::Exp(s.data, s.data, count);
+    AscendC::Adds(x2, x2, 1.0f, count);
     VectorBarrier();
-    AscendC::Adds(s.data, s.data, 1.0f, count);
-    VectorBarrier();
-    AscendC::Div(s.data, constant, s.data, uint64_t{STRIP}, static_cast<uint8_t>(count / STRIP),
+    AscendC::Div(x2, minusTwo, x2, uint64_t{STRIP}, static_cast<uint8_t>(count / static_cast<int32_t>(STRIP)),
                  AscendC::BinaryRepeatParams(1, 1, 1, 8, 0, 8));
     VectorBarrier();
-    AscendC::Adds(s.data, s.data, softcap, count);
+    AscendC::Adds(x2, x2, 1.0f, count);
+}
+
+/// v = (v + term) * u
+__aicore__ inline void AddThenMultiply(const AscendC::LocalTensor<float>& v, float term,
+                                       const AscendC::LocalTensor<float>& u, int32_t count) {
+    AscendC::Adds(v, v, term, count);
+    VectorBarrier();
+    AscendC::Mul(v, v, u, count);
+    VectorBarrier();
+}
+
+/// x = tanh(x), exact to 1e-7 of tanh(x) itself: tanh(t + d) = (tanh t + tanh d) / (1 + tanh t tanh d) with t = x held
+/// inside +-1/4, by its series, and d the rest, which is 0 for small x. t, u, v: scratch like x.
+__aicore__ inline void TanhOfSmall(const AscendC::LocalTensor<float>& x, const AscendC::LocalTensor<float>& t,
+                                   const AscendC::LocalTensor<float>& u, const AscendC::LocalTensor<float>& v,
+                                   const AscendC::LocalTensor<float>& minusTwo, int32_t count) {
+    constexpr float kSmall = 0.25f;
+    AscendC::Mins(t, x, kSmall, count);
+    VectorBarrier();
+    AscendC::Maxs(t, t, -kSmall, count);
+    VectorBarrier();
+    AscendC::Sub(x, x, t, count);
+    AscendC::Mul(u, t, t, count);
+    VectorBarrier();
+    AscendC::Muls(x, x, 2.0f, count);
+    // tanh t / t = 1 - u / 3 + 2 u^2 / 15 - 17 u^3 / 315 + 62 u^4 / 2835
+    AscendC::Muls(v, u, 62.0f / 2835.0f, count);
+    VectorBarrier();
+    TanhOfHalf(x, minusTwo, count);
+    AddThenMultiply(v, -17.0f / 315.0f, u, count);
+    AddThenMultiply(v, 2.0f / 15.0f, u, count);
+    AddThenMultiply(v, -1.0f / 3.0f, u, count);
+    AscendC::Adds(v, v, 1.0f, count);
+    VectorBarrier();
+    AscendC::Mul(t, t, v, count);
+    VectorBarrier();
+    AscendC::Mul(v, t, x, count);
+    AscendC::Add(t, t, x, count);
+    VectorBarrier();
+    AscendC::Adds(v, v, 1.0f, count);
+    VectorBarrier();
+    AscendC::Div(x, t, v, count);
+}
+
+/// s = softcap * tanh(scale * s / softcap). Whole strips, rows next to each other. constant: 64 floats of scratch;
+/// scratch: `scratchElements` floats.
+__aicore__ inline void CapScores(const RowTile& s, float scale, float softcap,
+                                 const AscendC::LocalTensor<float>& constant,
+                                 const AscendC::LocalTensor<float>& scratch, uint32_t scratchElements) {
+    // Up to here what tanh is off by, times softcap, is nothing to a logit.
+    constexpr float kModerate = 100.0f;
+    const uint32_t count = s.rows * s.pitch;
+    const bool moderate = softcap <= kModerate;
+    AscendC::Duplicate(constant, -2.0f, static_cast<int32_t>(STRIP));
+    AscendC::Muls(s.data, s.data, moderate ? 2.0f * scale / softcap : scale / softcap, static_cast<int32_t>(count));
+    VectorBarrier();
+    if (moderate) {
+        TanhOfHalf(s.data, constant, static_cast<int32_t>(count));
+    } else {
+        const uint32_t part = scratchElements / 3 / STRIP * STRIP;
+        for (uint32_t begin = 0; begin < count; begin += part) {
+            TanhOfSmall(s.data[begin], scratch, scratch[part], scratch[2 * part], constant,
+                        static_cast<int32_t>(Min(part, count - begin)));
+            VectorBarrier();
+        }
+    }
+    VectorBarrier();
+    AscendC::Muls(s.data, s.data, softcap, static_cast<int32_t>(count));
 }
 
 /// distance[c] = |position - (firstKey + c)|, given firstKey - position. columns: 0, 1, ...

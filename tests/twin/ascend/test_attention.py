@@ -297,6 +297,8 @@ CASES = {
     "chunk and window": Case(seqlens_q=(120,), seqlens_k=(400,), chunk=64, window=(30, 5), heads=(4, 2)),
     "softcap": Case(seqlens_q=(70,), seqlens_k=(200,), softcap=15.0, size=30.0),
     "softcap, saturated": Case(seqlens_q=(20,), seqlens_k=(100,), softcap=2.0, size=1000.0),
+    "softcap, huge": Case(seqlens_q=(70,), seqlens_k=(600,), softcap=3e6, size=3.0),
+    "softcap, large": Case(seqlens_q=(20,), seqlens_k=(300,), softcap=150.0, size=400.0),
     "alibi": Case(seqlens_q=(100,), seqlens_k=(700,), heads=(4, 2), alibi=True),
     "alibi, causal, offset": Case(
         seqlens_q=(150,), seqlens_k=(140,), heads=(6, 2), alibi=True, window=(-1, 0), alibi_lse_offset=True
