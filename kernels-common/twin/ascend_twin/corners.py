@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 from .machine import Machine
 
@@ -18,11 +20,10 @@ CORNERS: dict[str, tuple[float, float]] = {
 def corners(index: int = -1, chip: str = "910B2") -> list[tuple[dict[str, float], dict]]:
     """(constants, report) of a recorded launch for every combination of CORNERS."""
     machine = Machine.get()
-    out = []
-    for values in itertools.product(*CORNERS.values()):
-        change = dict(zip(CORNERS, values))
-        out.append((change, machine.simulate(index, chip, change)))
-    return out
+    changes = [dict(zip(CORNERS, values)) for values in itertools.product(*CORNERS.values())]
+    # The timelines are independent and run outside the interpreter's lock.
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        return list(zip(changes, pool.map(lambda change: machine.simulate(index, chip, change), changes)))
 
 
 def table(results: list[tuple[dict[str, float], dict]]) -> str:

@@ -3,7 +3,7 @@
     python -m ascend_twin.simulate matmul 1024 1024 1024 --out build/simulate
     python -m ascend_twin.simulate my_kernel.cpp:name --blocks 24 --arg 4096:half --arg 4096:half:out --arg 4096
 
-Writes report.json, trace.json (Perfetto) and timeline.png to the output directory.
+Writes report.json, trace.json (Perfetto), timeline.png and chip.png (one row per core) to the output directory.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from .corners import corners, table
 from .machine import Machine, Out, load
-from .trace import summary, write_perfetto, write_picture, write_report
+from .trace import summary, write_chip_picture, write_perfetto, write_picture, write_report
 
 ASCEND = Path(__file__).resolve().parents[2] / "ascend"
 DTYPES = {
@@ -42,10 +42,10 @@ def run_matmul(m: int, n: int, k: int, cores: int, check: bool):
         if error > 1e-3:
             raise SystemExit("the result is wrong")
     # The kernel's control flow does not depend on results: the recording moves no data.
-    kernel(cores, a, b, Out(np.zeros((m, n), np.float16)), m, n, k, mode="cycles", cores=cores, skip_math=True)
+    kernel(cores, a, b, Out(np.zeros((m, n), np.float16)), m, n, k, mode="timing", cores=cores)
 
 
-def run_kernel(spec: str, blocks: int, arguments: list[str], cores: int, check: bool):
+def run_kernel(spec: str, blocks: int, arguments: list[str], cores: int, check: bool, mode: str):
     """Any extern "C" kernel: arguments are COUNT:TYPE[:out] tensors of random numbers or plain integers."""
     source, _, name = spec.rpartition(":")
     kernel = load(Path(source), name)
@@ -66,7 +66,7 @@ def run_kernel(spec: str, blocks: int, arguments: list[str], cores: int, check: 
     if check:
         for finding in kernel(blocks, *args, mode="check", cores=cores, expect_clean=False):
             print(finding)
-    kernel(blocks, *args, mode="cycles", cores=cores)
+    kernel(blocks, *args, mode=mode, cores=cores)
 
 
 def main() -> None:
@@ -78,6 +78,9 @@ def main() -> None:
     parser.add_argument("--arg", action="append", default=[], help="kernel argument: COUNT:TYPE[:out] or an integer")
     parser.add_argument("--cost", action="append", default=[], help="NAME=VALUE: change a constant of costs.def")
     parser.add_argument("--corners", action="store_true", help="rerun the report over the model's uncertain constants")
+    parser.add_argument(
+        "--timing-only", action="store_true", help="record without floating-point results: much faster (docs/twin.md)"
+    )
     parser.add_argument("--no-check", action="store_true", help="skip the run in check mode")
     parser.add_argument("--picture-us", type=float, help="the picture shows this many microseconds")
     parser.add_argument("--out", type=Path, default=Path("build/simulate"))
@@ -89,15 +92,16 @@ def main() -> None:
         m, n, k = a.sizes
         run_matmul(m, n, k, cores, not a.no_check)
     else:
-        run_kernel(a.kernel, a.blocks, a.arg, cores, not a.no_check)
+        run_kernel(a.kernel, a.blocks, a.arg, cores, not a.no_check, "timing" if a.timing_only else "cycles")
     changes = {name: float(value) for name, value in (c.split("=") for c in a.cost)}
     report = Machine.get().simulate(chip=a.chip, costs=changes, traced=1)
     a.out.mkdir(parents=True, exist_ok=True)
     write_report(report, a.out / "report.json")
     write_perfetto(report, a.out / "trace.json")
     write_picture(report, a.out / "timeline.png", a.picture_us)
+    write_chip_picture(report, a.out / "chip.png")
     print(summary(report))
-    print(f"wrote report.json, trace.json, timeline.png to {a.out}")
+    print(f"wrote report.json, trace.json, timeline.png, chip.png to {a.out}")
     if a.corners:
         print(table(corners(chip=a.chip)))
 

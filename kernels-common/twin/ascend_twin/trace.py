@@ -9,7 +9,9 @@ PIPE_ORDER = ["S", "MTE2", "MTE1", "M", "FIX", "V", "MTE3"]
 
 
 def write_report(report: dict, path: Path) -> None:
-    path.write_text(json.dumps({k: v for k, v in report.items() if k != "intervals"}, indent=1) + "\n")
+    """The report without what the pictures are made of."""
+    left_out = ("intervals", "cores", "cycles_per_step")
+    path.write_text(json.dumps({k: v for k, v in report.items() if k not in left_out}, indent=1) + "\n")
 
 
 def write_perfetto(report: dict, path: Path) -> None:
@@ -74,6 +76,56 @@ def write_picture(report: dict, path: Path, until_us: float | None = None) -> No
     )
     figure.savefig(path, dpi=110, bbox_inches="tight")
     plt.close(figure)
+
+
+def slots(report: dict) -> list[list[dict]]:
+    """The cores of a report in order of time, blocks that took turns on one AI core together."""
+    rows: list[list[dict]] = []
+    for core in report["cores"]:
+        kind = core["name"].split(".")[-1]
+        for row in rows:
+            if row[-1]["name"].split(".")[-1] == kind and row[-1]["end_us"] <= core["start_us"]:
+                row.append(core)
+                break
+        else:
+            rows.append([core])
+    return sorted(rows, key=lambda row: row[0]["name"].split(".")[-1])
+
+
+def write_chip_picture(report: dict, path: Path) -> None:
+    """PNG of the whole chip: one row per AIC and AIV, dark where its cube or vector pipe is busy."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    rows = slots(report)
+    steps = max(len(core["busy"]) for row in rows for core in row)
+    grid = [[sum(core["busy"][i] for core in row) for i in range(steps)] for row in rows]
+    width_us = steps * report["cycles_per_step"] / report["mhz"]
+    figure, axes = plt.subplots(figsize=(12, 0.14 * len(rows) + 1.6))
+    image = axes.imshow(grid, aspect="auto", cmap="viridis_r", vmin=0, vmax=1, extent=(0, width_us, len(rows), 0))
+    axes.set_yticks([i + 0.5 for i in range(len(rows))], [row[0]["name"] for row in rows], fontsize=6)
+    axes.set_xlim(0, report["us"])
+    axes.set_xlabel("µs (predicted)")
+    work = [sum(line) for line in grid]
+    axes.set_title(
+        f"{report['kernel']} on {report['chip']}: {report['us']:.1f} µs; busiest core of each kind over their average "
+        + ", ".join(f"{kind} {ratio:.2f}" for kind, ratio in imbalance(rows, work).items())
+    )
+    figure.colorbar(image, ax=axes, label="cube or vector pipe busy")
+    figure.savefig(path, dpi=110, bbox_inches="tight")
+    plt.close(figure)
+
+
+def imbalance(rows: list[list[dict]], work: list[float]) -> dict[str, float]:
+    """Largest over average work of the AICs and of the AIVs: 1 is perfect balance."""
+    out = {}
+    for kind in ("AIC", "AIV"):
+        mine = [w for row, w in zip(rows, work) if kind in row[0]["name"]]
+        if mine and sum(mine):
+            out[kind] = max(mine) * len(mine) / sum(mine)
+    return out
 
 
 def summary(report: dict) -> str:

@@ -59,6 +59,32 @@ const char* name_of(Reason r) {
     return names[r];
 }
 
+/// Share of the time that the computing pipe of each core is busy, in at most 256 equal steps; steps double as time goes on.
+class Activity {
+public:
+    void resize(size_t cores) { busy_.assign(cores, std::vector<float>(kSteps, 0)); }
+    void add(int core, double start, double end) {
+        while (end > kSteps * width_) widen();
+        for (auto step = static_cast<size_t>(start / width_); step < kSteps && step * width_ < end; ++step)
+            busy_[core][step] +=
+                static_cast<float>(std::min(end, (step + 1) * width_) - std::max(start, step * width_));
+    }
+    double width() const { return width_; }
+    const std::vector<float>& of(int core) const { return busy_[core]; }
+
+private:
+    static constexpr size_t kSteps = 256;
+    void widen() {
+        for (auto& row : busy_) {
+            for (size_t i = 0; i < kSteps / 2; ++i) row[i] = row[2 * i] + row[2 * i + 1];
+            std::fill(row.begin() + kSteps / 2, row.end(), 0.0f);
+        }
+        width_ *= 2;
+    }
+    std::vector<std::vector<float>> busy_;
+    double width_ = 64;
+};
+
 class Timeline {
 public:
     Timeline(const RecordedLaunch& launch, const Costs& costs, const Chip& chip, int traced)
@@ -103,7 +129,7 @@ private:
         std::unordered_map<uint32_t, uint32_t> last_fix;  // L0C block -> Fixpipe record
         std::vector<Stall> stalls;                        // by record and reason
         double macs = 0, scalar_busy = 0;
-        double finished = 0;
+        double began = 0, finished = 0;
     };
 
     void push(double time, EventKind kind, int core, int pipe = 0, uint64_t data = 0) {
@@ -161,6 +187,7 @@ private:
     std::map<std::pair<int, int>, std::vector<int>> pending_;  // cross-core contributions: (key, flag) -> counts
     std::map<std::string, double> moved_;
     std::vector<Interval> intervals_;
+    Activity activity_;
     double hbm_bytes_ = 0, l2_bytes_ = 0;
 };
 
@@ -359,6 +386,7 @@ void Timeline::finish(int core, int pipe, uint32_t index, double now) {
     p.busy = false;
     p.idle_since = now;
     p.busy_cycles += now - p.current_start;
+    if (pipe == static_cast<int>(c.source->cube ? Pipe::kM : Pipe::kV)) activity_.add(core, p.current_start, now);
     p.complete = std::max(p.complete, now + latency);
     if (c.source->block < traced_) intervals_.push_back({core, static_cast<Pipe>(pipe), p.current_start, now, index});
     const bool unit = (r.cost.kind == CostKind::kMmad && r.cost.gm.runs) ||
@@ -576,6 +604,7 @@ void Timeline::issue(int core, double now) {
 void Timeline::start_block(int block, double now) {
     for (int core : block_cores_[block]) {
         cores_[core].started = true;
+        cores_[core].began = now;
         cores_[core].scalar = now;
         for (PipeState& p : cores_[core].pipes) p.idle_since = now;
         wake(core, now);
@@ -584,6 +613,7 @@ void Timeline::start_block(int block, double now) {
 
 std::string Timeline::run() {
     cores_.resize(launch_.cores.size());
+    activity_.resize(cores_.size());
     for (size_t i = 0; i < launch_.cores.size(); ++i) {
         cores_[i].source = &launch_.cores[i];
         cores_[i].stalls.resize(launch_.cores[i].program.records.size() * kReasons);
@@ -766,6 +796,21 @@ std::string Timeline::report(double total) {
             << ",\"on\":" << json::text(parts[2]) << ",\"where\":" << json::text(parts[3])
             << ",\"share\":" << all[i].second.cycles / std::max(1, n) / total << ",\"times\":" << all[i].second.times
             << "}";
+    }
+    // Every core: when it worked and how busy its computing pipe was; cores of programs that issued nothing are left out.
+    out << "],\"cycles_per_step\":" << activity_.width() << ",\"cores\":[";
+    first = true;
+    out.precision(4);
+    for (size_t i = 0; i < cores_.size(); ++i) {
+        const CoreState& c = cores_[i];
+        if (c.source->program.entries.empty()) continue;
+        out << (first ? "" : ",") << "{\"name\":" << json::text(c.source->name)
+            << ",\"start_us\":" << c.began / chip_.mhz << ",\"end_us\":" << c.finished / chip_.mhz << ",\"busy\":[";
+        const auto steps = static_cast<size_t>(std::ceil(total / activity_.width()));
+        for (size_t s = 0; s < std::min(steps, activity_.of(static_cast<int>(i)).size()); ++s)
+            out << (s ? "," : "") << activity_.of(static_cast<int>(i))[s] / activity_.width();
+        out << "]}";
+        first = false;
     }
     out << "],\"intervals\":[";
     out.precision(9);
