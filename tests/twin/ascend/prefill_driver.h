@@ -4,15 +4,15 @@
 #include "kernel/attention_limits.h"
 #include "kernel/prefill_limits.h"
 
-#define PREFILL_DRIVER(KERNEL)                                                                                     \
-    TWIN_DRIVER(flash_attn_prefill_##KERNEL, AttentionArguments)                                                   \
-    extern "C" __attribute__((visibility("default"))) int32_t attention_limits(twin_test::Call* call) {              \
-        namespace kernel = flash_attn_npu::ascend::kernel;                                                         \
-        kernel::AttentionArguments arguments;                                                                      \
-        const auto tile = kernel::attention_tile(twin_test::problem_of(*call));                                    \
-        call->tile_rows = tile.rows;                                                                               \
-        call->tile_keys = tile.keys;                                                                               \
-        twin_test::arguments_of(*call, arguments);                                                                 \
-        call->core_workspace_bytes = kernel::prefill_core_workspace_bytes(arguments.problem, arguments.plan);      \
-        return kernel::prefill_can_implement(arguments.problem, arguments.plan);                                   \
+#define PREFILL_DRIVER(KERNEL)                                                                                \
+    TWIN_DRIVER(flash_attn_prefill_##KERNEL, AttentionArguments)                                              \
+    extern "C" __attribute__((visibility("default"))) int32_t attention_limits(twin_test::Call* call) {       \
+        namespace kernel = flash_attn_npu::ascend::kernel;                                                    \
+        kernel::AttentionArguments arguments;                                                                 \
+        const auto tile = kernel::attention_tile(twin_test::problem_of(*call));                               \
+        call->tile_rows = tile.rows;                                                                          \
+        call->tile_keys = tile.keys;                                                                          \
+        twin_test::arguments_of(*call, arguments);                                                            \
+        call->core_workspace_bytes = kernel::prefill_core_workspace_bytes(arguments.problem, arguments.plan); \
+        return kernel::prefill_can_implement(arguments.problem, arguments.plan);                              \
     }
