@@ -217,7 +217,7 @@ def test_npu_emulated(session: nox.Session) -> None:
     run("cpu-device/_cpu_device.so", 0, "tests/npu_emulated")
     # With launches that take their time the task queue is never empty when a call of ours comes.
     for task_queue in (1, 2):
-        slow = {"ACL_EMULATION_DISPATCH_US": "200"}
+        slow = {"ACL_EMULATION_DISPATCH_US": "200", "CPU_DEVICE_LAUNCH_US": "300"}
         run("cpu-device/_cpu_device.so", task_queue, "tests/npu_emulated", "-m", "order", **slow)
     # Without torch's cache every tensor is an allocation of its own: checker and guard pages know where it ends.
     checked = {"FLASH_ATTN_NPU_TWIN_MODE": "check", "PYTORCH_NO_NPU_MEMORY_CACHING": "1"}
