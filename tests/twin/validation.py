@@ -1,13 +1,16 @@
 """Predicted against published times: prints the table of docs/twin.md.
 
 python tests/twin/validation.py            copies and the project's matmul
-CATLASS_HOME=... PEER_HOME=... adds the peer's attention kernel
+CATLASS_HOME=... PEER_HOME=... adds the peer's attention kernel; DEVKIT_HOME=... asc-devkit's own examples, unmodified,
+against the times in their READMEs
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +19,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT / "kernels-common" / "twin"), str(HERE / "others")]
 
-from ascend_twin import Machine, load  # noqa: E402
+from ascend_twin import Machine, build_kernel, load  # noqa: E402
 from ascend_twin.machine import Out  # noqa: E402
 
 ASCEND = ROOT / "kernels-common" / "ascend"
@@ -43,7 +46,7 @@ def copies() -> None:
         ("gm_to_l1", 24, (64, 256), 214.5),
     ]:
         kernel = load(HERE / "kernels" / "copy_rate.cpp", name)
-        kernel(blocks, data, *data.shape, *tile, mode="cycles", skip_math=True)
+        kernel(blocks, data, *data.shape, *tile, mode="timing")
         row(f"{name.replace('_', ' ')} 12288², tile {tile[0]} x {tile[1]}, MTE2", "910B2", published, scale=4)
 
 
@@ -57,7 +60,7 @@ def matmuls() -> None:
         (8192, "910B1", 3559.0, "devkit"),
     ]:
         zeros = np.zeros((size, size), np.float16)
-        kernel(24, zeros, zeros, Out(zeros.copy()), size, size, size, mode="cycles", skip_math=True)
+        kernel(24, zeros, zeros, Out(zeros.copy()), size, size, size, mode="timing")
         row(
             f"fp16 matmul {size}³ (ours; published: {whose})", chip, published, "us" if whose == "devkit" else "task_us"
         )
@@ -66,10 +69,70 @@ def matmuls() -> None:
 def attention() -> None:
     import peer
 
-    for keys, pto, fused in [(2048, 32.46, 70.8), (4096, 88.9, 118.3), (8192, 292.6, 353.1), (16384, 909.1, 1118.5)]:
+    for keys, pto, fused in [
+        (2048, 32.46, 70.8),
+        (4096, 88.9, 118.3),
+        (8192, 292.6, 353.1),
+        (16384, 909.1, 1118.5),
+        (32768, 3262.6, 3646.2),
+    ]:
         q = np.zeros((1, keys, 1, 128), np.float16)
-        peer.forward(q, q, q, mode="cycles", skip_math=True)
+        peer.forward(q, q, q, mode="timing")
         row(f"peer forward, 1 head, {keys} (published: fused op {fused:g}, pto)", "910B2", pto, "task_us")
+
+
+def devkit() -> None:
+    """Programs of asc-devkit, read in place and unmodified; published: the time on the cores, a pipe's time or the task."""
+    best = Path(os.environ["DEVKIT_HOME"]) / "examples" / "01_simd_cpp_api" / "05_best_practices"
+    square, matrix = 8192 * 8192 * 2, 12288 * 12288 * 2
+    mmad = "01_matrix_compute/matmul_basic_api_high_performance/mmad.asc", {"x1_gm.bin": square, "x2_gm.bin": square}
+    copy = "04_memory_access/data_copy/data_copy.asc", {"input.bin": matrix}
+    nd2nz = "04_memory_access/bank_conflict_nd2nz/bank_conflict_nd2nz.asc", {"input.bin": square}
+    add = "00_vector_compute/add_high_performance/add.asc", {"input_x.bin": square, "input_y.bin": square}
+    for (source, inputs), scenario, flags, what, published in [
+        (mmad, 1, [], "us", 3670.7),
+        (mmad, 1, [], "AIC M", 3081.7),
+        (mmad, 1, [], "AIC MTE1", 2538.3),
+        (mmad, 2, [], "us", 3636.9),
+        (copy, 6, ["-DCOPY_DST_UB=1"], "us", 354.6),
+        (copy, 5, ["-DCOPY_DST_UB=1"], "us", 816.1),
+        (copy, 5, ["-DCOPY_DST_L1=1"], "us", 397.8),
+        (copy, 4, ["-DCOPY_DST_L1=1"], "us", 872.2),
+        (nd2nz, 1, [], "AIV V", 47.8),
+        (nd2nz, 2, [], "AIV V", 7.1),
+        (nd2nz, 2, [], "us", 131.4),
+        (add, 3, [], "task_us", 268.5),
+        (add, 4, [], "us", 257.6),
+        (add, 5, [], "task_us", 187.7),
+        (add, 5, [], "AIV V", 12.8),
+        (add, 6, [], "AIV V", 7.0),
+    ]:
+        machine = Machine.get()
+        path = best / source
+        numbers = [f"-DSCENARIO_NUM={scenario}", f"-DSCENARIO={scenario}", "-DNPU_ARCH=2201", "-DARCH_2201=1"]
+        library = ctypes.CDLL(str(build_kernel(path, [f"-I{path.parent}", *numbers, *flags]).path))
+        with tempfile.TemporaryDirectory() as work:
+            (Path(work) / "input").mkdir()
+            (Path(work) / "output").mkdir()
+            for name, size in inputs.items():
+                with open(Path(work) / "input" / name, "wb") as file:
+                    file.truncate(size)
+            before = os.getcwd()
+            os.chdir(work)
+            machine.configure("timing")
+            machine.clear()
+            library.twin_main(1, (ctypes.c_char_p * 2)(b"demo", None))
+            os.chdir(before)
+        label = f"devkit {path.stem} {scenario}{' to L1' if '-DCOPY_DST_L1=1' in flags else ''}"
+        if what in ("us", "task_us"):
+            row(label, "910B1", published, what)
+        else:
+            report = machine.simulate(chip="910B1")
+            us = report["busy"][what] * report["us"]
+            print(
+                f"| {label}, {what} | 910B1 | {us:.1f} | {published:g} | {100 * (us / published - 1):+.0f} % |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":
@@ -78,3 +141,5 @@ if __name__ == "__main__":
     matmuls()
     if {"CATLASS_HOME", "PEER_HOME"} <= os.environ.keys():
         attention()
+    if "DEVKIT_HOME" in os.environ:
+        devkit()

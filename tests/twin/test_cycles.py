@@ -1,0 +1,111 @@
+"""The cycle model: what must follow from costs.def, and timing-only execution."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ascend_twin import Machine, load
+from ascend_twin.corners import CORNERS, corners
+from ascend_twin.machine import Out
+from ascend_twin.trace import imbalance, slots
+from conftest import ASCEND
+
+# Reads a count through UB and copies as many rows; a float statistic that grew would add a thousand.
+COUNTED = """
+#include "kernel_operator.h"
+using namespace AscendC;
+extern "C" __global__ __vector__ void counted(GM_ADDR counts, GM_ADDR rows) {
+    GlobalTensor<int32_t> n;
+    GlobalTensor<float> x;
+    n.SetGlobalBuffer((__gm__ int32_t*)counts);
+    x.SetGlobalBuffer((__gm__ float*)rows);
+    LocalTensor<int32_t> table(TPosition::VECCALC, 0, 8);
+    LocalTensor<float> row(TPosition::VECCALC, 1024, 4096), top(TPosition::VECCALC, 32768, 64);
+    DataCopy(table, n[GetBlockIdx() * 8], 8);
+    SetFlag<HardEvent::MTE2_V>(0);
+    WaitFlag<HardEvent::MTE2_V>(0);
+    Adds(table, table, 1, 8);
+    Duplicate(top, 3.0f, 64);
+    SetFlag<HardEvent::V_S>(0);
+    WaitFlag<HardEvent::V_S>(0);
+    int32_t count = table.GetValue(0);
+    if (STATISTIC && top.GetValue(5) > 1.0f) count += 1000;
+    for (int32_t i = 0; i < count; ++i) {
+        DataCopy(row, x, 4096);
+        PipeBarrier<PIPE_ALL>();
+    }
+}
+"""
+
+# One vector instruction; placement and strides come from the macros.
+ADDED = """
+#include "kernel_operator.h"
+using namespace AscendC;
+extern "C" __global__ __vector__ void added(GM_ADDR) {
+    LocalTensor<float> a(TPosition::VECCALC, 0, 8192), b(TPosition::VECCALC, 65536 + SHIFT, 8192);
+    LocalTensor<float> c(TPosition::VECCALC, 131072, 8192);
+    Add(c, a, b, (uint64_t)64, 100, BinaryRepeatParams(STRIDE, 1, 1, 1, 8, 8));
+}
+"""
+
+
+def vector_cycles(shift: int, stride: int) -> float:
+    kernel = load(ADDED, "added", [f"-DSHIFT={shift}", f"-DSTRIDE={stride}"])
+    kernel(1, 0, mode="timing")
+    report = Machine.get().simulate(chip="910B2")
+    return report["busy"]["AIV V"] * report["cycles"]  # one AIV
+
+
+def test_bank_conflicts():
+    """Two reads of a bank group take two cycles a repeat, eight writes eight (devkit measured both)."""
+    assert vector_cycles(256, 1) == pytest.approx(100)
+    assert vector_cycles(0, 1) == pytest.approx(200)
+    assert vector_cycles(256, 16) == pytest.approx(800)
+    assert vector_cycles(256, 8) == pytest.approx(400)
+    assert vector_cycles(256, 17) == pytest.approx(100)
+
+
+@pytest.mark.parametrize("statistic", [0, 1])
+def test_timing_only_keeps_control_flow(statistic):
+    """Counts that come through UB are real; a float statistic reads zero, with results it reads 3."""
+    kernel = load(COUNTED, "counted", [f"-DSTATISTIC={statistic}"])
+    counts = np.zeros((2, 8), np.int32)
+    counts[:, 0] = 4, 9
+    rows = np.ones(4096, np.float32)
+    moved = {}
+    for mode in ("timing", "cycles"):
+        kernel(2, counts, rows, mode=mode)
+        moved[mode] = Machine.get().simulate()["bytes"]["GM->UB"]
+    tables, asked = 2 * 32, (5 + 10) * 16384
+    assert moved["timing"] == tables + asked
+    assert moved["cycles"] == tables + asked + statistic * 2000 * 16384
+
+
+def test_timing_only_times_what_cycles_times(rng):
+    kernel = load(ASCEND / "kernel" / "matmul_f16.cpp", "matmul_f16", [f"-I{ASCEND}"])
+    a, b = (rng.standard_normal(s).astype(np.float16) for s in ((384, 256), (256, 512)))
+    us = []
+    for mode in ("timing", "cycles"):
+        kernel(24, a, b, Out(np.zeros((384, 512), np.float16)), 384, 512, 256, mode=mode)
+        us.append(Machine.get().simulate()["us"])
+    # L2 sees other addresses, nothing else differs.
+    assert us[0] == pytest.approx(us[1], rel=0.02)
+
+
+def test_cores_and_corners():
+    """Every core has its row; the work of blocks 1 and 2 differs as the counts do; all corners are there, in order."""
+    kernel = load(COUNTED, "counted", ["-DSTATISTIC=0"])
+    counts = np.zeros((3, 8), np.int32)
+    counts[:, 0] = 1, 20, 60
+    kernel(3, counts, np.ones(4096, np.float32), mode="timing")
+    report = Machine.get().simulate()
+    rows = slots(report)
+    assert len(rows) == 3
+    ends = [row[-1]["end_us"] for row in rows]
+    assert max(ends) == pytest.approx(report["us"], rel=1e-3)
+    assert ends == sorted(ends)
+    assert imbalance(rows, [1, 20, 60]) == {"AIV": pytest.approx(60 * 3 / 81)}
+    results = corners()
+    assert len(results) == 2 ** len(CORNERS)
+    assert results[0][0] == {name: values[0] for name, values in CORNERS.items()}
+    assert {r["us"] for _, r in results} == {r["us"] for _, r in corners()}
