@@ -82,7 +82,7 @@ def attention() -> None:
 
 
 def devkit() -> None:
-    """Programs of asc-devkit, read in place and unmodified; published: the time on the cores, a pipe's time or the task."""
+    """Programs of asc-devkit, in place and unmodified; published: time on the cores, of a pipe, or of the task."""
     best = Path(os.environ["DEVKIT_HOME"]) / "examples" / "01_simd_cpp_api" / "05_best_practices"
     square, matrix = 8192 * 8192 * 2, 12288 * 12288 * 2
     mmad = "01_matrix_compute/matmul_basic_api_high_performance/mmad.asc", {"x1_gm.bin": square, "x2_gm.bin": square}
