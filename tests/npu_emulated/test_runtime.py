@@ -61,24 +61,26 @@ def test_operators_are_right() -> None:
 
 
 def test_streams_run_side_by_side() -> None:
-    """Two streams each wait for the other's first half: in one queue that would never end."""
+    """Each of two streams waits for the other's first half: in one queue that would never end."""
     first, second = torch.npu.Stream(), torch.npu.Stream()
-    x, y = torch.zeros(4, device="npu"), torch.zeros(4, device="npu")
+    x, y, sums, differences = (torch.zeros(4, device="npu") for _ in range(4))
     torch.npu.synchronize()
     halfway_first, halfway_second = torch.npu.Event(), torch.npu.Event()
     with torch.npu.stream(first):
         x += 1
         halfway_first.record()
     with torch.npu.stream(second):
-        y += 1
+        y += 2
         halfway_second.record()
         second.wait_event(halfway_first)
-        y += x
+        sums += x
+        sums += y
     with torch.npu.stream(first):
         first.wait_event(halfway_second)
-        x += 5
+        differences += x
+        differences -= y
     torch.npu.synchronize()
-    assert x.tolist() == [6] * 4 and y.tolist() == [2] * 4
+    assert sums.tolist() == [3] * 4 and differences.tolist() == [-1] * 4
 
 
 def test_work_is_asynchronous_and_events_say_when_it_is_done() -> None:
