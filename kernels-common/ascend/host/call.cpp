@@ -13,8 +13,6 @@ namespace flash_attn_npu::ascend::host {
 
 namespace {
 
-// Regions start at lines of the L2, which is also more than any instruction's alignment.
-constexpr uint64_t kAlignment = 512;
 // Two waves of tasks on 24 AI cores; a split has to be worth its partial result.
 constexpr SplitPolicy kSplitPolicy{/*wanted_tiles=*/48, /*min_keys=*/512, /*max_splits=*/128};
 // For kernels that deal keys to the cores by themselves: only the splits the caller asked for.
@@ -107,6 +105,7 @@ Region Call::take(uint64_t bytes) {
 }
 
 void Call::launch(void* workspace, void* stream, uint64_t ffts) const {
+    workspace = reinterpret_cast<void*>(round_up<uint64_t>(reinterpret_cast<uint64_t>(workspace), kAlignment));
     auto* const prepared_q = at<uint8_t>(workspace, prepared_q_);
     if (kernel::needs_prepare(problem_)) {
         launch_flash_attn_prepare(2 * cores_, stream, {problem_, prepared_q});

@@ -19,12 +19,16 @@ public:
 
     const Problem& problem() const { return problem_; }
     const Plan& plan() const { return plan_; }
-    uint64_t workspace_bytes() const { return workspace_bytes_; }
+    // With room to start at an aligned address, wherever the caller's memory begins.
+    uint64_t workspace_bytes() const { return workspace_bytes_ > 0 ? workspace_bytes_ + kAlignment : 0; }
 
     // Launches the kernels in order. `workspace` has workspace_bytes(); `ffts`: base address of the cross-core flags.
     void launch(void* workspace, void* stream, uint64_t ffts) const;
 
 private:
+    // Regions start at lines of the L2, which is also more than any instruction's alignment.
+    static constexpr uint64_t kAlignment = 512;
+
     bool choose_decode();
     bool choose_prefill();
     uint64_t choose_general();
