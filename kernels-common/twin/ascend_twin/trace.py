@@ -110,7 +110,7 @@ def write_chip_picture(report: dict, path: Path) -> None:
     axes.set_xlabel("µs (predicted)")
     work = [sum(line) for line in grid]
     axes.set_title(
-        f"{report['kernel']} on {report['chip']}: {report['us']:.1f} µs; busiest core of each kind over their average "
+        f"{report['kernel'].split('<')[0]} on {report['chip']}: {report['us']:.1f} µs; busiest core over average: "
         + ", ".join(f"{kind} {ratio:.2f}" for kind, ratio in imbalance(rows, work).items())
     )
     figure.colorbar(image, ax=axes, label="cube or vector pipe busy")
