@@ -3,6 +3,9 @@
     python -m ascend_twin.attention_report decode|prefill|all [--corners] [--out DIR]
     python -m ascend_twin.attention_report b=1,h=32,hk=8,sq=1,sk=131072,d=128,page=128,dtype=bfloat16,causal=1 ...
 
+With PEER_HOME and CATLASS_HOME (checkouts of flash-attention-npu and CATLASS) its forward kernel runs on the same twin and
+model beside ours, for the calls that it serves (dense prefill).
+
 Needs torch and flash_attn_npu_v3; builds the device library for the twin (kernels-common/build/device.py) or
 takes the one that FLASH_ATTN_NPU_DEVICE_LIB names. Nothing here was measured on silicon.
 """
@@ -191,12 +194,42 @@ def over_corners(chip: str = "910B2") -> list[tuple[dict[str, float], list[Kerne
     return [(same[0][0], [Kernel.of(report) for _, report in same]) for same in zip(*launches)]
 
 
+def peer_serves(shape: Shape) -> bool:
+    """Whether there is a peer to compare the call with."""
+    plain = shape.sq > 1 and not (shape.page or shape.splits or shape.lengths or shape.new or shape.rotary)
+    return plain and shape.dv in (0, shape.d) and {"PEER_HOME", "CATLASS_HOME"} <= os.environ.keys()
+
+
+def predict_peer(shape: Shape, chip: str = "910B2") -> list[Kernel]:
+    """The same call by the peer's forward kernel, read in place from its checkout; over_corners() works after it too."""
+    import numpy as np
+
+    sys.path.insert(0, str(ROOT / "tests" / "twin" / "others"))
+    import peer
+
+    bf16 = shape.dtype == "bfloat16"
+    q = np.zeros((shape.b, shape.sq, shape.h, shape.d), np.uint16 if bf16 else np.float16)
+    k = np.zeros((shape.b, shape.sk, shape.hk, shape.d), q.dtype)
+    peer.forward(q, k, k, causal=bool(shape.causal), bf16=bf16, mode="timing")
+    machine = Machine.get()
+    kernels = [Kernel.of(machine.simulate(i, chip)) for i in range(machine.recorded())]
+    return [replace(kernel, name="peer's forward") for kernel in kernels]  # its own name is a page of templates
+
+
 class Prediction(NamedTuple):
-    """One call: its kernels by the default constants, and, if asked for, at every corner."""
+    """One call: its kernels by the default constants, and, if asked for, at every corner; the peer's likewise."""
 
     shape: Shape
     kernels: list[Kernel]
     corners: list[tuple[dict[str, float], list[Kernel]]]
+    peer: list[Kernel]
+    peer_corners: list[tuple[dict[str, float], list[Kernel]]]
+
+    def ratios(self) -> list[float]:
+        """The peer's time over ours: by the default constants, then at every corner; empty without a peer."""
+        ours = [self.kernels, *(kernels for _, kernels in self.corners)]
+        theirs = [self.peer, *(kernels for _, kernels in self.peer_corners)] if self.peer else []
+        return [sum(k.us for k in b) / sum(k.us for k in a) for a, b in zip(ours, theirs)]
 
 
 HEADER = f"{'kernel':32} {'us':>10} {'cube %':>7} {'vector %':>8} {'HBM %':>6} {'limit':>7} {'of limit %':>10}"
@@ -222,19 +255,25 @@ def corner_lines(results: Sequence[tuple[dict[str, float], list[Kernel]]]) -> It
 def markdown(results: Sequence[Prediction]) -> str:
     """A table of calls: times by default constants, and in brackets from the best to the worst corner."""
     lines = [
-        "| call | kernels | us | us over corners | cube % | vector % | HBM % | limit | of limit % |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| call | kernels | us | us over corners | cube % | vector % | HBM % | limit | of limit % | peer / ours |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for shape, kernels, all_corners in results:
+    for result in results:
+        shape, kernels, all_corners = result.shape, result.kernels, result.corners
         slowest = max(kernels, key=lambda k: k.us)
         totals = [sum(k.us for k in ks) for _, ks in all_corners]
         over = f"{min(totals):.1f} to {max(totals):.1f}" if totals else ""
         cubes = [next(k.cube for k in ks if k.name == slowest.name) for _, ks in all_corners]
         cube = f" ({100 * min(cubes):.0f} to {100 * max(cubes):.0f})" if cubes else ""
+        ratios = result.ratios()
+        ratio = f"{ratios[0]:.2f}" if ratios else ""
+        if len(ratios) > 1:
+            ratio += f" ({min(ratios):.2f} to {max(ratios):.2f})"
         names = ", ".join(k.name.removeprefix("flash_attn_") for k in kernels)
         lines.append(
             f"| `{shape}` | {names} | {sum(k.us for k in kernels):.1f} | {over} | {100 * slowest.cube:.0f}{cube} | "
-            f"{100 * slowest.vector:.0f} | {100 * slowest.hbm:.0f} | {slowest.limit} | {100 * slowest.fraction:.0f} |"
+            f"{100 * slowest.vector:.0f} | {100 * slowest.hbm:.0f} | {slowest.limit} | {100 * slowest.fraction:.0f} | "
+            f"{ratio} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -283,26 +322,37 @@ def main() -> None:
         all_corners = over_corners(a.chip) if a.corners else []
         if all_corners:
             print("\n".join(corner_lines(all_corners)))
-        results.append(Prediction(shape, kernels, all_corners))
         if a.out:
             a.out.mkdir(parents=True, exist_ok=True)
             slowest = max(kernels, key=lambda k: k.us)
             write_perfetto(slowest.report, a.out / f"trace-{number}.json")
             write_picture(slowest.report, a.out / f"timeline-{number}.png", a.picture_us)
+        peer = predict_peer(shape, a.chip) if peer_serves(shape) else []
+        peer_corners = over_corners(a.chip) if peer and a.corners else []
+        results.append(Prediction(shape, kernels, all_corners, peer, peer_corners))
+        for kernel in peer:
+            print(line(kernel))
+        if peer:
+            print("peer / ours: " + ", ".join(f"{ratio:.2f}" for ratio in results[-1].ratios()))
     if a.out:
-        (a.out / "report.json").write_text(json.dumps([_json(*result) for result in results], indent=1) + "\n")
+        (a.out / "report.json").write_text(json.dumps([_json(result) for result in results], indent=1) + "\n")
         (a.out / "table.md").write_text(markdown(results))
         print(f"\nwrote report.json, table.md, trace-N.json, timeline-N.png to {a.out}")
 
 
-def _json(shape: Shape, kernels: list[Kernel], all_corners: list[tuple[dict[str, float], list[Kernel]]]) -> dict:
-    def plain(kernel: Kernel) -> dict:
-        return {n: v for n, v in vars(kernel).items() if n != "report"}
+def _json(result: Prediction) -> dict:
+    def plain(kernels: list[Kernel]) -> list[dict]:
+        return [{n: v for n, v in vars(kernel).items() if n != "report"} for kernel in kernels]
+
+    def at_corners(results: list[tuple[dict[str, float], list[Kernel]]]) -> list[dict]:
+        return [{"costs": costs, "kernels": plain(kernels)} for costs, kernels in results]
 
     return {
-        "shape": str(shape),
-        "kernels": [plain(k) for k in kernels],
-        "corners": [{"costs": costs, "kernels": [plain(k) for k in ks]} for costs, ks in all_corners],
+        "shape": str(result.shape),
+        "kernels": plain(result.kernels),
+        "corners": at_corners(result.corners),
+        "peer": plain(result.peer),
+        "peer_corners": at_corners(result.peer_corners),
     }
 
 
