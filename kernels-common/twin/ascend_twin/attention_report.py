@@ -3,8 +3,8 @@
     python -m ascend_twin.attention_report decode|prefill|all [--corners] [--out DIR]
     python -m ascend_twin.attention_report b=1,h=32,hk=8,sq=1,sk=131072,d=128,page=128,dtype=bfloat16,causal=1 ...
 
-With PEER_HOME and CATLASS_HOME (checkouts of flash-attention-npu and CATLASS) its forward kernel runs on the same twin and
-model beside ours, for the calls that it serves (dense prefill).
+With PEER_HOME and CATLASS_HOME (checkouts of flash-attention-npu and CATLASS) its forward kernel runs on the same twin
+and model beside ours, for the calls that it serves (dense prefill).
 
 Needs torch and flash_attn_npu_v3; builds the device library for the twin (kernels-common/build/device.py) or
 takes the one that FLASH_ATTN_NPU_DEVICE_LIB names. Nothing here was measured on silicon.
@@ -201,7 +201,7 @@ def peer_serves(shape: Shape) -> bool:
 
 
 def predict_peer(shape: Shape, chip: str = "910B2") -> list[Kernel]:
-    """The same call by the peer's forward kernel, read in place from its checkout; over_corners() works after it too."""
+    """The same call by the peer's forward kernel, read in place from its checkout; over_corners() then works on it."""
     import numpy as np
 
     sys.path.insert(0, str(ROOT / "tests" / "twin" / "others"))
