@@ -1,14 +1,14 @@
 // Host side for the forward kernel of flash-attention-npu, read in place from PEER_HOME: the kernel is theirs and
-// unmodified, this file only fills its tiling structure and launches it (dense K/V, layout b, s, h, d).
+// unmodified, this file only fills its tiling structure and launches it (layout b, s, h, d; K/V dense or in pages).
 #include "fwd_dispatch_impl.hpp"
 
 template void launch_fwd_dtype<half, false>(const FwdLaunchArgs&);
 template void launch_fwd_dtype<bfloat16_t, false>(const FwdLaunchArgs&);
 
 struct Call {
-    uint8_t *q, *k, *v, *o, *lse, *mask, *seqlens_k, *workspace, *tiling;
+    uint8_t *q, *k, *v, *o, *lse, *mask, *seqlens_k, *workspace, *tiling, *page_table;
     uint64_t workspace_bytes;
-    uint32_t batch, heads, heads_k, seqlen_q, seqlen_k, head_dim, cores, causal, bf16;
+    uint32_t batch, heads, heads_k, seqlen_q, seqlen_k, head_dim, cores, causal, bf16, pages, pages_per_batch, page_size;
     float scale;
 };
 
@@ -28,7 +28,9 @@ extern "C" __attribute__((visibility("default"))) void peer_forward(const Call* 
     t->set_kvHeads(c->heads_k);
     t->set_embeddingSize(c->head_dim);
     t->set_embeddingSizeV(c->head_dim);
-    t->set_blockSize(128);
+    t->set_blockSize(c->page_table ? c->page_size : 128);
+    t->set_numBlocks(c->pages);
+    t->set_maxNumBlocksPerBatch(c->pages_per_batch);
     t->set_scaleValue(c->scale);
     t->set_maxQSeqlen(c->seqlen_q);
     t->set_maxKvSeqlen(c->seqlen_k);
@@ -51,6 +53,8 @@ extern "C" __attribute__((visibility("default"))) void peer_forward(const Call* 
     a.launchBlockDim = c->cores;
     a.is_bf16 = c->bf16;
     a.is_causal = c->causal;
+    a.paged_KV = c->page_table != nullptr;
+    a.blockTableDevice = c->page_table;
     a.qDevice = c->q;
     a.kDevice = c->k;
     a.vDevice = c->v;
