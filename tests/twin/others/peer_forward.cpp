@@ -8,7 +8,8 @@ template void launch_fwd_dtype<bfloat16_t, false>(const FwdLaunchArgs&);
 struct Call {
     uint8_t *q, *k, *v, *o, *lse, *mask, *seqlens_k, *workspace, *tiling, *page_table;
     uint64_t workspace_bytes;
-    uint32_t batch, heads, heads_k, seqlen_q, seqlen_k, head_dim, cores, causal, bf16, pages, pages_per_batch, page_size;
+    uint32_t batch, heads, heads_k, seqlen_q, seqlen_k, head_dim, cores, causal, bf16, pages, pages_per_batch,
+        page_size;
     float scale;
 };
 
