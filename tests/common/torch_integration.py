@@ -52,6 +52,7 @@ def opcheck_cases(api: str) -> dict[str, Case]:
 
 
 def passes_opcheck(case: Case, overload: str = "default") -> None:
+    case = backend.current().adapted(case)
     kwargs = build(Case(**{**case.__dict__, "poison": False})).kwargs
     if overload != "default":
         kwargs["num_splits"] = 3
