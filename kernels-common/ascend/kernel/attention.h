@@ -12,6 +12,7 @@
 #include "block/block_mmad_attention.h"
 #include "block/online_softmax.h"
 #include "block/stage_keys.h"
+#include "kernel/ai_core.h"
 #include "kernel/key_source.h"
 
 namespace flash_attn_npu::ascend::kernel {
@@ -21,15 +22,7 @@ template <class ArchTag, class Element, class ElementOut, class KeySource>
 class Attention {
 public:
     __aicore__ inline explicit Attention(const AttentionArguments& arguments)
-        : a_(arguments), workspace_(arguments.problem, arguments.plan) {
-        AscendC::SetSyncBaseAddr(arguments.ffts);
-        core_ = static_cast<uint32_t>(AscendC::GetBlockIdx());
-        if ASCEND_IS_AIV {
-            core_ /= static_cast<uint32_t>(AscendC::GetSubBlockNum());
-        }
-        cores_ = static_cast<uint32_t>(AscendC::GetBlockNum());
-        memory_ = arguments.core_workspace + core_ * arguments.core_workspace_bytes;
-    }
+        : a_(arguments), core_(arguments), workspace_(arguments.problem, arguments.plan) {}
 
     __aicore__ inline void operator()() {
         if ASCEND_IS_AIC {
@@ -51,9 +44,9 @@ private:
 
     __aicore__ inline void Cube() {
         arch::Resource<ArchTag> resource;
-        const KeySource keySource(a_, memory_);
+        const KeySource keySource(a_, core_.workspace);
         block::BlockMmadAttention<ArchTag, Element, KeySource> mmad(resource, a_, keySource);
-        Pipeline<LOOK_AHEAD> pipeline(a_, core_, cores_);
+        Pipeline<LOOK_AHEAD> pipeline(a_, core_.index, core_.count);
         while (pipeline.Advance()) {
             if (const Step* step = pipeline.Ahead(); HasKeys(step)) {
                 if constexpr (KeySource::STAGED) {
@@ -77,7 +70,7 @@ private:
         block::OnlineSoftmax<ArchTag, Element> softmax(ub, a_);
         block::AccumulateOutput<ArchTag, ElementOut> accumulate(ub, a_);
         const int32_t subBlock = static_cast<int32_t>(AscendC::GetSubBlockIdx());
-        Pipeline<LOOK_AHEAD> pipeline(a_, core_, cores_);
+        Pipeline<LOOK_AHEAD> pipeline(a_, core_.index, core_.count);
         Stager stager(*this, ub, subBlock);
         stager.Next();
         stager.Next();
@@ -110,9 +103,9 @@ private:
     public:
         __aicore__ inline Stager(const Attention& kernel, block::AttentionUb<ArchTag>& ub, int32_t subBlock)
             : p_(kernel.a_.problem),
-              keys_(kernel.a_, kernel.memory_),
+              keys_(kernel.a_, kernel.core_.workspace),
               stage_(ub, kernel.a_),
-              steps_(kernel.a_, kernel.core_, kernel.cores_),
+              steps_(kernel.a_, kernel.core_.index, kernel.core_.count),
               subBlock_(subBlock) {}
 
         __aicore__ inline void Next() {
@@ -145,14 +138,13 @@ private:
     template <class T>
     __aicore__ inline AscendC::GlobalTensor<T> At(int64_t offset) const {
         AscendC::GlobalTensor<T> tensor;
-        tensor.SetGlobalBuffer(reinterpret_cast<__gm__ T*>(memory_ + offset));
+        tensor.SetGlobalBuffer(reinterpret_cast<__gm__ T*>(core_.workspace + offset));
         return tensor;
     }
 
     const AttentionArguments& a_;
+    const AiCore core_;
     const AttentionWorkspace workspace_;
-    uint32_t core_, cores_;
-    __gm__ uint8_t* memory_;
 };
 
 }  // namespace flash_attn_npu::ascend::kernel

@@ -14,6 +14,7 @@
 #include "block/decode_mmad.h"
 #include "block/decode_output.h"
 #include "block/decode_softmax.h"
+#include "kernel/ai_core.h"
 
 namespace flash_attn_npu::ascend::kernel {
 
@@ -21,19 +22,13 @@ template <class ArchTag, class Element>
 class Decode {
 public:
     __aicore__ inline explicit Decode(const AttentionArguments& arguments)
-        : a_(arguments), shape_(arguments.problem), cores_(AscendC::GetBlockNum()) {
-        AscendC::SetSyncBaseAddr(arguments.ffts);
-        core_ = AscendC::GetBlockIdx();
-        if ASCEND_IS_AIV {
-            core_ /= AscendC::GetSubBlockNum();
-        }
-        workspace_ = arguments.core_workspace + core_ * arguments.core_workspace_bytes;
-    }
+        : a_(arguments), shape_(arguments.problem), core_(arguments) {}
 
     __aicore__ inline void Cube() {
         arch::Resource<ArchTag> resource;
-        block::DecodeLoader<ArchTag, Element> loader(resource, a_, shape_, core_, cores_, workspace_, P_READY);
-        block::DecodeMmad<ArchTag, Element> mmad(resource, a_.problem, shape_, workspace_);
+        block::DecodeLoader<ArchTag, Element> loader(resource, a_, shape_, core_.index, core_.count, core_.workspace,
+                                                     P_READY);
+        block::DecodeMmad<ArchTag, Element> mmad(resource, a_.problem, shape_, core_.workspace);
         block::DecodeTile tile;
         AscendC::LocalTensor<Element> l1, l1P;
         while (loader.Next(tile, l1)) {
@@ -59,10 +54,10 @@ public:
     __aicore__ inline void Vector() {
         arch::Resource<ArchTag> resource;
         block::DecodeUb<ArchTag> ub(resource);
-        DecodePartition partition(a_, shape_, core_, cores_);
-        block::DecodeSoftmax<ArchTag, Element> softmax(ub, a_, shape_, workspace_);
-        block::DecodeResults<ArchTag, Element> results(ub, a_, shape_, partition, core_);
-        block::DecodeOutput<ArchTag, Element> output(ub, results, a_.problem, shape_, workspace_);
+        DecodePartition partition(a_, shape_, core_.index, core_.count);
+        block::DecodeSoftmax<ArchTag, Element> softmax(ub, a_, shape_, core_.workspace);
+        block::DecodeResults<ArchTag, Element> results(ub, a_, shape_, partition, core_.index);
+        block::DecodeOutput<ArchTag, Element> output(ub, results, a_.problem, shape_, core_.workspace);
         const int32_t subBlock = AscendC::GetSubBlockIdx();
 
         DecodeSteps steps(shape_, partition);
@@ -105,7 +100,7 @@ public:
         for (int32_t i = 0; i < shares; ++i) {
             const DecodePiece& piece = shared[i];
             const int32_t sharers = 2 * (piece.last_core - piece.first_core + 1);
-            merge(piece, block::DecodeRows(piece, 2 * (core_ - piece.first_core) + subBlock, sharers));
+            merge(piece, block::DecodeRows(piece, 2 * (core_.index - piece.first_core) + subBlock, sharers));
         }
     }
 
@@ -114,9 +109,7 @@ private:
 
     const AttentionArguments& a_;
     const DecodeShape shape_;
-    int32_t core_;
-    const int32_t cores_;
-    GM_ADDR workspace_;
+    const AiCore core_;
 };
 
 }  // namespace flash_attn_npu::ascend::kernel

@@ -11,6 +11,7 @@
 #include "block/prefill_mmad.h"
 #include "block/prefill_output.h"
 #include "block/prefill_softmax.h"
+#include "kernel/ai_core.h"
 
 namespace flash_attn_npu::ascend::kernel {
 
@@ -19,20 +20,13 @@ class Prefill {
 public:
     using Shape = block::PrefillShape<ArchTag, HEAD_DIM, HEAD_DIM_V>;
 
-    __aicore__ inline explicit Prefill(const AttentionArguments& arguments) : a_(arguments) {
-        AscendC::SetSyncBaseAddr(arguments.ffts);
-        core_ = AscendC::GetBlockIdx();
-        if ASCEND_IS_AIV {
-            core_ /= AscendC::GetSubBlockNum();
-        }
-        workspace_ = arguments.core_workspace + core_ * arguments.core_workspace_bytes;
-    }
+    __aicore__ inline explicit Prefill(const AttentionArguments& arguments) : a_(arguments), core_(arguments) {}
 
     __aicore__ inline void Cube() {
         arch::Resource<ArchTag> resource;
-        PrefillSteps steps(a_, Shape::STEP_KEYS, core_, AscendC::GetBlockNum());
+        PrefillSteps steps(a_, Shape::STEP_KEYS, core_.index, core_.count);
         using Mmad = block::PrefillMmad<ArchTag, Element, Shape>;
-        Mmad mmad(resource, a_, steps, workspace_, {S_READY, P_READY, O_READY});
+        Mmad mmad(resource, a_, steps, core_.workspace, {S_READY, P_READY, O_READY});
         mmad.Begin();
         for (int32_t i = 0; Running(steps, i); ++i) {
             const PrefillStep* now = steps.At(i);
@@ -54,9 +48,9 @@ public:
         arch::Resource<ArchTag> resource;
         const uint32_t half = AscendC::GetSubBlockIdx();
         block::PrefillUb<ArchTag, Shape> ub(resource);
-        block::PrefillSoftmax<ArchTag, Element, Shape> softmax(ub, a_, workspace_, half);
-        block::PrefillOutput<ArchTag, Element, Shape> output(ub, a_, workspace_, half);
-        PrefillSteps steps(a_, Shape::STEP_KEYS, core_, AscendC::GetBlockNum());
+        block::PrefillSoftmax<ArchTag, Element, Shape> softmax(ub, a_, core_.workspace, half);
+        block::PrefillOutput<ArchTag, Element, Shape> output(ub, a_, core_.workspace, half);
+        PrefillSteps steps(a_, Shape::STEP_KEYS, core_.index, core_.count);
         for (int32_t i = 0; Running(steps, i); ++i) {
             const PrefillStep* now = steps.At(i);
             const PrefillStep* before = steps.At(i - LOOK_AHEAD);
@@ -87,8 +81,7 @@ private:
     }
 
     const AttentionArguments& a_;
-    uint32_t core_;
-    __gm__ uint8_t* workspace_;
+    const AiCore core_;
 };
 
 }  // namespace flash_attn_npu::ascend::kernel
