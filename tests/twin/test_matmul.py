@@ -70,6 +70,13 @@ def test_timeline_is_deterministic(matmul):
     assert first["cycles"] == again["cycles"] and first["intervals"] == again["intervals"]
 
 
+def test_trace_ends_when_it_is_told_to(matmul):
+    machine = record(matmul, 640, 512, 512)
+    whole, part = machine.simulate(traced=1), machine.simulate(traced=1, traced_us=3)
+    assert part["intervals"] == [i for i in whole["intervals"] if i[2] < 3 * whole["mhz"]]
+    assert 0 < len(part["intervals"]) < len(whole["intervals"]) and part["us"] == whole["us"]
+
+
 def test_pipes_do_not_overlap_themselves(matmul):
     report = record(matmul, 384, 512, 1024).simulate(traced=24)
     by_pipe: dict = {}

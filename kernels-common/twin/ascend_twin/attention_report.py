@@ -183,9 +183,15 @@ def record(shape: Shape, *, move_data: bool = False) -> int:
     return machine.recorded()
 
 
-def predict(shape: Shape, chip: str = "910B2", costs: dict[str, float] | None = None, traced: int = 0) -> list[Kernel]:
+def predict(
+    shape: Shape,
+    chip: str = "910B2",
+    costs: dict[str, float] | None = None,
+    traced: int = 0,
+    traced_us: float = math.inf,
+) -> list[Kernel]:
     """Records the call and returns its kernels in order of launch."""
-    return [Kernel.of(Machine.get().simulate(i, chip, costs, traced)) for i in range(record(shape))]
+    return [Kernel.of(Machine.get().simulate(i, chip, costs, traced, traced_us)) for i in range(record(shape))]
 
 
 def over_corners(chip: str = "910B2") -> list[tuple[dict[str, float], list[Kernel]]]:
@@ -301,6 +307,7 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, help="directory for report.json, table.md, and a trace and a picture per shape"
     )
+    parser.add_argument("--trace-us", type=float, default=2000, help="the traces end after this many microseconds")
     parser.add_argument("--picture-us", type=float, default=60, help="the pictures show this many microseconds")
     a = parser.parse_args()
     groups = {"decode": DECODE, "prefill": PREFILL, "all": (*PREFILL, *DECODE)}
@@ -309,7 +316,7 @@ def main() -> None:
     results: list[Prediction] = []
     for number, shape in enumerate(shapes):
         start = time.perf_counter()
-        kernels = predict(shape, a.chip, traced=1 if a.out else 0)
+        kernels = predict(shape, a.chip, traced=1 if a.out else 0, traced_us=max(a.trace_us, a.picture_us))
         print(f"\n{shape}   (predicted for {a.chip}; simulated in {time.perf_counter() - start:.1f} s)\n{HEADER}")
         for kernel in kernels:
             print(line(kernel))

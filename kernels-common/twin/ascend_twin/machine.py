@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,7 @@ class Machine:
             ctypes.c_uint64,
             ctypes.c_char_p,
         ]
-        lib.twin_simulate.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int]
+        lib.twin_simulate.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_double]
         for name in ("twin_launch", "twin_findings", "twin_output", "twin_simulate", "twin_costs"):
             getattr(lib, name).restype = ctypes.c_char_p
         self.kept: list[Any] = []
@@ -125,16 +126,21 @@ class Machine:
         return self.lib.twin_recorded()
 
     def simulate(
-        self, index: int = -1, chip: str = "910B2", costs: dict[str, float] | None = None, traced: int = 0
+        self,
+        index: int = -1,
+        chip: str = "910B2",
+        costs: dict[str, float] | None = None,
+        traced: int = 0,
+        traced_us: float = math.inf,
     ) -> dict:
         """Timeline report of a recorded launch (see docs/twin.md).
 
         index: which recorded launch; costs: constants of runtime/costs.def to change; traced: how many blocks
-        contribute their intervals to the report.
+        contribute the intervals of their first traced_us microseconds to the report.
         """
         index = index % self.recorded()
         changes = ",".join(f"{k}={v}" for k, v in (costs or {}).items())
-        text = self.lib.twin_simulate(index, chip.encode(), changes.encode(), traced).decode()
+        text = self.lib.twin_simulate(index, chip.encode(), changes.encode(), traced, traced_us).decode()
         if not text.startswith("{"):
             raise RuntimeError(text)
         return json.loads(text)

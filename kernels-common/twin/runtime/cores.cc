@@ -234,6 +234,7 @@ private:
             for (auto& core : group.cores) {
                 if (wrong_kind < 0 && !core->stopping) finish(*core);
                 if (recorded_ && core->recorder) {
+                    core->recorder->lines.close();
                     std::lock_guard<std::mutex> lock(launch_.mutex);
                     recorded_->push_back(
                         {group.block, core->cube, core->sub, core->name(), std::move(*core->recorder)});

@@ -66,6 +66,7 @@ struct RecordedLaunch {
     std::vector<RecordedCore> cores;
 };
 std::vector<RecordedLaunch>& recorded_launches();
-std::string simulate(const RecordedLaunch&, const std::string& chip, const std::string& changes, int traced);
+std::string simulate(const RecordedLaunch&, const std::string& chip, const std::string& changes, int traced,
+                     double traced_us = 1e300);
 
 }  // namespace twin

@@ -4,28 +4,20 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <deque>
 #include <map>
-#include <queue>
+#include <memory>
 #include <sstream>
 #include <stdexcept>
-#include <unordered_map>
 
 #include "cores.h"
 #include "costs.h"
+#include "event_queue.h"
+#include "flows.h"
 #include "l2.h"
 
 namespace twin {
 namespace {
-
-constexpr double kNever = 1e300;
-
-/// Transfer under way between a core and global memory.
-struct Flow {
-    double left, rate, cap, hbm;  // bytes, bytes per cycle, port limit, HBM bytes per byte moved
-    int core;
-    Pipe pipe;
-    double latency;  // of the memory it came from, when longer than L2's
-};
 
 struct Interval {
     int core;
@@ -34,19 +26,83 @@ struct Interval {
     uint32_t record;
 };
 
+/// What a record costs on this chip, worked out once, and what the timeline asks of it at every line.
+struct Step {
+    double issue = 0, duration = 0, latency = 0;  // cycles; of a transfer: before its bytes flow
+    RecordKind kind;
+    CostKind cost;
+    uint8_t pipe, other, id;
+    bool has_address, unit_flag, transfer;
+};
+
+/// Something that was issued to a pipe.
+struct Queued {
+    uint32_t record = 0;
+    uint32_t line = 0;   // counted from 1
+    uint32_t needs = 0;  // line of the partner it waits for by unit flag, 0: none
+    uint64_t address = 0;
+    double issued = 0;
+};
+
+/// A queue in a ring; grows when it has to.
+class PipeQueue {
+public:
+    bool empty() const { return first_ == last_; }
+    size_t size() const { return last_ - first_; }
+    const Queued& front() const { return ring_[first_ % ring_.size()]; }
+    void pop() { ++first_; }
+    void push(const Queued& q) {
+        if (size() == ring_.size()) grow();
+        ring_[last_++ % ring_.size()] = q;
+    }
+
+private:
+    void grow() {
+        std::vector<Queued> larger(std::max<size_t>(8, 2 * ring_.size()));
+        for (size_t i = 0; i < ring_.size(); ++i) larger[i] = ring_[(first_ + i) % ring_.size()];
+        last_ = size();
+        first_ = 0;
+        ring_.swap(larger);
+    }
+    std::vector<Queued> ring_;
+    size_t first_ = 0, last_ = 0;
+};
+
+/// Times at which a flag becomes visible, once for every Set that no Wait took; nearly always one.
+class FlagTimes {
+public:
+    bool empty() const { return count_ == 0; }
+    double front() const { return first_; }
+    void push(double time) {
+        if (count_++ == 0) {
+            first_ = time;
+            return;
+        }
+        if (!more_) more_ = std::make_unique<std::deque<double>>();
+        more_->push_back(time);
+    }
+    void pop() {
+        if (--count_ == 0) return;
+        first_ = more_->front();
+        more_->pop_front();
+    }
+
+private:
+    uint32_t count_ = 0;
+    double first_ = 0;
+    std::unique_ptr<std::deque<double>> more_;
+};
+
 struct PipeState {
-    struct Entry {
-        uint32_t record;
-        double issued;
-    };
-    std::deque<Entry> queue;
+    PipeQueue queue;
     bool busy = false;
     double complete = 0;  // results of everything started are visible
     double idle_since = 0;
     double busy_cycles = 0;
     double current_start = 0;
-    uint32_t current = 0;  // what it executes
-    double wake = kNever;  // a scheduled attempt, so that it is not scheduled twice
+    Queued current;          // what it executes
+    uint32_t unit_done = 0;  // last line with a unit flag that is finished
+    double wake = kNever;    // a scheduled attempt, so that it is not scheduled twice
 };
 
 struct Stall {
@@ -87,59 +143,60 @@ private:
 
 class Timeline {
 public:
-    Timeline(const RecordedLaunch& launch, const Costs& costs, const Chip& chip, int traced)
+    Timeline(const RecordedLaunch& launch, const Costs& costs, const Chip& chip, int traced, double traced_us)
         : launch_(launch),
           costs_(costs),
           chip_(chip),
           traced_(traced),
-          l2_(static_cast<uint64_t>(costs.l2_mbytes) << 20) {
-        const double hz = chip.mhz * 1e6;
-        l2_rate_ = costs.l2_tbps * chip.l2 * 1e12 / hz;
-        hbm_rate_ = costs.hbm_tbps * costs.hbm_efficiency * chip.hbm * 1e12 / hz;
-    }
+          traced_until_(traced_us * chip.mhz),
+          l2_(static_cast<uint64_t>(costs.l2_mbytes) << 20),
+          l2_rate_(costs.l2_tbps * chip.l2 * 1e12 / (chip.mhz * 1e6)),
+          hbm_rate_(costs.hbm_tbps * costs.hbm_efficiency * chip.hbm * 1e12 / (chip.mhz * 1e6)),
+          flows_(l2_rate_, hbm_rate_) {}
 
     std::string run();
 
 private:
     enum EventKind { kIssue, kPipe, kFlowStart, kFlows, kFinish, kCross };
-    struct Event {
-        double time;
-        uint64_t order;
-        EventKind kind;
-        int core, pipe;
-        uint64_t data;
-        bool operator>(const Event& o) const { return time != o.time ? time > o.time : order > o.order; }
+    enum Path { kGmL1, kGmUb, kL0cGm, kL0cL1, kL1Gm, kL1L0a, kL1L0b, kUbGm, kPaths };
+    static const char* name_of_path(int path) {
+        static const char* names[] = {"GM->L1", "GM->UB",  "L0C->GM", "L0C->L1",
+                                      "L1->GM", "L1->L0A", "L1->L0B", "UB->GM"};
+        return names[path];
+    }
+    struct Moved {
+        bool used = false;
+        double bytes = 0;
     };
     struct CoreState {
         const RecordedCore* source = nullptr;
-        uint32_t pc = 0;
+        std::vector<Step> steps;  // by record
+        Lines::Reader program;
+        uint32_t line = 0;           // lines issued
         double scalar = 0;           // when the scalar unit is free
         double next_issue = kNever;  // when it will look next
         bool started = false, done = false;
         int waits_queue = -1;  // scalar blocked: queue of this pipe is full
         int blocked = 0;       // 1: flag, 2: cross flag, 3: barrier all
-        uint32_t blocked_record = 0;
         double blocked_since = 0;
         PipeState pipes[kPipes];
-        std::deque<double> flags[kPipes][kPipes][kEvents];  // times at which set flags become visible
+        FlagTimes flags[kPipes][kPipes][kEvents];
         int cross[kCrossFlags] = {};
-        std::unordered_map<uint32_t, double> unit_done;     // unit-flag instructions that are finished
-        std::unordered_map<uint32_t, uint32_t> unit_needs;  // instruction -> partner it waits for
-        uint32_t last_mmad3 = ~0u;
-        std::unordered_map<uint32_t, uint32_t> last_fix;  // L0C block -> Fixpipe record
-        std::vector<Stall> stalls;                        // by record and reason
+        uint32_t last_mmad3 = 0;         // line of the last Mmad that ends a unit-flag tile, 0: none
+        std::vector<uint32_t> last_fix;  // L0C block -> line of its last Fixpipe with a unit flag, 0: none
+        std::vector<Stall> stalls;       // by record and reason
         double macs = 0, scalar_busy = 0;
         double began = 0, finished = 0;
     };
 
-    void push(double time, EventKind kind, int core, int pipe = 0, uint64_t data = 0) {
-        events_.push({time, order_++, kind, core, pipe, data});
+    void push(double time, EventKind kind, int core, int pipe = 0, uint32_t data = 0) {
+        events_.push({time, data, static_cast<uint16_t>(core), static_cast<uint8_t>(kind), static_cast<uint8_t>(pipe)});
     }
-    const Record& record(int core, uint32_t i) const {
-        const Recorder& program = cores_[core].source->program;
-        return program.records[program.entries[i].record];
+    const Record& record(int core, uint32_t i) const { return cores_[core].source->program.records[i]; }
+    void move(Path path, double bytes) {
+        moved_[path].used = true;
+        moved_[path].bytes += bytes;
     }
-    uint64_t address(int core, uint32_t i) const { return cores_[core].source->program.entries[i].address(); }
     /// Has the scalar unit of a core look again at `time`.
     void wake(int core, double time) {
         if (time + 1e-9 >= cores_[core].next_issue) return;
@@ -148,44 +205,51 @@ private:
     }
     void start_block(int slot, double now);
     void issue(int core, double now);
+    /// Sets what the scalar unit of a core is blocked by.
+    void block(CoreState& c, int by) {
+        wait_for_all_ += (by == 3) - (c.blocked == 3);
+        c.blocked = by;
+    }
+    /// The line whose unit flag an instruction has to wait for; remembers the instruction as a partner of later ones.
+    uint32_t unit_partner(CoreState& c, const Queued& what) const;
     void advance_pipe(int core, int pipe, double now);
-    /// Charges waiting to the line `at` of a core's program.
-    void stall(int core, uint32_t at, Reason reason, double cycles) {
+    /// Charges waiting to a record.
+    static void stall(CoreState& c, uint32_t record, Reason reason, double cycles) {
         if (cycles <= 0) return;
-        CoreState& c = cores_[core];
-        Stall& s = c.stalls[c.source->program.entries[at].record * kReasons + reason];
+        Stall& s = c.stalls[record * kReasons + reason];
         s.cycles += cycles;
         ++s.times;
     }
     std::map<std::string, Stall> stalls_by_place() const;
-    void begin(int core, int pipe, uint32_t index, double now);
-    void finish(int core, int pipe, uint32_t index, double now);
+    void begin(int core, int pipe, const Queued& what, double now);
+    void finish(int core, int pipe, double now);
+    void start_flow(int core, int pipe, double now);
+    void end_flows(double now);
+    void share();
     void deliver(int core, const Record& r, double now);
     void notify(int core, int flag, double now) { push(now + costs_.cross_flag_latency, kCross, core, flag); }
     double vector_cycles(const Cost& c) const;
-    double issue_cost(const Record& r) const;
-    void settle(double now);
-    void share();
+    Step step_of(const Record& r) const;
     std::string report(double total);
 
     const RecordedLaunch& launch_;
     const Costs& costs_;
     const Chip chip_;
     const int traced_;
+    const double traced_until_;  // cycles
     L2 l2_;
-    double l2_rate_, hbm_rate_;
+    const double l2_rate_, hbm_rate_;
     std::vector<CoreState> cores_;
-    std::priority_queue<Event, std::vector<Event>, std::greater<Event>> events_;
-    uint64_t order_ = 0;
-    std::vector<Flow> flows_;
-    double flows_at_ = 0;
-    uint64_t flow_version_ = 0;
-    std::vector<int> open_, next_;  // scratch of share()
+    EventQueue events_;
+    Flows flows_;
+    uint32_t flow_version_ = 0;
+    std::vector<Flows::Owner> done_;  // scratch of end_flows()
     std::vector<std::vector<int>> block_cores_;
     std::vector<int> slot_next_;
     int next_block_ = 0;
+    int wait_for_all_ = 0;                                     // cores that are blocked until all their pipes are done
     std::map<std::pair<int, int>, std::vector<int>> pending_;  // cross-core contributions: (key, flag) -> counts
-    std::map<std::string, double> moved_;
+    Moved moved_[kPaths];
     std::vector<Interval> intervals_;
     Activity activity_;
     double hbm_bytes_ = 0, l2_bytes_ = 0;
@@ -241,12 +305,63 @@ double Timeline::vector_cycles(const Cost& c) const {
     return std::max(cycles, costs_.vec_interval) + (c.gm.runs ? costs_.vec_count_form : 0);
 }
 
-double Timeline::issue_cost(const Record& r) const {
+Step Timeline::step_of(const Record& r) const {
+    const Cost& cost = r.cost;
+    Step s;
+    s.kind = r.kind;
+    s.cost = cost.kind;
+    s.pipe = static_cast<uint8_t>(r.pipe);
+    s.other = static_cast<uint8_t>(r.other);
+    s.id = r.id;
+    s.has_address = r.has_address();
+    s.unit_flag = (cost.kind == CostKind::kMmad && cost.gm.runs) ||
+                  ((cost.kind == CostKind::kFixGm || cost.kind == CostKind::kFixL1) && cost.c);
+    s.transfer = cost.kind == CostKind::kGmRead || cost.kind == CostKind::kGmWrite || cost.kind == CostKind::kFixGm;
     switch (r.kind) {
-        case RecordKind::kInstruction: return (r.pipe == Pipe::kV ? costs_.issue_vector : costs_.issue_move);
-        case RecordKind::kScalar: return costs_.issue_scalar;
-        default: return costs_.issue_flag;
+        case RecordKind::kInstruction: s.issue = r.pipe == Pipe::kV ? costs_.issue_vector : costs_.issue_move; break;
+        case RecordKind::kScalar: s.issue = costs_.issue_scalar; break;
+        default: s.issue = costs_.issue_flag;
     }
+    switch (cost.kind) {
+        case CostKind::kVector:
+            s.duration = vector_cycles(cost);
+            s.latency = costs_.vec_latency;
+            break;
+        case CostKind::kMmad:
+            s.duration = cost.a * costs_.mmad_tile + costs_.mmad_head;
+            s.latency = costs_.mmad_latency;
+            break;
+        case CostKind::kLoadL0A:
+            s.duration = cost.a / costs_.load_l0a_rate + costs_.load_head;
+            s.latency = costs_.load_latency;
+            break;
+        case CostKind::kLoadL0B:
+            s.duration = cost.a / costs_.load_l0b_rate + costs_.load_head;
+            s.latency = costs_.load_latency;
+            break;
+        case CostKind::kLoad3d:
+            s.duration = cost.a / (cost.b ? costs_.load3d_b_rate : costs_.load3d_a_rate) + costs_.load_head;
+            s.latency = costs_.load3d_latency;
+            break;
+        case CostKind::kFillL0:
+        case CostKind::kFillL1: s.duration = cost.a / costs_.fill_rate; break;
+        case CostKind::kTable:
+            s.duration = cost.a / costs_.table_rate;
+            s.latency = costs_.table_latency;
+            break;
+        case CostKind::kFixL1: s.duration = cost.a / costs_.fix_elements + costs_.fix_head; break;
+        case CostKind::kFixGm:
+            s.duration = costs_.fix_head;
+            s.latency = costs_.write_latency;
+            break;
+        case CostKind::kGmRead:  // HBM misses add their latency at the end of the flow
+        case CostKind::kGmWrite:
+            s.duration = cost.b ? costs_.nz_head : costs_.copy_head + costs_.copy_run * cost.gm.runs;
+            s.latency = cost.kind == CostKind::kGmRead ? costs_.read_latency_l2 : costs_.write_latency;
+            break;
+        default: break;
+    }
+    return s;
 }
 
 std::map<std::string, Stall> Timeline::stalls_by_place() const {
@@ -277,122 +392,102 @@ std::map<std::string, Stall> Timeline::stalls_by_place() const {
 }
 
 // ------------------------------------------------------------------------------- shared bandwidth
-void Timeline::settle(double now) {
-    const double dt = now - flows_at_;
-    if (dt > 0)
-        for (Flow& f : flows_) f.left -= f.rate * dt;
-    flows_at_ = now;
-}
-
-/// Max-min fair rates under port limits, L2 and HBM.
 void Timeline::share() {
     ++flow_version_;
-    if (flows_.empty()) return;
-    double l2 = l2_rate_, hbm = hbm_rate_;
-    std::vector<int>&open = open_, &next = next_;
-    open.clear();
-    for (size_t i = 0; i < flows_.size(); ++i) {
-        flows_[i].rate = 0;
-        open.push_back(static_cast<int>(i));
+    const double next = flows_.share();
+    if (next < kNever) push(next, kFlows, 0, 0, flow_version_);
+}
+
+/// A transfer has got through its port's start-up: from now on its bytes flow.
+void Timeline::start_flow(int core, int pipe, double now) {
+    CoreState& c = cores_[core];
+    PipeState& p = c.pipes[pipe];
+    const Cost& cost = record(core, p.current.record).cost;
+    GmTransfer gm = cost.gm;
+    gm.address = p.current.address;
+    const bool read = cost.kind == CostKind::kGmRead, on_cube = c.source->cube;
+    const double useful = static_cast<double>(gm.runs) * gm.run_bytes;
+    double bytes = 0;  // in whole sectors
+    const auto sector = static_cast<uint64_t>(costs_.sector);
+    const auto sectors = [&](uint64_t from) { return (from + gm.run_bytes - 1) / sector - from / sector + 1; };
+    if (gm.stride == gm.run_bytes || gm.runs <= 1) {
+        bytes = std::ceil(useful / costs_.sector) * costs_.sector;
+    } else if (gm.stride % static_cast<int64_t>(sector) == 0 && costs_.sector == sector) {
+        bytes = gm.runs * (sectors(gm.address) * costs_.sector);  // every run lies alike
+    } else {
+        for (uint32_t i = 0; i < gm.runs; ++i) bytes += sectors(gm.address + i * gm.stride) * costs_.sector;
     }
-    while (!open.empty()) {
-        double weight = 0;
-        for (int i : open) weight += flows_[i].hbm;
-        double level = l2 / open.size();
-        if (weight > 1e-12) level = std::min(level, hbm / weight);
-        double room = kNever;
-        for (int i : open) room = std::min(room, flows_[i].cap - flows_[i].rate);
-        const double step = std::min(level, room);
-        for (int i : open) flows_[i].rate += step;
-        l2 -= step * open.size();
-        hbm -= step * weight;
-        next.clear();
-        if (room <= level) {
-            for (int i : open)
-                if (flows_[i].cap - flows_[i].rate > 1e-9) next.push_back(i);
-        } else if (l2 > 1e-9 * l2_rate_) {
-            // HBM is used up: flows that hit in L2 go on.
-            for (int i : open)
-                if (flows_[i].hbm == 0) next.push_back(i);
-        }
-        if (next.size() == open.size()) break;
-        open.swap(next);
+    const auto hbm_bytes = static_cast<double>(l2_.touch(gm, !read));
+    if (gm.atomic) bytes *= 2;
+    l2_bytes_ += bytes;
+    hbm_bytes_ += hbm_bytes;
+    double cap;
+    if (cost.kind == CostKind::kFixGm) {
+        cap = std::min(costs_.fix_gm_rate, costs_.fix_elements * cost.b / std::max(1u, cost.a));
+        cap = std::min(cap, gm.run_bytes / costs_.fix_row);
+        move(kL0cGm, useful);
+    } else if (read) {
+        cap = (on_cube ? costs_.aic_read_rate : costs_.aiv_read_rate);
+        if (cost.b) cap = 1 / (1 / cap + costs_.nz_row / gm.run_bytes);
+        move(on_cube ? kGmL1 : kGmUb, useful);
+    } else {
+        cap = (on_cube ? costs_.aic_write_rate : costs_.aiv_write_rate);
+        move(on_cube ? kL1Gm : kUbGm, useful);
     }
-    double first = kNever;
-    for (const Flow& f : flows_)
-        if (f.rate > 0) first = std::min(first, std::max(0.0, f.left) / f.rate);
-    if (first < kNever) push(flows_at_ + first, kFlows, 0, 0, flow_version_);
+    flows_.settle(now);
+    flows_.add(bytes, cap, hbm_bytes / std::max(1.0, bytes),
+               {core, pipe, read && hbm_bytes > 0 ? costs_.read_latency_hbm : 0});
+    p.wake = kNever;
+    share();
+}
+
+void Timeline::end_flows(double now) {
+    flows_.settle(now);
+    done_.clear();
+    flows_.take_finished(done_);
+    share();
+    for (const Flows::Owner& owner : done_) {
+        PipeState& p = cores_[owner.core].pipes[owner.pipe];
+        p.complete = std::max(p.complete, now + owner.latency);
+        finish(owner.core, owner.pipe, now);
+    }
 }
 
 // ------------------------------------------------------------------------------- pipes
-void Timeline::begin(int core, int pipe, uint32_t index, double now) {
+void Timeline::begin(int core, int pipe, const Queued& what, double now) {
     CoreState& c = cores_[core];
     PipeState& p = c.pipes[pipe];
-    const Record& r = record(core, index);
-    const Cost& cost = r.cost;
+    const Step& step = c.steps[what.record];
     p.busy = true;
     p.current_start = now;
-    p.current = index;
-    double duration = 0;
-    switch (cost.kind) {
-        case CostKind::kVector: duration = vector_cycles(cost); break;
-        case CostKind::kMmad:
-            duration = cost.a * costs_.mmad_tile + costs_.mmad_head;
+    p.current = what;
+    switch (step.cost) {
+        case CostKind::kMmad: {
+            const Cost& cost = record(core, what.record).cost;
             c.macs += static_cast<double>(cost.b) * cost.c * cost.d;
             break;
-        case CostKind::kLoadL0A: duration = cost.a / costs_.load_l0a_rate + costs_.load_head; break;
-        case CostKind::kLoadL0B: duration = cost.a / costs_.load_l0b_rate + costs_.load_head; break;
-        case CostKind::kLoad3d:
-            duration = cost.a / (cost.b ? costs_.load3d_b_rate : costs_.load3d_a_rate) + costs_.load_head;
-            break;
-        case CostKind::kFillL0:
-        case CostKind::kFillL1: duration = cost.a / costs_.fill_rate; break;
-        case CostKind::kTable: duration = cost.a / costs_.table_rate; break;
-        case CostKind::kFixL1: duration = cost.a / costs_.fix_elements + costs_.fix_head; break;
-        case CostKind::kFixGm: push(now + costs_.fix_head, kFlowStart, core, pipe, index); return;
-        case CostKind::kGmRead:
-        case CostKind::kGmWrite:
-            duration = cost.b ? costs_.nz_head : costs_.copy_head + costs_.copy_run * cost.gm.runs;
-            push(now + duration, kFlowStart, core, pipe, index);
-            return;
+        }
+        case CostKind::kLoadL0A: move(kL1L0a, record(core, what.record).cost.a); break;
+        case CostKind::kLoadL0B: move(kL1L0b, record(core, what.record).cost.a); break;
+        case CostKind::kFixL1: move(kL0cL1, record(core, what.record).cost.b); break;
         default: break;
     }
-    switch (cost.kind) {
-        case CostKind::kLoadL0A: moved_["L1->L0A"] += cost.a; break;
-        case CostKind::kLoadL0B: moved_["L1->L0B"] += cost.a; break;
-        case CostKind::kFixL1: moved_["L0C->L1"] += cost.b; break;
-        default: break;
-    }
-    push(now + duration, kFinish, core, pipe, index);
+    push(now + step.duration, step.transfer ? kFlowStart : kFinish, core, pipe);
 }
 
-void Timeline::finish(int core, int pipe, uint32_t index, double now) {
+void Timeline::finish(int core, int pipe, double now) {
     CoreState& c = cores_[core];
     PipeState& p = c.pipes[pipe];
-    const Record& r = record(core, index);
-    double latency = 0;
-    switch (r.cost.kind) {
-        case CostKind::kVector: latency = costs_.vec_latency; break;
-        case CostKind::kMmad: latency = costs_.mmad_latency; break;
-        case CostKind::kLoadL0A:
-        case CostKind::kLoadL0B: latency = costs_.load_latency; break;
-        case CostKind::kLoad3d: latency = costs_.load3d_latency; break;
-        case CostKind::kTable: latency = costs_.table_latency; break;
-        case CostKind::kGmRead: latency = costs_.read_latency_l2; break;  // HBM misses add theirs at flow start
-        case CostKind::kGmWrite:
-        case CostKind::kFixGm: latency = costs_.write_latency; break;
-        default: break;
-    }
+    const Step& step = c.steps[p.current.record];
     p.busy = false;
     p.idle_since = now;
     p.busy_cycles += now - p.current_start;
     if (pipe == static_cast<int>(c.source->cube ? Pipe::kM : Pipe::kV)) activity_.add(core, p.current_start, now);
-    p.complete = std::max(p.complete, now + latency);
-    if (c.source->block < traced_) intervals_.push_back({core, static_cast<Pipe>(pipe), p.current_start, now, index});
-    const bool unit = (r.cost.kind == CostKind::kMmad && r.cost.gm.runs) ||
-                      ((r.cost.kind == CostKind::kFixGm || r.cost.kind == CostKind::kFixL1) && r.cost.c);
-    if (unit) {
-        c.unit_done[index] = now;
+    p.complete = std::max(p.complete, now + step.latency);
+    if (c.source->block < traced_ && p.current_start < traced_until_)
+        intervals_.push_back({core, static_cast<Pipe>(pipe), p.current_start, now, p.current.record});
+    if (step.unit_flag) {
+        p.unit_done = p.current.line;
         for (int other : {static_cast<int>(Pipe::kM), static_cast<int>(Pipe::kFix)})
             if (other != pipe) advance_pipe(core, other, now);
     }
@@ -430,21 +525,21 @@ void Timeline::advance_pipe(int core, int pipe, double now) {
     CoreState& c = cores_[core];
     PipeState& p = c.pipes[pipe];
     while (!p.busy && !p.queue.empty()) {
-        const uint32_t index = p.queue.front().record;
-        const double issued = p.queue.front().issued;
-        const Record& r = record(core, index);
+        const Queued& front = p.queue.front();
+        const Step& step = c.steps[front.record];
         double ready = now;
         Reason reason = kFlag;
-        if (r.kind == RecordKind::kWait) {
-            auto& times = c.flags[static_cast<int>(r.other)][pipe][r.id];
+        if (step.kind == RecordKind::kWait) {
+            const FlagTimes& times = c.flags[step.other][pipe][step.id];
             if (times.empty()) return;  // woken when it is set
             ready = times.front();
-        } else if (r.kind == RecordKind::kBarrier) {
+        } else if (step.kind == RecordKind::kBarrier) {
             ready = p.complete;
             reason = kBarrier;
-        } else if (r.kind == RecordKind::kInstruction) {
-            auto need = c.unit_needs.find(index);
-            if (need != c.unit_needs.end() && !c.unit_done.count(need->second)) return;
+        } else if (step.kind == RecordKind::kInstruction) {
+            // The pipes work in order: what a partner finished last tells whether it finished this one.
+            constexpr int kM = static_cast<int>(Pipe::kM), kFix = static_cast<int>(Pipe::kFix);
+            if (front.needs > c.pipes[pipe == kM ? kFix : kM].unit_done) return;
             reason = kUnitFlag;
         }
         if (ready > now + 1e-9) {
@@ -455,37 +550,33 @@ void Timeline::advance_pipe(int core, int pipe, double now) {
             return;
         }
         p.wake = kNever;
-        p.queue.pop_front();
+        const Queued what = front;
+        p.queue.pop();
         // Idle time before the entry was issued is the scalar unit's, after that the entry's.
-        if (r.kind != RecordKind::kSet && r.kind != RecordKind::kCrossSet) {
-            stall(core, index, kNothingIssued, std::min(now, issued) - p.idle_since);
-            stall(core, index, reason, now - std::max(issued, p.idle_since));
+        if (step.kind != RecordKind::kSet && step.kind != RecordKind::kCrossSet) {
+            stall(c, what.record, kNothingIssued, std::min(now, what.issued) - p.idle_since);
+            stall(c, what.record, reason, now - std::max(what.issued, p.idle_since));
             p.idle_since = now;
         }
         if (c.waits_queue == pipe) {
             c.waits_queue = -1;
             wake(core, now);
         }
-        switch (r.kind) {
-            case RecordKind::kWait: c.flags[static_cast<int>(r.other)][pipe][r.id].pop_front(); break;
+        switch (step.kind) {
+            case RecordKind::kWait: c.flags[step.other][pipe][step.id].pop(); break;
             case RecordKind::kBarrier: break;
             case RecordKind::kSet: {
-                const int dst = static_cast<int>(r.other);
                 const double visible = std::max(now, p.complete) + costs_.flag_latency;
-                c.flags[pipe][dst][r.id].push_back(visible);
-                if (dst == static_cast<int>(Pipe::kS)) {
+                c.flags[pipe][step.other][step.id].push(visible);
+                if (step.other == static_cast<int>(Pipe::kS)) {
                     if (c.blocked == 1) wake(core, visible);
-                } else if (dst != pipe) {
-                    advance_pipe(core, dst, now);
+                } else if (step.other != pipe) {
+                    advance_pipe(core, step.other, now);
                 }
                 break;
             }
-            case RecordKind::kCrossSet: {
-                Record copy = r;
-                deliver(core, copy, std::max(now, p.complete));
-                break;
-            }
-            default: begin(core, pipe, index, now);
+            case RecordKind::kCrossSet: deliver(core, record(core, what.record), std::max(now, p.complete)); break;
+            default: begin(core, pipe, what, now);
         }
     }
     if (!p.busy && p.queue.empty() && c.blocked == 3) wake(core, std::max(now, p.complete));
@@ -495,25 +586,27 @@ void Timeline::advance_pipe(int core, int pipe, double now) {
 void Timeline::issue(int core, double now) {
     CoreState& c = cores_[core];
     if (c.done || !c.started || c.waits_queue >= 0) return;
-    const auto& entries = c.source->program.entries;
     if (c.scalar > now + 1e-9) {
         wake(core, c.scalar);
         return;
     }
-    while (c.pc < entries.size()) {
-        const Record& r = record(core, c.pc);
-        int pipe = static_cast<int>(r.pipe);
-        switch (r.kind) {
+    if (!c.program.at_end()) {
+        const uint32_t index = c.program.record();
+        const Step& step = c.steps[index];
+        const auto unblock = [&] {
+            if (c.blocked) stall(c, index, kScalarWaits, now - c.blocked_since);
+            block(c, 0);
+        };
+        const auto wait = [&](int what) {
+            if (!c.blocked) c.blocked_since = now;
+            block(c, what);
+        };
+        switch (step.kind) {
             case RecordKind::kScalar: break;
             case RecordKind::kCrossWait:
-                if (c.cross[r.id] == 0) {
-                    if (!c.blocked) c.blocked_since = now;
-                    c.blocked = 2;
-                    return;
-                }
-                --c.cross[r.id];
-                if (c.blocked) stall(core, c.pc, kScalarWaits, now - c.blocked_since);
-                c.blocked = 0;
+                if (c.cross[step.id] == 0) return wait(2);
+                --c.cross[step.id];
+                unblock();
                 break;
             case RecordKind::kBarrierAll: {
                 double ready = now;
@@ -522,60 +615,45 @@ void Timeline::issue(int core, double now) {
                     ready = std::max(ready, p.complete);
                 }
                 if (ready > now + 1e-9) {
-                    if (!c.blocked) c.blocked_since = now;
-                    c.blocked = 3;
+                    wait(3);
                     if (ready < kNever) wake(core, ready);
                     return;
                 }
-                if (c.blocked) stall(core, c.pc, kScalarWaits, now - c.blocked_since);
-                c.blocked = 0;
+                unblock();
                 break;
             }
             case RecordKind::kWait:
-                if (r.pipe == Pipe::kS) {
-                    auto& times = c.flags[static_cast<int>(r.other)][0][r.id];
+                if (step.pipe == static_cast<int>(Pipe::kS)) {
+                    FlagTimes& times = c.flags[step.other][0][step.id];
                     if (times.empty() || times.front() > now + 1e-9) {
-                        if (!c.blocked) c.blocked_since = now;
-                        c.blocked = 1;
+                        wait(1);
                         if (!times.empty()) wake(core, times.front());
                         return;
                     }
-                    times.pop_front();
-                    if (c.blocked) stall(core, c.pc, kScalarWaits, now - c.blocked_since);
-                    c.blocked = 0;
+                    times.pop();
+                    unblock();
                     break;
                 }
                 [[fallthrough]];
             default:
-                if (r.kind == RecordKind::kSet && r.pipe == Pipe::kS) {
-                    c.flags[0][static_cast<int>(r.other)][r.id].push_back(now + costs_.flag_latency);
-                    advance_pipe(core, static_cast<int>(r.other), now);
+                if (step.kind == RecordKind::kSet && step.pipe == static_cast<int>(Pipe::kS)) {
+                    c.flags[0][step.other][step.id].push(now + costs_.flag_latency);
+                    advance_pipe(core, step.other, now);
                     break;
                 }
-                if (c.pipes[pipe].queue.size() >= costs_.queue_depth) {
-                    c.waits_queue = pipe;
+                if (c.pipes[step.pipe].queue.size() >= costs_.queue_depth) {
+                    c.waits_queue = step.pipe;
                     return;
                 }
-                if (r.kind == RecordKind::kInstruction) {
-                    const Cost& cost = r.cost;
-                    if (cost.kind == CostKind::kMmad && cost.gm.runs) {
-                        const uint32_t block = static_cast<uint32_t>(address(core, c.pc) / 512);
-                        auto fix = c.last_fix.find(block);
-                        if (fix != c.last_fix.end()) c.unit_needs[c.pc] = fix->second;
-                        if (cost.gm.runs == 3) c.last_mmad3 = c.pc;
-                    } else if ((cost.kind == CostKind::kFixGm || cost.kind == CostKind::kFixL1) && cost.c &&
-                               c.last_mmad3 != ~0u) {
-                        c.unit_needs[c.pc] = c.last_mmad3;
-                        c.last_fix[cost.d] = c.pc;
-                    }
-                }
-                c.pipes[pipe].queue.push_back({c.pc, now});
-                advance_pipe(core, pipe, now);
+                Queued what{index, c.line + 1, 0, step.has_address ? c.program.address() : 0, now};
+                if (step.unit_flag) what.needs = unit_partner(c, what);
+                c.pipes[step.pipe].queue.push(what);
+                advance_pipe(core, step.pipe, now);
         }
-        const double cost = issue_cost(r);
-        c.scalar_busy += cost;
-        ++c.pc;
-        c.scalar = now + cost;
+        c.scalar_busy += step.issue;
+        c.program.next(step.has_address);
+        ++c.line;
+        c.scalar = now + step.issue;
         if (c.waits_queue >= 0) return;
         wake(core, c.scalar);
         return;
@@ -587,18 +665,32 @@ void Timeline::issue(int core, double now) {
         end = std::max(end, p.complete);
     }
     if (end == kNever) {
-        c.blocked = 3;
+        block(c, 3);
         return;
     }
     if (end > now + 1e-9) {
         wake(core, end);
         return;
     }
+    block(c, 0);
     c.done = true;
     c.finished = now;
     for (int other : block_cores_[c.source->block])
         if (!cores_[other].done) return;
     if (next_block_ < static_cast<int>(block_cores_.size())) start_block(next_block_++, now);
+}
+
+uint32_t Timeline::unit_partner(CoreState& c, const Queued& what) const {
+    const Cost& cost = c.source->program.records[what.record].cost;
+    if (cost.kind == CostKind::kMmad) {
+        if (cost.gm.runs == 3) c.last_mmad3 = what.line;
+        const uint64_t block = what.address / 512;
+        return block < c.last_fix.size() ? c.last_fix[block] : 0;
+    }
+    if (c.last_mmad3 == 0) return 0;
+    if (c.last_fix.size() <= cost.d) c.last_fix.resize(cost.d + 1);
+    c.last_fix[cost.d] = what.line;
+    return c.last_mmad3;
 }
 
 void Timeline::start_block(int block, double now) {
@@ -616,7 +708,10 @@ std::string Timeline::run() {
     activity_.resize(cores_.size());
     for (size_t i = 0; i < launch_.cores.size(); ++i) {
         cores_[i].source = &launch_.cores[i];
-        cores_[i].stalls.resize(launch_.cores[i].program.records.size() * kReasons);
+        const Recorder& program = launch_.cores[i].program;
+        cores_[i].program = Lines::Reader(program.lines);
+        for (const Record& r : program.records) cores_[i].steps.push_back(step_of(r));
+        cores_[i].stalls.resize(program.records.size() * kReasons);
         const int block = launch_.cores[i].block;
         if (block >= static_cast<int>(block_cores_.size())) block_cores_.resize(block + 1);
         block_cores_[block].push_back(static_cast<int>(i));
@@ -627,11 +722,9 @@ std::string Timeline::run() {
     const double skew = costs_.dispatch_us * chip_.mhz;
     for (; next_block_ < slots; ++next_block_) start_block(next_block_, skew * next_block_ / std::max(1, slots));
 
-    double now = 0;
     while (!events_.empty()) {
-        const Event e = events_.top();
-        events_.pop();
-        now = e.time;
+        const EventQueue::Event e = events_.pop();
+        const double now = e.time;
         switch (e.kind) {
             case kIssue:
                 if (now + 1e-9 < cores_[e.core].next_issue || cores_[e.core].next_issue == kNever) break;
@@ -643,74 +736,15 @@ std::string Timeline::run() {
                 ++cores_[e.core].cross[e.pipe];
                 if (cores_[e.core].blocked == 2) issue(e.core, now);
                 break;
-            case kFinish: finish(e.core, e.pipe, static_cast<uint32_t>(e.data), now); break;
-            case kFlowStart: {
-                const Record& r = record(e.core, static_cast<uint32_t>(e.data));
-                Cost cost = r.cost;
-                cost.gm.address = address(e.core, static_cast<uint32_t>(e.data));
-                const bool read = cost.kind == CostKind::kGmRead;
-                const bool on_cube = cores_[e.core].source->cube;
-                const double sector = costs_.sector;
-                double bytes = 0;
-                const double useful = static_cast<double>(cost.gm.runs) * cost.gm.run_bytes;
-                if (cost.gm.stride == cost.gm.run_bytes || cost.gm.runs <= 1) {
-                    bytes = std::ceil(useful / sector) * sector;
-                } else {
-                    for (uint32_t i = 0; i < cost.gm.runs; ++i) {
-                        const uint64_t from = cost.gm.address + i * cost.gm.stride;
-                        const uint64_t s = static_cast<uint64_t>(sector);
-                        bytes += ((from + cost.gm.run_bytes - 1) / s - from / s + 1) * sector;
-                    }
-                }
-                const L2::Result hit = l2_.touch(cost.gm, !read);
-                if (cost.gm.atomic) bytes *= 2;
-                l2_bytes_ += bytes;
-                hbm_bytes_ += hit.hbm_bytes;
-                double cap;
-                if (cost.kind == CostKind::kFixGm) {
-                    cap = std::min(costs_.fix_gm_rate, costs_.fix_elements * cost.b / std::max(1u, cost.a));
-                    cap = std::min(cap, cost.gm.run_bytes / costs_.fix_row);
-                    moved_["L0C->GM"] += useful;
-                } else if (read) {
-                    cap = (on_cube ? costs_.aic_read_rate : costs_.aiv_read_rate);
-                    if (cost.b) cap = 1 / (1 / cap + costs_.nz_row / cost.gm.run_bytes);
-                    moved_[on_cube ? "GM->L1" : "GM->UB"] += useful;
-                } else {
-                    cap = (on_cube ? costs_.aic_write_rate : costs_.aiv_write_rate);
-                    moved_[on_cube ? "L1->GM" : "UB->GM"] += useful;
-                }
-                settle(now);
-                flows_.push_back({bytes, 0, cap, hit.hbm_bytes / std::max(1.0, bytes), e.core,
-                                  static_cast<Pipe>(e.pipe), read && hit.hbm_bytes > 0 ? costs_.read_latency_hbm : 0});
-                cores_[e.core].pipes[e.pipe].wake = kNever;
-                share();
+            case kFinish: finish(e.core, e.pipe, now); break;
+            case kFlowStart: start_flow(e.core, e.pipe, now); break;
+            case kFlows:
+                if (e.data == flow_version_) end_flows(now);
                 break;
-            }
-            case kFlows: {
-                if (e.data != flow_version_) break;
-                settle(now);
-                std::vector<Flow> done;
-                for (size_t i = 0; i < flows_.size();) {
-                    if (flows_[i].left <= 1e-6 * (1 + flows_[i].rate)) {
-                        done.push_back(flows_[i]);
-                        flows_[i] = flows_.back();
-                        flows_.pop_back();
-                    } else {
-                        ++i;
-                    }
-                }
-                share();
-                for (const Flow& f : done) {
-                    PipeState& p = cores_[f.core].pipes[static_cast<int>(f.pipe)];
-                    p.complete = std::max(p.complete, now + f.latency);
-                    finish(f.core, static_cast<int>(f.pipe), p.current, now);
-                }
-                break;
-            }
         }
         // A core that has issued everything looks again whenever one of its pipes moved.
         if ((e.kind == kFinish || e.kind == kPipe) && cores_[e.core].blocked == 3) issue(e.core, now);
-        if (e.kind == kFlows)
+        if (e.kind == kFlows && wait_for_all_ != 0)
             for (size_t i = 0; i < cores_.size(); ++i)
                 if (cores_[i].blocked == 3 && !cores_[i].done) issue(static_cast<int>(i), now);
     }
@@ -737,15 +771,13 @@ std::string text(const std::string& s) {
 std::string Timeline::report(double total) {
     const double us = total / chip_.mhz;
     int cubes = 0, vectors = 0;
-    double macs = 0, mac_cycles = 0, useful_bytes = 0;
+    double macs = 0, mac_cycles = 0;
     double busy[2][kPipes] = {};
     for (const CoreState& c : cores_) {
         (c.source->cube ? cubes : vectors)++;
         macs += c.macs;
         for (int p = 0; p < kPipes; ++p) busy[c.source->cube][p] += p == 0 ? c.scalar_busy : c.pipes[p].busy_cycles;
     }
-    for (const auto& path : moved_)
-        if (path.first.find("GM") != std::string::npos) useful_bytes += path.second;
     const int cube_cores = std::min(cubes, chip_.cores), vector_cores = std::min(vectors, 2 * chip_.cores);
     mac_cycles = macs / 4096;  // of half; other types are reported through busy M
     const double cube_bound = cube_cores ? mac_cycles / chip_.cores : 0;
@@ -777,8 +809,9 @@ std::string Timeline::report(double total) {
         }
     out << "},\"bytes\":{";
     first = true;
-    for (const auto& path : moved_) {
-        out << (first ? "" : ",") << json::text(path.first) << ":" << path.second;
+    for (int path = 0; path < kPaths; ++path) {
+        if (!moved_[path].used) continue;
+        out << (first ? "" : ",") << json::text(name_of_path(path)) << ":" << moved_[path].bytes;
         first = false;
     }
     out << "},\"stalls\":[";
@@ -803,7 +836,7 @@ std::string Timeline::report(double total) {
     out.precision(4);
     for (size_t i = 0; i < cores_.size(); ++i) {
         const CoreState& c = cores_[i];
-        if (c.source->program.entries.empty()) continue;
+        if (c.source->program.lines.empty()) continue;
         out << (first ? "" : ",") << "{\"name\":" << json::text(c.source->name)
             << ",\"start_us\":" << c.began / chip_.mhz << ",\"end_us\":" << c.finished / chip_.mhz << ",\"busy\":[";
         const auto steps = static_cast<size_t>(std::ceil(total / activity_.width()));
@@ -827,10 +860,12 @@ std::string Timeline::report(double total) {
 
 }  // namespace
 
-/// The timeline of a recorded launch as a JSON report; blocks below `traced` contribute their intervals.
-std::string simulate(const RecordedLaunch& launch, const std::string& chip, const std::string& changes, int traced) {
+/// The timeline of a recorded launch as a JSON report; blocks below `traced` contribute the intervals of their first
+/// `traced_us` microseconds.
+std::string simulate(const RecordedLaunch& launch, const std::string& chip, const std::string& changes, int traced,
+                     double traced_us) {
     const Costs costs = Costs::with(changes);
-    return Timeline(launch, costs, Chip::named(chip), traced).run();
+    return Timeline(launch, costs, Chip::named(chip), traced, traced_us).run();
 }
 
 }  // namespace twin

@@ -50,15 +50,68 @@ struct Record {
     uint8_t id;      // event or flag
     uint32_t place;  // source place
     uint8_t mode;    // kCrossSet: who takes part
-    Cost cost;       // without the address, which is the entry's
+    Cost cost;       // without the address, which is the line's
+
+    bool has_address() const {
+        switch (cost.kind) {
+            case CostKind::kGmRead:
+            case CostKind::kGmWrite:
+            case CostKind::kFixGm: return true;
+            case CostKind::kMmad: return cost.gm.runs != 0;  // with a unit flag: of the result in L0C
+            default: return false;
+        }
+    }
 };
 
-/// One line of a program. Loops repeat the same few records at other addresses: 12 bytes instead of a whole record keep
-/// long programs (tens of millions of lines) in memory.
-struct Entry {
-    uint32_t record;
-    uint32_t address_low, address_high;
-    uint64_t address() const { return uint64_t(address_high) << 32 | address_low; }
+/// Lines of a program: the record of each, and the address of those that have one. Loops repeat the same few records at
+/// other addresses; two or three bytes a line keep long programs (hundreds of millions of lines) in memory.
+class Lines {
+public:
+    void add(uint32_t record) {
+        if (record >= kLong) {
+            records_.push_back(kLong);
+            records_.push_back(static_cast<uint16_t>(record >> 16));
+        }
+        records_.push_back(static_cast<uint16_t>(record));
+        ++size_;
+    }
+    void add(uint32_t record, uint64_t address) {
+        add(record);
+        addresses_.push_back(address);
+    }
+    /// Gives back what was reserved for more.
+    void close() {
+        records_.shrink_to_fit();
+        addresses_.shrink_to_fit();
+    }
+    bool empty() const { return size_ == 0; }
+
+    /// Goes through the lines once.
+    class Reader {
+    public:
+        Reader() = default;
+        explicit Reader(const Lines& lines) : at_(lines.records_.data()), address_(lines.addresses_.data()) {
+            end_ = at_ + lines.records_.size();
+        }
+        bool at_end() const { return at_ == end_; }
+        uint32_t record() const { return *at_ == kLong ? uint32_t(at_[1]) << 16 | at_[2] : *at_; }
+        /// Of a line that has one.
+        uint64_t address() const { return *address_; }
+        void next(bool has_address) {
+            at_ += *at_ == kLong ? 3 : 1;
+            address_ += has_address;
+        }
+
+    private:
+        const uint16_t *at_ = nullptr, *end_ = nullptr;
+        const uint64_t* address_ = nullptr;
+    };
+
+private:
+    static constexpr uint16_t kLong = 0xffff;
+    std::vector<uint16_t> records_;
+    std::vector<uint64_t> addresses_;
+    size_t size_ = 0;
 };
 
 class Recorder {
@@ -70,7 +123,7 @@ public:
     void cross_set(Pipe, int mode, int flag, const Loc&);
     void cross_wait(int flag, const Loc&);
     void scalar(const Loc&);
-    std::vector<Entry> entries;
+    Lines lines;
     std::vector<Record> records;  // the different ones
     std::vector<Loc> places;
 

@@ -36,7 +36,10 @@ void Recorder::add(const Record& record) {
     } else {
         std::iter_swap(found, known.rbegin());
     }
-    entries.push_back({known.back(), static_cast<uint32_t>(address), static_cast<uint32_t>(address >> 32)});
+    if (record.has_address())
+        lines.add(known.back(), address);
+    else
+        lines.add(known.back());
 }
 
 void Recorder::instruction(Pipe pipe, const Loc& loc, const Cost& cost) {
