@@ -1,9 +1,10 @@
 """Hypothesis strategies over the whole argument space of each API, and a command that runs as many calls as one likes:
 
-    python tests/common/fuzz.py [--api v3] [--seed N] 10000
+    python tests/common/fuzz.py [--api v3] [--seed N] [--sizes long] 10000
 
 Only valid calls are drawn; wrong ones are in test_bad_input.py. Tensors are small: shapes, options and their
-interplay are what is searched.
+interplay are what is searched. With "long" sizes, calls are a tenth as many per second, and kernels that take keys or
+queries in steps need several of them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import os
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
 
@@ -24,6 +26,44 @@ from hypothesis import strategies as st
 from tests.common import backend
 from tests.common.cases import LAYOUTS, Case
 from tests.common.harness import check
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How large the tensors of a call may be.
+
+    Attributes:
+        capacity: keys of a cache.
+        longest_q, longest_new: queries and appended keys of a sequence.
+        heads_k, group: kv heads, and query heads of each.
+        head_dims: half of the calls take one of these pairs of (d, dv), where the API has them; empty: none.
+    """
+
+    capacity: st.SearchStrategy[int]
+    longest_q: int
+    longest_new: int
+    heads_k: tuple[int, ...]
+    group: tuple[int, ...]
+    head_dims: tuple[tuple[int, int], ...] = ()
+
+
+SIZES = {
+    "small": Sizes(
+        st.one_of(st.integers(1, 40), st.sampled_from((0, 63, 64, 65, 127, 129, 200, 300))),
+        longest_q=40,
+        longest_new=12,
+        heads_k=(1, 2, 3, 4),
+        group=(1, 2, 3, 4, 5, 8, 16),
+    ),
+    "long": Sizes(
+        st.one_of(st.integers(1, 2500), st.sampled_from((511, 512, 513, 1023, 1024, 1025, 2047, 2048, 2049))),
+        longest_q=600,
+        longest_new=300,
+        heads_k=(1, 2),
+        group=(1, 2, 3, 4, 8),
+        head_dims=((64, 64), (128, 128), (192, 128), (256, 256)),
+    ),
+}
 
 
 def _lengths(draw: Any, n: int, low: int, high: int) -> tuple[int, ...]:
@@ -56,18 +96,21 @@ def head_dims_v3(draw: Any, alignment: int, wide_v: bool) -> tuple[int, int]:
 
 
 @st.composite
-def cases(draw: Any, api: str, dtypes: tuple[str, ...] | None = None) -> Case:
+def cases(draw: Any, api: str, dtypes: tuple[str, ...] | None = None, sizes: Sizes = SIZES["small"]) -> Case:
     v3 = api == "v3"
     known = ("float16", "bfloat16", "float32") + (("float8_e4m3fn",) if v3 else ())
     dtype = draw(st.sampled_from([name for name in known if dtypes is None or name in dtypes]))
     fp8 = dtype == "float8_e4m3fn"
     seed = draw(st.integers(0, 2**16))
     batch = 0 if v3 and _weighted(draw, 30) else draw(st.integers(1, 4))
-    heads_k = draw(st.sampled_from((1, 2, 3, 4)))
-    heads = heads_k * draw(st.sampled_from((1, 2, 3, 4, 5, 8, 16)))
+    heads_k = draw(st.sampled_from(sizes.heads_k))
+    heads = heads_k * draw(st.sampled_from(sizes.group))
 
     qv = v3 and not fp8 and _weighted(draw, 8)
-    if not v3:
+    common = [(d, dv) for d, dv in sizes.head_dims if v3 or d == dv]
+    if common and not qv and draw(st.booleans()):
+        d, dv = draw(st.sampled_from(common))
+    elif not v3:
         d = dv = draw(st.one_of(st.sampled_from((16, 64, 128)), st.integers(1, 256)))
     elif qv:
         d, dv = draw(st.integers(1, 128)), draw(st.one_of(st.sampled_from((256, 512)), st.integers(1, 512)))
@@ -78,13 +121,13 @@ def cases(draw: Any, api: str, dtypes: tuple[str, ...] | None = None) -> Case:
     page_size: int | None = None
     if draw(st.booleans()):
         page_size = draw(st.sampled_from((1, 2, 3, 16, 17, 64, 128, 256))) if v3 else draw(st.sampled_from((256, 512)))
-    capacity = draw(st.one_of(st.integers(1, 40), st.sampled_from((0, 63, 64, 65, 127, 129, 200, 300))))
+    capacity = draw(sizes.capacity)
     if page_size is not None:
         capacity = max(1, -(-capacity // page_size)) * page_size
     append = draw(st.booleans()) and capacity > 0
     seqlen_new: Any = None
     if append:
-        longest_new = min(capacity, 12)
+        longest_new = min(capacity, sizes.longest_new)
         if v3 and draw(st.booleans()):
             seqlen_new = _lengths(draw, batch, 0, longest_new)
         else:
@@ -107,7 +150,7 @@ def cases(draw: Any, api: str, dtypes: tuple[str, ...] | None = None) -> Case:
     batch_idx = (v3 or page_size is None) and _weighted(draw, 3)
 
     # Queries.
-    longest_q = 40 if not append else min(capacity, 40)
+    longest_q = sizes.longest_q if not append else min(capacity, sizes.longest_q)
     seqlen_q: Any
     if v3 and draw(st.booleans()):
         seqlen_q = _lengths(draw, batch, 0, longest_q)
@@ -167,7 +210,9 @@ def cases(draw: Any, api: str, dtypes: tuple[str, ...] | None = None) -> Case:
     )
 
 
-def fuzz(api: str, calls: int, seed: int, before_each: Callable[[int], None] | None = None) -> None:
+def fuzz(
+    api: str, calls: int, seed: int, before_each: Callable[[int], None] | None = None, sizes: str = "small"
+) -> None:
     """Raises AssertionError with the shrunk failing call as a snippet."""
     done = 0
 
@@ -178,7 +223,7 @@ def fuzz(api: str, calls: int, seed: int, before_each: Callable[[int], None] | N
             before_each(done)
         check(case)
 
-    test = hypothesis.given(cases(api, backend.current().dtypes))(one)
+    test = hypothesis.given(cases(api, backend.current().dtypes, SIZES[sizes]))(one)
     test = hypothesis.seed(seed)(test)
     test = hypothesis.settings(
         max_examples=calls,
@@ -191,11 +236,12 @@ def fuzz(api: str, calls: int, seed: int, before_each: Callable[[int], None] | N
     test()
 
 
-def fuzz_with_progress(api: str, calls: int, seed: int) -> bool:
+def fuzz_with_progress(api: str, calls: int, seed: int, sizes: str) -> bool:
     """Prints progress, and the failing call if there is one."""
     backend.package(api)  # fail early when it is not installed
     started = shown = time.monotonic()
-    print(f"fuzz {api}: {calls} calls, seed {seed} (repeat with --api {api} --seed {seed})", flush=True)
+    repeat = f"--api {api} --seed {seed} --sizes {sizes}"
+    print(f"fuzz {api}: {calls} calls, seed {seed} (repeat with {repeat})", flush=True)
 
     def progress(done: int) -> None:
         nonlocal shown
@@ -205,7 +251,7 @@ def fuzz_with_progress(api: str, calls: int, seed: int) -> bool:
             print(f"  {done} of {calls} calls, {done / (now - started):.0f} per second", flush=True)
 
     try:
-        fuzz(api, calls, seed, progress)
+        fuzz(api, calls, seed, progress, sizes)
     except AssertionError as error:
         print(f"FAILED with seed {seed}\n{error}", flush=True)
         return False
@@ -218,11 +264,12 @@ def main() -> int:
     parser.add_argument("calls", type=int, nargs="?", default=10000, help="of each API")
     parser.add_argument("--api", choices=("v2", "v3"), action="append", help="default: both")
     parser.add_argument("--seed", type=int, default=None, help="default: FLASH_ATTN_NPU_TEST_SEED or the clock")
+    parser.add_argument("--sizes", choices=SIZES, default="small", help="of the tensors; default: small")
     options = parser.parse_args()
     seed = options.seed
     if seed is None:
         seed = int(os.environ.get("FLASH_ATTN_NPU_TEST_SEED", time.time_ns() % 2**31))
-    results = [fuzz_with_progress(api, options.calls, seed) for api in options.api or ("v2", "v3")]
+    results = [fuzz_with_progress(api, options.calls, seed, options.sizes) for api in options.api or ("v2", "v3")]
     return 0 if all(results) else 1
 
 

@@ -12,6 +12,11 @@ def test_fuzz(part: int) -> None:
     fuzz("v3", backend.current().fuzz_calls, SEED + part)
 
 
+@pytest.mark.parametrize("part", range(2))
+def test_fuzz_long(part: int) -> None:
+    fuzz("v3", backend.current().fuzz_calls // 5, SEED + part, sizes="long")
+
+
 @pytest.mark.portable
 @pytest.mark.sanitize
 def test_fuzz_a_little() -> None:
