@@ -5,10 +5,12 @@
 #include <cmath>
 #include <cstring>
 #include <deque>
+#include <list>
 #include <map>
 #include <memory>
 #include <sstream>
 #include <stdexcept>
+#include <tuple>
 
 #include "cores.h"
 #include "costs.h"
@@ -33,7 +35,13 @@ struct Step {
     CostKind cost;
     uint8_t pipe, other, id;
     bool has_address, unit_flag, transfer;
+
+    auto fields() const {
+        return std::tie(issue, duration, latency, kind, cost, pipe, other, id, has_address, unit_flag, transfer);
+    }
+    bool operator==(const Step& o) const { return fields() == o.fields(); }
 };
+using Steps = std::vector<Step>;
 
 /// Something that was issued to a pipe.
 struct Queued {
@@ -49,23 +57,24 @@ class PipeQueue {
 public:
     bool empty() const { return first_ == last_; }
     size_t size() const { return last_ - first_; }
-    const Queued& front() const { return ring_[first_ % ring_.size()]; }
+    const Queued& front() const { return ring_[first_ & mask_]; }
     void pop() { ++first_; }
     void push(const Queued& q) {
         if (size() == ring_.size()) grow();
-        ring_[last_++ % ring_.size()] = q;
+        ring_[last_++ & mask_] = q;
     }
 
 private:
     void grow() {
         std::vector<Queued> larger(std::max<size_t>(8, 2 * ring_.size()));
-        for (size_t i = 0; i < ring_.size(); ++i) larger[i] = ring_[(first_ + i) % ring_.size()];
+        for (size_t i = 0; i < ring_.size(); ++i) larger[i] = ring_[(first_ + i) & mask_];
         last_ = size();
         first_ = 0;
         ring_.swap(larger);
+        mask_ = ring_.size() - 1;
     }
-    std::vector<Queued> ring_;
-    size_t first_ = 0, last_ = 0;
+    std::vector<Queued> ring_;  // as many as a power of two
+    size_t first_ = 0, last_ = 0, mask_ = 0;
 };
 
 /// Times at which a flag becomes visible, once for every Set that no Wait took; nearly always one.
@@ -121,7 +130,7 @@ public:
     void resize(size_t cores) { busy_.assign(cores, std::vector<float>(kSteps, 0)); }
     void add(int core, double start, double end) {
         while (end > kSteps * width_) widen();
-        for (auto step = static_cast<size_t>(start / width_); step < kSteps && step * width_ < end; ++step)
+        for (auto step = static_cast<size_t>(start * per_cycle_); step < kSteps && step * width_ < end; ++step)
             busy_[core][step] +=
                 static_cast<float>(std::min(end, (step + 1) * width_) - std::max(start, step * width_));
     }
@@ -136,9 +145,10 @@ private:
             std::fill(row.begin() + kSteps / 2, row.end(), 0.0f);
         }
         width_ *= 2;
+        per_cycle_ /= 2;
     }
     std::vector<std::vector<float>> busy_;
-    double width_ = 64;
+    double width_ = 64, per_cycle_ = 1.0 / 64;
 };
 
 class Timeline {
@@ -170,7 +180,7 @@ private:
     };
     struct CoreState {
         const RecordedCore* source = nullptr;
-        std::vector<Step> steps;  // by record
+        const Step* steps = nullptr;  // by record
         Lines::Reader program;
         uint32_t line = 0;           // lines issued
         double scalar = 0;           // when the scalar unit is free
@@ -230,6 +240,7 @@ private:
     void notify(int core, int flag, double now) { push(now + costs_.cross_flag_latency, kCross, core, flag); }
     double vector_cycles(const Cost& c) const;
     Step step_of(const Record& r) const;
+    const Step* steps_of(const std::vector<Record>&);
     std::string report(double total);
 
     const RecordedLaunch& launch_;
@@ -239,6 +250,7 @@ private:
     const double traced_until_;  // cycles
     L2 l2_;
     const double l2_rate_, hbm_rate_;
+    std::list<Steps> steps_;  // most cores have the same ones
     std::vector<CoreState> cores_;
     EventQueue events_;
     Flows flows_;
@@ -362,6 +374,14 @@ Step Timeline::step_of(const Record& r) const {
         default: break;
     }
     return s;
+}
+
+const Step* Timeline::steps_of(const std::vector<Record>& records) {
+    Steps steps;
+    for (const Record& r : records) steps.push_back(step_of(r));
+    auto same = std::find(steps_.begin(), steps_.end(), steps);
+    if (same == steps_.end()) same = steps_.insert(same, std::move(steps));
+    return same->data();
 }
 
 std::map<std::string, Stall> Timeline::stalls_by_place() const {
@@ -710,7 +730,7 @@ std::string Timeline::run() {
         cores_[i].source = &launch_.cores[i];
         const Recorder& program = launch_.cores[i].program;
         cores_[i].program = Lines::Reader(program.lines);
-        for (const Record& r : program.records) cores_[i].steps.push_back(step_of(r));
+        cores_[i].steps = steps_of(program.records);
         cores_[i].stalls.resize(program.records.size() * kReasons);
         const int block = launch_.cores[i].block;
         if (block >= static_cast<int>(block_cores_.size())) block_cores_.resize(block + 1);

@@ -7,8 +7,8 @@
 
 namespace twin {
 
-/// Nearly all events lie within the next few thousand cycles: a ring with one sorted list per cycle holds those, a heap
-/// the others. No event may be pushed before the time of the last one taken.
+/// Nearly all events lie within the next thousand cycles: a ring with a sorted list per quarter of a cycle holds those, a
+/// heap the others. No event may be pushed before the time of the last one taken.
 class EventQueue {
 public:
     struct Event {
@@ -21,8 +21,8 @@ public:
     bool empty() const { return near_ == 0 && far_.empty(); }
 
     void push(const Event& event) {
-        const auto cycle = static_cast<uint64_t>(event.time);
-        if (cycle - cycle_ >= kRing) {
+        const uint64_t at = quarter(event);
+        if (at - now_ >= kRing) {
             far_.push({event, order_++});
             return;
         }
@@ -33,7 +33,7 @@ public:
         } else {
             free_ = nodes_[node].next;
         }
-        const uint64_t slot = cycle % kRing;
+        const uint64_t slot = at % kRing;
         uint32_t* link = &heads_[slot];
         while (*link != 0 && nodes_[*link].event.time <= event.time) link = &nodes_[*link].next;
         nodes_[node].event = event;
@@ -59,7 +59,7 @@ public:
             if (words_[slot / 64] == 0) word_used_ &= ~(uint64_t{1} << slot / 64);
         }
         --near_;
-        cycle_ = static_cast<uint64_t>(event.time);
+        now_ = quarter(event);
         return event;
     }
 
@@ -77,9 +77,11 @@ private:
         }
     };
 
-    /// The first slot in use, from the current cycle on and round the ring.
+    static uint64_t quarter(const Event& event) { return static_cast<uint64_t>(event.time * 4); }
+
+    /// The first slot in use, from now on and round the ring.
     uint64_t first_slot() const {
-        const uint64_t start = cycle_ % kRing, word = start / 64;
+        const uint64_t start = now_ % kRing, word = start / 64;
         const uint64_t here = words_[word] & ~uint64_t{0} << start % 64;
         if (here) return word * 64 + __builtin_ctzll(here);
         const uint64_t after = word == 63 ? 0 : word_used_ & ~uint64_t{0} << (word + 1);
@@ -90,11 +92,11 @@ private:
     Event pop_far() {
         const Event event = far_.top().event;
         far_.pop();
-        cycle_ = static_cast<uint64_t>(event.time);
+        now_ = quarter(event);
         return event;
     }
 
-    uint64_t cycle_ = 0, order_ = 0, word_used_ = 0;
+    uint64_t now_ = 0, order_ = 0, word_used_ = 0;
     size_t near_ = 0;
     uint32_t free_ = 0;
     std::array<uint64_t, kRing / 64> words_{};

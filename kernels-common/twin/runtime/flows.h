@@ -40,16 +40,15 @@ public:
 
     /// Ends the transfers that are through and appends their owners to `done`.
     void take_finished(std::vector<Owner>& done) {
-        bool any = false;
         for (Class& c : classes_) {
-            if (c.flows == 0) continue;
             c.nothing = 1e-6 * (1 + c.rate);
-            any |= left_[c.first] <= c.nothing;
+            c.first = kNone;
         }
-        if (!any) return;
-        for (size_t i = 0; i < left_.size();) {
+        for (uint32_t i = 0; i < left_.size();) {
             Class& c = classes_[class_[i]];
-            if (left_[i] > c.nothing) {
+            const double left = left_[i];
+            if (left > c.nothing) {
+                if (c.first == kNone || left < c.least) c.first = i, c.least = left;
                 ++i;
                 continue;
             }
@@ -58,7 +57,6 @@ public:
             left_[i] = left_.back(), hbm_[i] = hbm_.back(), class_[i] = class_.back(), owners_[i] = owners_.back();
             left_.pop_back(), hbm_.pop_back(), class_.pop_back(), owners_.pop_back();
         }
-        find_first();
     }
 
     /// Shares the bandwidth out; the time at which the next transfer will be through, kNever if there is none.
@@ -107,12 +105,14 @@ public:
     }
 
 private:
+    static constexpr uint32_t kNone = ~0u;
+
     /// Transfers that always have the same rate: those with the same port limit, and hits apart from misses.
     struct Class {
         double cap;
         bool misses, open = false;
         uint32_t flows = 0, first = 0;  // the one with the least left
-        double rate = 0, moved = 0, nothing = 0;
+        double rate = 0, moved = 0, nothing = 0, least = 0;
     };
 
     uint32_t class_of(double cap, bool misses) {
@@ -124,14 +124,6 @@ private:
         if (unused == classes_.size()) classes_.emplace_back();
         classes_[unused] = Class{cap, misses};
         return unused;
-    }
-
-    void find_first() {
-        for (Class& c : classes_) c.first = ~0u;
-        for (uint32_t i = 0; i < left_.size(); ++i) {
-            Class& c = classes_[class_[i]];
-            if (c.first == ~0u || left_[i] < left_[c.first]) c.first = i;
-        }
     }
 
     double l2_rate_, hbm_rate_, settled_ = 0;
