@@ -112,7 +112,8 @@ private:
             tile::DivideRows(o, ub_.blocks);
         }
         tile::VectorBarrier();
-        const float v_scale = problem_.score.v_scale_of(step.task.s.n, step.task.kv_head);
+        const float v_scale =
+            problem_.score.v_scale_of(step.task.s.n, step.task.kv_head) / kernel::staged_factor(problem_);
         if (v_scale != 1.0f) {
             tile::ScaleTile(o, o, v_scale);
             tile::VectorBarrier();

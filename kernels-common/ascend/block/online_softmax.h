@@ -80,7 +80,7 @@ private:
 
     __aicore__ inline void Logits(const tile::RowTile& s, const kernel::Step& step, int32_t row) {
         const ScoreOptions& score = problem_.score;
-        const float scale = score.scale_of(step.task.s.n, step.task.kv_head);
+        const float scale = score.scale_of(step.task.s.n, step.task.kv_head) / kernel::staged_factor(problem_);
         if (score.has_softcap()) {
             tile::CapScores(s, scale, score.softcap, ub_.constant, ub_.tree, Ub::TREE_ROWS * tile::STRIP);
         } else {

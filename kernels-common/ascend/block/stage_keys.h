@@ -1,4 +1,5 @@
-// fp8 caches: the vector cores convert the K and V of a step to half, ahead of the cube, into workspace.
+// fp8 caches: the vector cores convert the K and V of a step to half, ahead of the cube, into workspace. The halves are
+// Fp8ToHalf::kFactor times the values; scale and the end of a row take it back.
 #pragma once
 #include "block/ub_layout.h"
 #include "kernel/attention_limits.h"
@@ -34,11 +35,10 @@ public:
 private:
     using Ub = AttentionUb<ArchTag>;
     static constexpr uint32_t BLOCK = 32;
-    // Codes and the conversion's scratch share an input buffer.
-    static constexpr uint32_t CHUNK_ELEMENTS = 6144;
-    static_assert(CHUNK_ELEMENTS * (1 + 2 * sizeof(int16_t)) <= Ub::IN_ELEMENTS * sizeof(float),
-                  "scratch does not fit");
+    static constexpr uint32_t CHUNK_ELEMENTS = 8192;
+    static_assert(CHUNK_ELEMENTS <= Ub::IN_ELEMENTS * sizeof(float), "codes do not fit");
     static_assert(CHUNK_ELEMENTS * sizeof(half) <= Ub::OUT_BYTES, "halves do not fit");
+    static_assert(tile::Fp8ToHalf::kFactor == kernel::kStagedFactor, "K and V are not what softmax takes them for");
 
     __aicore__ inline static KeyRange Chunk(KeyRange keys, int32_t begin, int32_t chunk) {
         return KeyRange{begin, min_of(begin + chunk, keys.end)};
@@ -79,10 +79,9 @@ private:
 
     __aicore__ inline void Convert(uint32_t count) {
         const uint32_t in = ub_.inRing.BeginUse();
-        const auto bytes = ub_.in[in].template ReinterpretCast<uint8_t>();
-        const auto scratch = bytes[CHUNK_ELEMENTS].template ReinterpretCast<int16_t>();
         const uint32_t out = ub_.outRing.BeginFill();
-        convert_(ub_.out[out].template ReinterpretCast<half>(), bytes, scratch, count);
+        convert_.Scaled(ub_.out[out].template ReinterpretCast<half>(), ub_.in[in].template ReinterpretCast<uint8_t>(),
+                        count);
         ub_.inRing.EndUse();
         ub_.outRing.EndFill();
     }

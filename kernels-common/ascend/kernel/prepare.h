@@ -255,13 +255,19 @@ private:
                                    const tile::RotaryRows& rows, uint32_t pitch) {
         using namespace AscendC;
         const uint32_t count = rows.outer * rows.inner * pitch;
-        const LocalTensor<int16_t> scratch = ub_[kWork].template ReinterpretCast<int16_t>();
-        if constexpr (kFp8) to_half_(wide, in, scratch, count);
+        if constexpr (kFp8) ToHalf(wide, in, count);
         if (rotary_dim_ == 0) return;
         // A rotated fp8 key is rounded once, to 8 bits: on the way through half nothing may be lost that decides.
         constexpr RoundMode kRound = kFp8 && kKind == Kind::kKey ? RoundMode::CAST_ODD : RoundMode::CAST_RINT;
         rotate_(wide, pitch, rows, kRound);
-        if constexpr (kFp8 && kKind == Kind::kKey) to_fp8_(in, wide, scratch, count);
+        if constexpr (kFp8 && kKind == Kind::kKey) {
+            to_fp8_(in, wide, ub_[kWork].template ReinterpretCast<int16_t>(), count);
+        }
+    }
+    __aicore__ inline void ToHalf(const AscendC::LocalTensor<half>& dst, const AscendC::LocalTensor<uint8_t>& src,
+                                  uint32_t count) {
+        to_half_(dst, src, ub_[kWork].template ReinterpretCast<half>(), count);
+        AscendC::PipeBarrier<PIPE_V>();
     }
 
     /// The rotary tables of `rows` positions; kept when they are those of the last tile.
@@ -282,9 +288,8 @@ private:
         if constexpr (kFp8) {
             const LocalTensor<half> half_cos = ub_[kHalfTables].template ReinterpretCast<half>();
             const LocalTensor<half> half_sin = ub_[kHalfTables + kHalfTableBytes].template ReinterpretCast<half>();
-            const LocalTensor<int16_t> scratch = ub_[kWork].template ReinterpretCast<int16_t>();
-            to_half_(half_cos, cos, scratch, rows * pitch);
-            to_half_(half_sin, sin, scratch, rows * pitch);
+            ToHalf(half_cos, cos, static_cast<uint32_t>(rows) * pitch);
+            ToHalf(half_sin, sin, static_cast<uint32_t>(rows) * pitch);
             rotate_.SetTables(half_cos, half_sin, rows, pitch);
         } else {
             rotate_.SetTables(cos, sin, rows, pitch);

@@ -1,6 +1,7 @@
-// float8_e4m3fn <-> half on vector cores, which know neither the type nor 8-bit arithmetic: integer steps on bit patterns.
+// float8_e4m3fn <-> half on vector cores, which know neither the type nor 8-bit arithmetic: steps on bit patterns.
 //
-// Nothing here depends on how the vector unit treats denormals or on its overflow mode.
+// Two things are asked of the vector unit: that half arithmetic keeps subnormals (a device that flushed them would read
+// codes below 2^-6 as 0), and that infinities stay (CTRL[48] is 1, as at the start of a kernel).
 #pragma once
 #include "arch/atlas_a2.h"
 #include "tile/vector_mask.h"
@@ -9,82 +10,85 @@ namespace flash_attn_npu::ascend::tile {
 
 /// Bit patterns of halves.
 namespace half_bits {
-constexpr int16_t kSign = -0x8000;
-constexpr int16_t kFp8Magnitude = 0x3f80;  // exponent and mantissa of e4m3 where half has its own
-constexpr int16_t kRebias = 0x2000;        // exponent bias of half minus that of e4m3, 8
-constexpr int16_t kFp8Max = 0x5f00;        // 448
 constexpr int16_t kFp8Nan = 0x5f80;        // 480, what the NaN code would be
 constexpr int16_t kFp8MinNormal = 0x2400;  // 2^-6
 constexpr int16_t kTwo = 0x4000;
 }  // namespace half_bits
 
-/// dst[i] = the value of code src[i], exactly: subnormals, both zeros, NaN of either sign.
+/// The values of codes, exactly: subnormals, both zeros, NaN (of any sign).
+///
+/// A code's exponent and mantissa, where half has its own, are its value times 2^-8 (subnormals of e4m3 are subnormals of
+/// half). A factor of 140 * 2^8 keeps every value a half (4 + 6 significant bits) and makes an infinity of the NaN codes,
+/// which would be +-480 * 140; and zero times that is NaN.
 class Fp8ToHalf {
 public:
     static constexpr uint32_t kConstantBytes = 64;
+    static constexpr float kFactor = 140.0f;
 
-    /// `constants`: kConstantBytes of UB that stay untouched while this object is used.
+    /// `constants`: kConstantBytes of UB, aligned to as many, that stay untouched while this object is used.
     __aicore__ inline explicit Fp8ToHalf(const AscendC::LocalTensor<int16_t>& constants)
-        : magnitude_(constants), sign_(constants[16]) {
-        AscendC::Duplicate(magnitude_, half_bits::kFp8Magnitude, 16);
-        AscendC::Duplicate(sign_, half_bits::kSign, 16);
+        : even_(constants), odd_(constants[LANES]) {
+        AscendC::Duplicate(constants, kSignAndMagnitude, static_cast<int32_t>(2 * LANES));
         AscendC::PipeBarrier<PIPE_V>();
     }
 
-    /// `count` elements; `scratch`: 2 * round_up(count, 16) of them, apart from the others. Starts and ends with nothing
-    /// in flight between vector instructions. Leaves the vector mask in normal mode, all lanes on.
-    __aicore__ inline void operator()(const AscendC::LocalTensor<half>& dst, const AscendC::LocalTensor<uint8_t>& src,
-                                      const AscendC::LocalTensor<int16_t>& scratch, uint32_t count) const {
-        using namespace AscendC;
-        const LocalTensor<int16_t> bits = dst.ReinterpretCast<int16_t>();
-        const LocalTensor<int16_t> codes = scratch;
-        const LocalTensor<int16_t> t = scratch[(count + 15) / 16 * 16];
-        const LocalTensor<half> t_half = t.ReinterpretCast<half>();
-        const UnaryRepeatParams same(1, 1, 8, 8);
-        const BinaryRepeatParams both(1, 1, 1, 8, 8, 8);
-        const BinaryRepeatParams with_constant(1, 1, 0, 8, 8, 0);
+    /// dst[i] = kFactor * the value of src[i]; `count`: a multiple of 32, here and below. dst is aligned to 64 bytes.
+    /// Leaves the vector mask in normal mode, all lanes on. Callers put barriers before and after.
+    __aicore__ inline void Scaled(const AscendC::LocalTensor<half>& dst, const AscendC::LocalTensor<uint8_t>& src,
+                                  uint32_t count) const {
+        Bits(dst, src, count);
         const CountedLanes lanes(count);
+        AscendC::Muls<half, false>(dst, dst, static_cast<half>(kFactor * kRebias), AscendC::MASK_PLACEHOLDER, 1,
+                                   Unary());
+        AscendC::PipeBarrier<PIPE_V>();
+        AscendC::Axpy<half, half, false>(dst, dst, static_cast<half>(0.0f), AscendC::MASK_PLACEHOLDER, 1, Unary());
+    }
 
-        // The code as a signed number, shifted: s s eeee mmm 0000000.
-        Cast<half, int8_t, false>(dst, src.ReinterpretCast<int8_t>(), RoundMode::CAST_NONE, MASK_PLACEHOLDER, 1,
-                                  UnaryRepeatParams(1, 1, 8, 4));
-        PipeBarrier<PIPE_V>();
-        Cast<int16_t, half, false>(codes, dst, RoundMode::CAST_RINT, MASK_PLACEHOLDER, 1, same);
-        PipeBarrier<PIPE_V>();
-        ShiftLeft<int16_t, false>(codes, codes, 7, MASK_PLACEHOLDER, 1, same);
-        PipeBarrier<PIPE_V>();
-
-        // h, the magnitude with half's bias: right but for subnormals (1 + m / 8) * 2^-7, wanted m / 8 * 2^-6.
-        And<int16_t, false>(bits, codes, magnitude_, MASK_PLACEHOLDER, 1, with_constant);
-        PipeBarrier<PIPE_V>();
-        Adds<int16_t, false>(bits, bits, half_bits::kRebias, MASK_PLACEHOLDER, 1, same);
-        PipeBarrier<PIPE_V>();
-        // h += min(h, 2^-6) - 2^-6: doubles the distance to 2^-6 below it, changes nothing above.
-        Mins<half, false>(t_half, dst, static_cast<half>(0.015625f), MASK_PLACEHOLDER, 1, same);
-        PipeBarrier<PIPE_V>();
-        Adds<half, false>(t_half, t_half, static_cast<half>(-0.015625f), MASK_PLACEHOLDER, 1, same);
-        PipeBarrier<PIPE_V>();
-        Add<half, false>(dst, dst, t_half, MASK_PLACEHOLDER, 1, both);
-        PipeBarrier<PIPE_V>();
-
-        // Only the NaN code is above 448; one exponent step from 480 makes it a NaN of half.
-        Maxs<int16_t, false>(t, bits, half_bits::kFp8Max, MASK_PLACEHOLDER, 1, same);
-        PipeBarrier<PIPE_V>();
-        Adds<int16_t, false>(t, t, static_cast<int16_t>(-half_bits::kFp8Max), MASK_PLACEHOLDER, 1, same);
-        PipeBarrier<PIPE_V>();
-        ShiftLeft<int16_t, false>(t, t, 6, MASK_PLACEHOLDER, 1, same);
-        And<int16_t, false>(codes, codes, sign_, MASK_PLACEHOLDER, 1, with_constant);
-        PipeBarrier<PIPE_V>();
-        Or<int16_t, false>(t, t, codes, MASK_PLACEHOLDER, 1, both);
-        PipeBarrier<PIPE_V>();
-        // The bits of both are disjoint or add up to the NaN: 0x5f80 + 0x2000.
-        Add<int16_t, false>(bits, bits, t, MASK_PLACEHOLDER, 1, both);
-        PipeBarrier<PIPE_V>();
+    /// dst[i] = the value of src[i]. scratch: `count` elements.
+    __aicore__ inline void operator()(const AscendC::LocalTensor<half>& dst, const AscendC::LocalTensor<uint8_t>& src,
+                                      const AscendC::LocalTensor<half>& scratch, uint32_t count) const {
+        Bits(dst, src, count);
+        const CountedLanes lanes(count);
+        AscendC::Muls<half, false>(scratch, dst, static_cast<half>(kFactor * kRebias), AscendC::MASK_PLACEHOLDER, 1,
+                                   Unary());
+        AscendC::Muls<half, false>(dst, dst, static_cast<half>(kRebias), AscendC::MASK_PLACEHOLDER, 1, Unary());
+        AscendC::PipeBarrier<PIPE_V>();
+        AscendC::Axpy<half, half, false>(dst, scratch, static_cast<half>(0.0f), AscendC::MASK_PLACEHOLDER, 1, Unary());
     }
 
 private:
-    AscendC::LocalTensor<int16_t> magnitude_;
-    AscendC::LocalTensor<int16_t> sign_;
+    static constexpr uint32_t LANES = 16;                  // of a 32-byte block
+    static constexpr float kRebias = 256.0f;               // exponent bias of half minus that of e4m3 is 8
+    static constexpr int16_t kSignAndMagnitude = -0x4080;  // 0xbf80
+
+    __aicore__ inline static AscendC::UnaryRepeatParams Unary() { return AscendC::UnaryRepeatParams(1, 1, 8, 8); }
+
+    // dst = s 0 eeee mmm 0000000 of the codes s eeee mmm. Ends with a barrier.
+    __aicore__ inline void Bits(const AscendC::LocalTensor<half>& dst, const AscendC::LocalTensor<uint8_t>& src,
+                                uint32_t count) const {
+        using namespace AscendC;
+        const LocalTensor<int16_t> bits = dst.ReinterpretCast<int16_t>();
+        {
+            const CountedLanes lanes(count);
+            // The code as a signed number c; 1536 + c has c, in two's complement, in its low bits.
+            Cast<half, int8_t, false>(dst, src.ReinterpretCast<int8_t>(), RoundMode::CAST_NONE, MASK_PLACEHOLDER, 1,
+                                      UnaryRepeatParams(1, 1, 8, 4));
+            PipeBarrier<PIPE_V>();
+            Adds<half, false>(dst, dst, static_cast<half>(1536.0f), MASK_PLACEHOLDER, 1, Unary());
+            PipeBarrier<PIPE_V>();
+            ShiftLeft<int16_t, false>(bits, bits, 7, MASK_PLACEHOLDER, 1, Unary());
+            PipeBarrier<PIPE_V>();
+        }
+        // s s eeee mmm 0000000: the second s goes. Even and odd blocks apart, each with a constant of the other kind: a
+        // cycle reads one block of each bank group.
+        const BinaryRepeatParams everyOther(2, 2, 0, 16, 16, 0);
+        const CountedLanes half_of_them(count / 2);
+        And<int16_t, false>(bits, bits, odd_, MASK_PLACEHOLDER, 1, everyOther);
+        And<int16_t, false>(bits[LANES], bits[LANES], even_, MASK_PLACEHOLDER, 1, everyOther);
+        PipeBarrier<PIPE_V>();
+    }
+
+    AscendC::LocalTensor<int16_t> even_, odd_;
 };
 
 /// dst[i] = the code of the value nearest to src[i], ties to even; NaN from 464 on, as torch casts. Exact after a cast
@@ -101,7 +105,8 @@ public:
         AscendC::PipeBarrier<PIPE_V>();
     }
 
-    /// Spoils src; `scratch`: 2 * round_up(count, 16) elements. Otherwise like Fp8ToHalf.
+    /// Spoils src; `scratch`: 2 * round_up(count, 16) elements. Starts and ends with nothing
+    /// in flight between vector instructions. Leaves the vector mask in normal mode, all lanes on.
     __aicore__ inline void operator()(const AscendC::LocalTensor<uint8_t>& dst, const AscendC::LocalTensor<half>& src,
                                       const AscendC::LocalTensor<int16_t>& scratch, uint32_t count) const {
         using namespace AscendC;
