@@ -7,23 +7,30 @@
 
 namespace flash_attn_npu::ascend::block {
 
-/// L1: a ring of tiles, and P of two steps.
-template <class ArchTag, class Element>
+/// Cross-core flags of decode.
+struct DecodeFlags {
+    uint16_t s_ready, p_ready, o_ready;
+    uint16_t keys_ready, keys_free;  // a tile in the ring of staged ones
+};
+
+/// L1: a ring of tiles, and P of two steps. STAGED: K and V come from the vector cores, tile by tile in the same order.
+template <class ArchTag, class Element, bool STAGED>
 class DecodeLoader {
 public:
     __aicore__ inline DecodeLoader(arch::Resource<ArchTag>& resource, const kernel::AttentionArguments& arguments,
                                    const kernel::DecodeShape& shape, int32_t core, int32_t cores, GM_ADDR workspace,
-                                   uint16_t pReady)
+                                   DecodeFlags flags)
         : problem_(arguments.problem),
           group_(arguments.plan.group),
           shape_(shape),
           order_(arguments, shape, core, cores),
-          pReady_(pReady) {
+          flags_(flags) {
         for (uint32_t i = 0; i < STAGES; ++i)
             l1Tile_[i] = resource.l1Buf.template GetBufferByByte<Element>(TILE_BYTES * i);
         for (uint32_t i = 0; i < P_STAGES; ++i)
             l1P_[i] = resource.l1Buf.template GetBufferByByte<Element>(TILE_BYTES * STAGES + P_BYTES * i);
         gmP_.SetGlobalBuffer(reinterpret_cast<__gm__ Element*>(workspace + kernel::DecodeWorkspace::kP));
+        gmStaged_.SetGlobalBuffer(reinterpret_cast<__gm__ Element*>(workspace + kernel::DecodeWorkspace::kStaged));
         more_ = order_.Next(next_, step_);
     }
 
@@ -39,6 +46,7 @@ public:
         ring_.EndUse();
         ++used_;
         if (tile.operand == DecodeOperand::kK && tile.last) scoredSteps_ = tile.step + 1;
+        if (tile.operand == DecodeOperand::kV && tile.last) finishedSteps_ = tile.step + 1;
     }
 
     /// P of the step whose V tiles come next.
@@ -48,7 +56,9 @@ public:
 private:
     // More tiles gain nothing: P would wait behind them, and event ids 6 and 7 are better left alone.
     static constexpr uint32_t STAGES = 4, P_STAGES = 2;
-    static constexpr uint32_t TILE_BYTES = kernel::DecodeShape::kTileElements * sizeof(Element);
+    static constexpr uint32_t TILE_ELEMENTS =
+        STAGED ? kernel::DecodeShape::kStagedTileElements : kernel::DecodeShape::kTileElements;
+    static constexpr uint32_t TILE_BYTES = TILE_ELEMENTS * sizeof(Element);
     static constexpr uint32_t P_BYTES = kernel::DecodeShape::kStepScores * kernel::DecodeShape::kRows * sizeof(Element);
     static_assert(STAGES * TILE_BYTES + P_STAGES * P_BYTES <= ArchTag::L1_SIZE, "L1 overflows");
 
@@ -59,6 +69,7 @@ private:
             if (!more_ || loaded_ - used_ == STAGES) return;
             const bool needsP = next_.operand == DecodeOperand::kV && next_.first;
             if (needsP && wantsP_) return;
+            if (STAGED && !StagingIsDue()) return;
             if (needsP) {
                 wantsP_ = true;
                 tileOfP_ = next_;
@@ -72,8 +83,16 @@ private:
         }
     }
 
+    // Whether the vector cores get to stage the next tile with what the consumer has given them. They stage K of step g
+    // after softmax(g - 2) and O(g - 3), V of step g after softmax(g) and O(g - 2).
+    __aicore__ inline bool StagingIsDue() const {
+        if (next_.operand == DecodeOperand::kK) return scoredSteps_ > next_.step - 2 && finishedSteps_ > next_.step - 3;
+        if (next_.operand == DecodeOperand::kV) return scoredSteps_ > next_.step && finishedSteps_ > next_.step - 2;
+        return true;
+    }
+
     __aicore__ inline void LoadP() {
-        AscendC::CrossCoreWaitFlag(pReady_);
+        AscendC::CrossCoreWaitFlag(flags_.p_ready);
         tile::CopyHeadsOfPToL1<ArchTag>(l1P_[pRing_.BeginFill()], gmP_[tileOfP_.slot * SLOT_ELEMENTS],
                                         static_cast<uint32_t>(shape_.pitch), tileOfP_.heads, tileOfP_.head_rows,
                                         tileOfP_.PCols());
@@ -92,11 +111,23 @@ private:
             return;
         }
         const bool of_v = next_.operand == DecodeOperand::kV;
+        if constexpr (STAGED) {
+            LoadStagedTile(dst, next_.heads * static_cast<uint32_t>(of_v ? shape_.v_cols : shape_.k_cols));
+            return;
+        }
         const int32_t begin = step_->keys.begin + static_cast<int32_t>(next_.offset);
         copyKeysToL1_(dst, RoundUp<16>(next_.keys), of_v ? problem_.v_cache : problem_.k_cache,
                       problem_.kv_view(piece.s.n), piece.head_begin, next_.heads,
                       KeyRange{begin, begin + static_cast<int32_t>(next_.keys)},
                       static_cast<uint32_t>(of_v ? problem_.head_dim_v : problem_.head_dim));
+    }
+
+    __aicore__ inline void LoadStagedTile(const AscendC::LocalTensor<Element>& dst, uint32_t cols) {
+        AscendC::CrossCoreWaitFlag(flags_.keys_ready);
+        copyGmToL1_(dst, gmStaged_[stagedTile_ * TILE_ELEMENTS], layout::zN{RoundUp<16>(next_.keys)},
+                    layout::RowMajor{next_.keys, cols, cols});
+        AscendC::CrossCoreSetFlag<2, PIPE_MTE2>(flags_.keys_free);
+        stagedTile_ = (stagedTile_ + 1) % kernel::DecodeWorkspace::kStagedTiles;
     }
 
     using Event = AscendC::HardEvent;
@@ -106,22 +137,25 @@ private:
     const int32_t group_;
     const kernel::DecodeShape& shape_;
     DecodeTileOrder order_;
-    const uint16_t pReady_;
+    const DecodeFlags flags_;
     AscendC::LocalTensor<Element> l1Tile_[STAGES], l1P_[P_STAGES];
-    AscendC::GlobalTensor<Element> gmP_;
+    AscendC::GlobalTensor<Element> gmP_, gmStaged_;
     DecodeTile tiles_[STAGES];                  // in the ring
     DecodeTile next_{};                         // to load
     const kernel::DecodeStep* step_ = nullptr;  // of next_
     bool more_ = false;
     uint32_t loaded_ = 0, used_ = 0;
     int32_t scoredSteps_ = 0;   // whose S the consumer has made
+    int32_t finishedSteps_ = 0;  // whose O
     bool wantsP_ = false;       // V tiles are in the ring, their P is not there yet
     DecodeTile tileOfP_{};      // the first of them
     int32_t stepsBeforeP_ = 0;  // whose S has to be made before waiting for it
+    uint32_t stagedTile_ = 0;   // of the ring, that comes next
     arch::BufferRing<Event::MTE2_MTE1, Event::MTE1_MTE2, STAGES> ring_;
     arch::BufferRing<Event::MTE2_MTE1, Event::MTE1_MTE2, P_STAGES, STAGES> pRing_;
     tile::CopyHeadsOfKeysToL1<ArchTag, Element> copyKeysToL1_;
     tile::CopyHeadsOfQueriesToL1<ArchTag, Element> copyQueriesToL1_;
+    tile::CopyGmToL1<ArchTag, Element> copyGmToL1_;
 };
 
 }  // namespace flash_attn_npu::ascend::block

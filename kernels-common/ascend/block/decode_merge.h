@@ -5,10 +5,10 @@
 namespace flash_attn_npu::ascend::block {
 
 /// `scores` holds the rows of O of every piece, `tree` a row per piece: first its LSE, then its weights.
-template <class ArchTag, class Element>
+template <class ArchTag, class Element, bool STAGED>
 class DecodeMerge {
 public:
-    __aicore__ inline DecodeMerge(DecodeUb<ArchTag>& ub, DecodeResults<ArchTag, Element>& results,
+    __aicore__ inline DecodeMerge(DecodeUb<ArchTag, STAGED>& ub, DecodeResults<ArchTag, Element, STAGED>& results,
                                   const kernel::AttentionArguments& arguments, const kernel::DecodeShape& shape)
         : ub_(ub),
           results_(results),
@@ -29,8 +29,8 @@ public:
     }
 
 private:
-    using Ub = DecodeUb<ArchTag>;
-    using Results = DecodeResults<ArchTag, Element>;
+    using Ub = DecodeUb<ArchTag, STAGED>;
+    using Results = DecodeResults<ArchTag, Element, STAGED>;
     static constexpr uint32_t BLOCK = Results::BLOCK;
 
     __aicore__ inline void Load(const kernel::DecodePiece& piece, const DecodeRows& rows) {

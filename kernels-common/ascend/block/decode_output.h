@@ -4,13 +4,13 @@
 
 namespace flash_attn_npu::ascend::block {
 
-template <class ArchTag, class Element>
+template <class ArchTag, class Element, bool STAGED>
 class DecodeOutput {
 public:
     /// workspace: of this core.
-    __aicore__ inline DecodeOutput(DecodeUb<ArchTag>& ub, DecodeResults<ArchTag, Element>& results,
+    __aicore__ inline DecodeOutput(DecodeUb<ArchTag, STAGED>& ub, DecodeResults<ArchTag, Element, STAGED>& results,
                                    const Problem& problem, const kernel::DecodeShape& shape, GM_ADDR workspace)
-        : ub_(ub), results_(results), scale_(problem.score.scale), pitch_(static_cast<uint32_t>(shape.v_cols)) {
+        : ub_(ub), results_(results), problem_(problem), pitch_(static_cast<uint32_t>(shape.v_cols)) {
         gmO_.SetGlobalBuffer(reinterpret_cast<__gm__ float*>(workspace + kernel::DecodeWorkspace::kO));
     }
 
@@ -55,14 +55,14 @@ private:
         return tile::RowTile{data, static_cast<uint32_t>(rows.size()), pitch_, pitch_};
     }
 
-    // O = O / sum, lse = maximum * scale + ln(sum). Rows without keys get finite nonsense.
+    // O = O / sum (times the scale of V), lse = maximum * scale + ln(sum). Rows without keys get finite nonsense.
     __aicore__ inline void Normalise(const kernel::DecodeStep& step, const DecodeRows& rows,
                                      const AscendC::LocalTensor<float>& lse) {
         constexpr float kTiny = 1e-30f;
         const int32_t count = rows.size();
         const auto sum = ub_.Sum(step), maximum = ub_.Maximum(step);
         AscendC::Maxs(sum, sum, kTiny, count);
-        AscendC::Muls(maximum, maximum, scale_, count);
+        if constexpr (!STAGED) AscendC::Muls(maximum, maximum, problem_.score.scale, count);
         tile::VectorBarrier();
         tile::BroadcastToBlocks(ub_.blocks, sum, static_cast<uint32_t>(count));
         AscendC::Ln(lse, sum, count);
@@ -70,11 +70,20 @@ private:
         AscendC::Add(lse, lse, maximum, count);
         tile::DivideRows(Tile(ub_.output, rows), ub_.blocks);
         tile::VectorBarrier();
+        if constexpr (STAGED) ScaleHeads(step.piece, rows);
+    }
+    __aicore__ inline void ScaleHeads(const kernel::DecodePiece& piece, const DecodeRows& rows) {
+        for (DecodeRowsOfHeads part(piece, rows); part.more(); part.next()) {
+            const float scale = problem_.score.v_scale_of(piece.s.n, part.head()) / kernel::staged_factor(problem_);
+            const auto output = ub_.output[part.first() * pitch_];
+            AscendC::Muls(output, output, scale, static_cast<int32_t>(part.size() * pitch_));
+        }
+        tile::VectorBarrier();
     }
 
-    DecodeUb<ArchTag>& ub_;
-    DecodeResults<ArchTag, Element>& results_;
-    const float scale_;
+    DecodeUb<ArchTag, STAGED>& ub_;
+    DecodeResults<ArchTag, Element, STAGED>& results_;
+    const Problem& problem_;
     const uint32_t pitch_;
     AscendC::GlobalTensor<float> gmO_;
 };

@@ -7,14 +7,14 @@
 namespace flash_attn_npu::ascend::block {
 
 /// Stores what `output` of the UB holds, normalised, and the LSE that goes with it.
-template <class ArchTag, class Element>
+template <class ArchTag, class Element, bool STAGED>
 class DecodeResults {
 public:
     static constexpr uint32_t BLOCK = 8;  // floats
     // Of the LSE in what a core leaves for its sharers, in floats.
     static constexpr int64_t SHARED_LSE = kernel::DecodeWorkspace::kPartialOutput / static_cast<int64_t>(sizeof(float));
 
-    __aicore__ inline DecodeResults(DecodeUb<ArchTag>& ub, const kernel::AttentionArguments& arguments,
+    __aicore__ inline DecodeResults(DecodeUb<ArchTag, STAGED>& ub, const kernel::AttentionArguments& arguments,
                                     const kernel::DecodeShape& shape, const kernel::DecodePartition& partition,
                                     int32_t core)
         : ub_(ub),
@@ -166,7 +166,7 @@ private:
         }
     }
 
-    DecodeUb<ArchTag>& ub_;
+    DecodeUb<ArchTag, STAGED>& ub_;
     const Problem& problem_;
     const Plan& plan_;
     const kernel::DecodePartition& partition_;

@@ -5,10 +5,11 @@
 
 namespace flash_attn_npu::ascend::block {
 
-template <class ArchTag, class Element>
+/// STAGED: K was fp8. Its scores are scaled head by head before all else; others share one positive scale.
+template <class ArchTag, class Element, bool STAGED>
 class DecodeSoftmax {
 public:
-    __aicore__ inline DecodeSoftmax(DecodeUb<ArchTag>& ub, const kernel::AttentionArguments& arguments,
+    __aicore__ inline DecodeSoftmax(DecodeUb<ArchTag, STAGED>& ub, const kernel::AttentionArguments& arguments,
                                     const kernel::DecodeShape& shape, GM_ADDR workspace)
         : ub_(ub),
           problem_(arguments.problem),
@@ -36,6 +37,7 @@ public:
         const int64_t row = int64_t{step.slot()} * SLOT_ELEMENTS + int64_t{rows.begin} * pitch_;
         Load(gmS_[row], s.rows, keys, cols);
         ub_.scoresRing.BeginUse();
+        if constexpr (STAGED) ScaleHeads(s, step, rows);
         HideKeys(s, step, rows);
         Exponentials(s, step);
         ub_.stagingRing.BeginFill();
@@ -51,7 +53,7 @@ public:
     }
 
 private:
-    using Ub = DecodeUb<ArchTag>;
+    using Ub = DecodeUb<ArchTag, STAGED>;
     static constexpr uint32_t C0 = ArchTag::BYTE_PER_C0 / sizeof(Element);
     static constexpr int64_t SLOT_ELEMENTS = int64_t{kernel::DecodeShape::kStepScores} * kernel::DecodeShape::kRows;
 
@@ -71,6 +73,21 @@ private:
                                        (pitch_ - keys) * sizeof(float), (cols - RoundUp<8>(keys)) / 8, 0),
             AscendC::DataCopyPadExtParams<float>(false, 0, 0, 0.0f));
         ub_.scoresRing.EndFill();
+    }
+
+    // Columns past the step's keys are computed along with the rest and hidden later.
+    __aicore__ inline void ScaleHeads(const tile::RowTile& s, const kernel::DecodeStep& step, const DecodeRows& rows) {
+        const uint32_t keys = static_cast<uint32_t>(step.keys.size());
+        if (keys < s.cols) {
+            tile::FillColumns(s, 0, s.rows, keys, s.cols, 0.0f);
+            tile::VectorBarrier();
+        }
+        for (DecodeRowsOfHeads part(step.piece, rows); part.more(); part.next()) {
+            const float scale = problem_.score.scale_of(step.piece.s.n, part.head()) / kernel::staged_factor(problem_);
+            AscendC::Muls(s.data[part.first() * s.pitch], s.data[part.first() * s.pitch], scale,
+                          static_cast<int32_t>(part.size() * s.pitch));
+        }
+        tile::VectorBarrier();
     }
 
     // Columns past the step's keys hold nothing yet; others may be hidden from some query positions.
@@ -102,7 +119,7 @@ private:
     // s becomes exp((s - m) * scale) with m the maximum so far. The scale is positive and comes last: differences of
     // large scores keep their low bits.
     __aicore__ inline void Exponentials(const tile::RowTile& s, const kernel::DecodeStep& step) {
-        const float scale = problem_.score.scale;
+        const float scale = STAGED ? 1.0f : problem_.score.scale;
         const auto maximum = ub_.Maximum(step), sum = ub_.Sum(step), factor = ub_.Factor(step);
         const auto newMaximum = ub_.Temporary(0), newSum = ub_.Temporary(1);
         const int32_t rows = static_cast<int32_t>(s.rows), elements = static_cast<int32_t>(s.rows * s.pitch);
@@ -113,16 +130,18 @@ private:
         AscendC::Sub(factor, maximum, newMaximum, rows);
         tile::BroadcastToBlocks(ub_.blocks, newMaximum, s.rows);
         tile::VectorBarrier();
-        AscendC::Muls(factor, factor, scale, rows);
+        if constexpr (!STAGED) AscendC::Muls(factor, factor, scale, rows);
         AscendC::Adds(maximum, newMaximum, 0.0f, rows);
         tile::SubtractFromRows(s, ub_.blocks);
         tile::VectorBarrier();
         AscendC::Exp(factor, factor, rows);
-        AscendC::Muls(s.data, s.data, scale, elements);
-        tile::VectorBarrier();
+        if constexpr (!STAGED) {
+            AscendC::Muls(s.data, s.data, scale, elements);
+            tile::VectorBarrier();
+        }
         AscendC::Exp(s.data, s.data, elements);
-        AscendC::Mul(sum, sum, factor, rows);
         tile::VectorBarrier();
+        AscendC::Mul(sum, sum, factor, rows);
         tile::RowSum(newSum, s, ub_.tree);
         tile::VectorBarrier();
         AscendC::Add(sum, sum, newSum, rows);

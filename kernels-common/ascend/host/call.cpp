@@ -27,7 +27,11 @@ AttentionLauncher general_kernel(DType dtype) {
 }
 
 AttentionLauncher decode_kernel(DType dtype) {
-    return dtype == DType::kFloat16 ? launch_flash_attn_decode_f16 : launch_flash_attn_decode_bf16;
+    switch (dtype) {
+        case DType::kFloat16: return launch_flash_attn_decode_f16;
+        case DType::kBFloat16: return launch_flash_attn_decode_bf16;
+        default: return launch_flash_attn_decode_fp8;
+    }
 }
 
 AttentionLauncher prefill_kernel(DType dtype, int32_t head_dim) {

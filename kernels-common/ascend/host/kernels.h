@@ -21,6 +21,7 @@ FLASH_ATTN_NPU_KERNEL(flash_attn_attention_bf16, AttentionArguments);
 FLASH_ATTN_NPU_KERNEL(flash_attn_attention_fp8, AttentionArguments);
 FLASH_ATTN_NPU_KERNEL(flash_attn_decode_f16, AttentionArguments);
 FLASH_ATTN_NPU_KERNEL(flash_attn_decode_bf16, AttentionArguments);
+FLASH_ATTN_NPU_KERNEL(flash_attn_decode_fp8, AttentionArguments);
 FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_f16_d64, AttentionArguments);
 FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_f16_d128, AttentionArguments);
 FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_f16_d192, AttentionArguments);

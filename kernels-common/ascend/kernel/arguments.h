@@ -21,6 +21,10 @@ struct AttentionArguments {
     FA_GM int32_t* redo = nullptr;
 };
 
+// fp8 K and V become halves of `kStagedFactor` times their values, on their way to the cube: see tile/fp8.h.
+constexpr float kStagedFactor = 140.0f;
+FA_HOST_DEVICE float staged_factor(const Problem& p) { return p.dtype == DType::kFloat8E4M3 ? kStagedFactor : 1.0f; }
+
 // Packed query rows of a row tile: what one pass of the cube covers. Whole positions, so that all heads of a group
 // share the tile's causal boundary and queries are loaded with one strided copy.
 FA_HOST_DEVICE constexpr int32_t row_tile_rows(int32_t group) {

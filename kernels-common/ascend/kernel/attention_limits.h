@@ -15,10 +15,6 @@ FA_HOST_DEVICE TileShape attention_tile(const Problem& p) {
     return TileShape{group > kWideRows ? kWideRows : kWideRows / group * group, kStepKeys};
 }
 
-// fp8 K and V become halves of `kStagedFactor` times their values: see tile/fp8.h.
-constexpr float kStagedFactor = 140.0f;
-FA_HOST_DEVICE float staged_factor(const Problem& p) { return p.dtype == DType::kFloat8E4M3 ? kStagedFactor : 1.0f; }
-
 // The memory through which the cube core and the vector cores of one AI core pass S, P and O: `kSlots` steps are under
 // way at a time. fp8 caches: also K and V as half, one slot more, because they are converted ahead of the cube.
 struct AttentionWorkspace {

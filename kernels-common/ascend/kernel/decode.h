@@ -5,6 +5,9 @@
 //   vector         P(g) = softmax(S(g))                    accumulate O(g-1)
 //   at the end, where cores shared a task: all vector cores meet, then each of the sharers merges some of its rows
 //
+// fp8: the vector cores also convert K and V, ahead of the cube: K(g+1) before P(g), V(g) after it. Tiles of halves travel
+// through a ring in workspace, with a flag each way.
+//
 // S, P and O travel through two slots of workspace. Slots need no flags of their own: S(g+2) is written after P(g) was
 // waited for, P(g+2) and O(g+2) after O(g) was.
 #pragma once
@@ -14,11 +17,13 @@
 #include "block/decode_mmad.h"
 #include "block/decode_output.h"
 #include "block/decode_softmax.h"
+#include "block/decode_stager.h"
 #include "kernel/ai_core.h"
 
 namespace flash_attn_npu::ascend::kernel {
 
-template <class ArchTag, class Element>
+/// Element: of the cube's operands. STAGED: they are converted from fp8.
+template <class ArchTag, class Element, class ElementOut, bool STAGED>
 class Decode {
 public:
     __aicore__ inline explicit Decode(const AttentionArguments& arguments)
@@ -26,8 +31,8 @@ public:
 
     __aicore__ inline void Cube() {
         arch::Resource<ArchTag> resource;
-        block::DecodeLoader<ArchTag, Element> loader(resource, a_, shape_, core_.index, core_.count, core_.workspace,
-                                                     P_READY);
+        block::DecodeLoader<ArchTag, Element, STAGED> loader(resource, a_, shape_, core_.index, core_.count,
+                                                             core_.workspace, FLAGS);
         block::DecodeMmad<ArchTag, Element> mmad(resource, a_.problem, shape_, core_.workspace);
         block::DecodeTile tile;
         AscendC::LocalTensor<Element> l1, l1P;
@@ -36,14 +41,14 @@ public:
                 case block::DecodeOperand::kQ: mmad.LoadQueries(l1, tile); break;
                 case block::DecodeOperand::kK:
                     mmad.MultiplyK(l1, tile);
-                    if (tile.last) AscendC::CrossCoreSetFlag<2, PIPE_FIX>(S_READY);
+                    if (tile.last) AscendC::CrossCoreSetFlag<2, PIPE_FIX>(FLAGS.s_ready);
                     break;
                 case block::DecodeOperand::kV:
                     if (tile.first) l1P = loader.BeginP();
                     mmad.MultiplyV(l1, l1P, tile);
                     if (tile.last) {
                         loader.EndP();
-                        AscendC::CrossCoreSetFlag<2, PIPE_FIX>(O_READY);
+                        AscendC::CrossCoreSetFlag<2, PIPE_FIX>(FLAGS.o_ready);
                     }
                     break;
             }
@@ -53,12 +58,14 @@ public:
 
     __aicore__ inline void Vector() {
         arch::Resource<ArchTag> resource;
-        block::DecodeUb<ArchTag> ub(resource);
+        block::DecodeUb<ArchTag, STAGED> ub(resource);
         DecodePartition partition(a_, shape_, core_.index, core_.count);
-        block::DecodeSoftmax<ArchTag, Element> softmax(ub, a_, shape_, core_.workspace);
-        block::DecodeResults<ArchTag, Element> results(ub, a_, shape_, partition, core_.index);
-        block::DecodeOutput<ArchTag, Element> output(ub, results, a_.problem, shape_, core_.workspace);
         const int32_t subBlock = AscendC::GetSubBlockIdx();
+        block::DecodeStager<ArchTag, STAGED> stager(ub, a_, shape_, core_.index, core_.count, core_.workspace, FLAGS,
+                                                    subBlock);
+        block::DecodeSoftmax<ArchTag, Element, STAGED> softmax(ub, a_, shape_, core_.workspace);
+        block::DecodeResults<ArchTag, ElementOut, STAGED> results(ub, a_, shape_, partition, core_.index);
+        block::DecodeOutput<ArchTag, ElementOut, STAGED> output(ub, results, a_.problem, shape_, core_.workspace);
 
         DecodeSteps steps(shape_, partition);
         DecodeStep step[2];
@@ -66,6 +73,7 @@ public:
         bool more = true, pending = false;  // pending: the O of the step before is due
         DecodePiece shared[2];              // a core shares at most its first task and its last one
         int32_t shares = 0;
+        stager.Keys();
         while (more || pending) {
             more = more && steps.Next(step[current]);
             if (more) {
@@ -75,15 +83,17 @@ public:
                     results.StoreNothing(now.piece, rows);
                     continue;
                 }
-                AscendC::CrossCoreWaitFlag(S_READY);
+                stager.Keys();
+                AscendC::CrossCoreWaitFlag(FLAGS.s_ready);
                 if (now.first) softmax.Begin(now);
                 softmax(now, rows);
-                AscendC::CrossCoreSetFlag<2, PIPE_MTE3>(P_READY);
+                AscendC::CrossCoreSetFlag<2, PIPE_MTE3>(FLAGS.p_ready);
+                stager.Values();
             }
             if (pending) {
                 const DecodeStep& before = step[1 - current];
                 const block::DecodeRows rows(before.piece, subBlock, 2);
-                AscendC::CrossCoreWaitFlag(O_READY);
+                AscendC::CrossCoreWaitFlag(FLAGS.o_ready);
                 output.Accumulate(before, rows);
                 if (before.last) {
                     output.Finish(before, rows);
@@ -96,7 +106,7 @@ public:
 
         if (!partition.cuts()) return;
         AscendC::SyncAll<true>();
-        block::DecodeMerge<ArchTag, Element> merge(ub, results, a_, shape_);
+        block::DecodeMerge<ArchTag, ElementOut, STAGED> merge(ub, results, a_, shape_);
         for (int32_t i = 0; i < shares; ++i) {
             const DecodePiece& piece = shared[i];
             const int32_t sharers = 2 * (piece.last_core - piece.first_core + 1);
@@ -105,7 +115,8 @@ public:
     }
 
 private:
-    static constexpr uint16_t S_READY = 0, P_READY = 1, O_READY = 2;
+    static constexpr block::DecodeFlags FLAGS{/*s_ready=*/0, /*p_ready=*/1, /*o_ready=*/2, /*keys_ready=*/3,
+                                              /*keys_free=*/4};
 
     const AttentionArguments& a_;
     const DecodeShape shape_;

@@ -9,13 +9,13 @@ from dataclasses import replace
 import driver
 import numpy as np
 import pytest
-from test_attention import Case, Problem
+from test_attention import KERNEL, Case, Problem
 
 
 class DecodeProblem(Problem):
     def run(self, mode: str, seed: int) -> None:
         assert self.library.library.can_implement(ctypes.byref(self.call.flat))
-        kernel = f"flash_attn_decode_{self.case.dtype}"
+        kernel = f"flash_attn_decode_{KERNEL[self.case.dtype]}"
         assert self.call.run(self.library, kernel, self.case.blocks, mode=mode, seed=seed) == []
 
 
@@ -25,7 +25,7 @@ def libraries():
 
     def get(dtype: str) -> driver.Library:
         if dtype not in built:
-            built[dtype] = driver.Library(f"decode_{dtype}.cpp")
+            built[dtype] = driver.Library(f"decode_{KERNEL[dtype]}.cpp")
             built[dtype].library.can_implement.restype = ctypes.c_bool
         return built[dtype]
 
@@ -94,6 +94,20 @@ CASES = {
     "large logits": decode((600, 30), size=400.0),
     "bf16, large": decode((600, 30), dtype="bf16", size=3000.0),
 }
+# The same with fp8 caches, which the vector cores convert; and what they change.
+CASES.update(
+    {f"fp8: {name}": replace(case, dtype="f8") for name, case in CASES.items() if case.dtype == "f16" and case.size == 1}
+)
+CASES.update(
+    {
+        "fp8: steps of one tile": decode((16, 1, 40, 0, 90) * 4, dtype="f8", heads=(64, 16), dims=(256, 256), blocks=1),
+        "fp8: many tiles": decode((5000,), dtype="f8", heads=(32, 8), blocks=1),
+        "fp8: large logits": decode((600, 30), dtype="f8", size=40.0),
+        "fp8: negative scale": decode((600, 30), dtype="f8", scale=-0.3),
+        "fp8: scale zero": decode((100, 30), dtype="f8", scale=0.0),
+        "fp8: head dims 8, 250": decode((600, 70), dtype="f8", heads=(12, 3), dims=(8, 250)),
+    }
+)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -126,7 +140,7 @@ def random_case(seed: int) -> Case:
     return decode(
         lengths,
         seqlen_q,
-        dtype=str(rng.choice(["f16", "bf16"])),
+        dtype=str(rng.choice(["f16", "bf16", "f8"])),
         heads=(kv_heads * group, kv_heads),
         dims=(int(rng.choice([64, 80, 128, 256])), int(rng.choice([64, 80, 128, 256]))),
         window=(int(rng.choice([-1, -1, 0, 30, 300])), int(rng.choice([-1, 0, 0, 5]))),
@@ -137,7 +151,7 @@ def random_case(seed: int) -> Case:
     )
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(32))
 def test_random(libraries, seed):
     case = random_case(seed)
     problem = DecodeProblem(case, libraries(case.dtype))
@@ -154,11 +168,13 @@ def test_check_mode(libraries, name, seed):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_wild_integers_reach_no_foreign_memory(libraries, seed):
+@pytest.mark.parametrize("dtype", ["f16", "f8"])
+def test_wild_integers_reach_no_foreign_memory(libraries, dtype, seed):
     """Lengths, offsets and indices that nobody could check on the host: results are anything, accesses are not."""
     rng = np.random.default_rng(seed)
     case = decode(
         (200, 31, 100),
+        dtype=dtype,
         packed_q=bool(seed % 2),
         seqlens_q=(4, 1, 2) if seed % 2 else (3, 3, 3),
         page_size=16 if seed % 3 == 0 else 0,
@@ -168,7 +184,7 @@ def test_wild_integers_reach_no_foreign_memory(libraries, seed):
         window=(-1, 0) if seed % 4 == 2 else (50, 20),
         seed=seed,
     )
-    problem = DecodeProblem(case, libraries("f16"))
+    problem = DecodeProblem(case, libraries(dtype))
     for name in ("cache_seqlens", "page_table", "batch_idx", "leftpad", "cu_seqlens_q"):
         if name in problem.call.arrays:
             array = problem.call.arrays[name]
@@ -177,7 +193,7 @@ def test_wild_integers_reach_no_foreign_memory(libraries, seed):
             choice = rng.integers(0, 3, array.shape)
             array[...] = np.where(choice == 0, array, np.where(choice == 1, wild, near))
     found = problem.call.run(
-        problem.library, "flash_attn_decode_f16", case.blocks, mode="check", seed=seed, clean=False
+        problem.library, f"flash_attn_decode_{KERNEL[dtype]}", case.blocks, mode="check", seed=seed, clean=False
     )
     # Offsets that make sequences overlap let two cores write the same rows of out: the caller's own memory.
     overlap = case.packed_q
