@@ -69,7 +69,7 @@ private:
             if (!more_ || loaded_ - used_ == STAGES) return;
             const bool needsP = next_.operand == DecodeOperand::kV && next_.first;
             if (needsP && wantsP_) return;
-            if (STAGED && !StagingIsDue()) return;
+            if (STAGED && !MayWaitForTile()) return;
             if (needsP) {
                 wantsP_ = true;
                 tileOfP_ = next_;
@@ -83,12 +83,14 @@ private:
         }
     }
 
-    // Whether the vector cores get to stage the next tile with what the consumer has given them. They stage K of step g
-    // after softmax(g - 2) and O(g - 3), V of step g after softmax(g) and O(g - 2).
-    __aicore__ inline bool StagingIsDue() const {
-        if (next_.operand == DecodeOperand::kK) return scoredSteps_ > next_.step - 2 && finishedSteps_ > next_.step - 3;
-        if (next_.operand == DecodeOperand::kV) return scoredSteps_ > next_.step && finishedSteps_ > next_.step - 2;
-        return true;
+    // Waiting for a staged tile stops the consumer too: not before it has given the vector cores what they want next. They
+    // stage K of step g, take S of g - 1, stage V of g - 1, take O of g - 2.
+    __aicore__ inline bool MayWaitForTile() const {
+        switch (next_.operand) {
+            case DecodeOperand::kK: return scoredSteps_ >= next_.step;
+            case DecodeOperand::kV: return scoredSteps_ > next_.step && finishedSteps_ >= next_.step;
+            default: return true;
+        }
     }
 
     __aicore__ inline void LoadP() {
@@ -145,12 +147,12 @@ private:
     const kernel::DecodeStep* step_ = nullptr;  // of next_
     bool more_ = false;
     uint32_t loaded_ = 0, used_ = 0;
-    int32_t scoredSteps_ = 0;   // whose S the consumer has made
+    int32_t scoredSteps_ = 0;    // whose S the consumer has made
     int32_t finishedSteps_ = 0;  // whose O
-    bool wantsP_ = false;       // V tiles are in the ring, their P is not there yet
-    DecodeTile tileOfP_{};      // the first of them
-    int32_t stepsBeforeP_ = 0;  // whose S has to be made before waiting for it
-    uint32_t stagedTile_ = 0;   // of the ring, that comes next
+    bool wantsP_ = false;        // V tiles are in the ring, their P is not there yet
+    DecodeTile tileOfP_{};       // the first of them
+    int32_t stepsBeforeP_ = 0;   // whose S has to be made before waiting for it
+    uint32_t stagedTile_ = 0;    // of the ring, that comes next
     arch::BufferRing<Event::MTE2_MTE1, Event::MTE1_MTE2, STAGES> ring_;
     arch::BufferRing<Event::MTE2_MTE1, Event::MTE1_MTE2, P_STAGES, STAGES> pRing_;
     tile::CopyHeadsOfKeysToL1<ArchTag, Element> copyKeysToL1_;

@@ -104,8 +104,7 @@ private:
             next_.tile_begin = begin;
             share_ = subBlock_ == 0 ? KeyRange{begin, half_way} : KeyRange{half_way, begin + keys};
             key_ = share_.begin;
-            const int32_t most =
-                static_cast<int32_t>(Ub::CHUNK_ELEMENTS / (next_.heads * Pitch(next_.of_v())));
+            const int32_t most = static_cast<int32_t>(Ub::CHUNK_ELEMENTS / (next_.heads * Pitch(next_.of_v())));
             const int32_t chunks = max_of(1, ceil_div(share_.size(), most));
             chunk_keys_ = ceil_div(share_.size(), chunks);
         }
@@ -132,8 +131,8 @@ private:
                 run = view.run(key + length, chunk.keys.end);
                 if (cache.offset(run.block, run.row, chunk.head_begin) != first + length * cache.stride_row) break;
             }
-            LoadRun(codes[(key - chunk.keys.begin) * row], gm[first], static_cast<uint32_t>(length), cache,
-                    chunk.heads, Dim(chunk.of_v()));
+            LoadRun(codes[(key - chunk.keys.begin) * row], gm[first], static_cast<uint32_t>(length), cache, chunk.heads,
+                    Dim(chunk.of_v()));
         }
         codesRing_.EndFill();
     }
@@ -214,9 +213,9 @@ private:
     DecodeTileOrder order_;
     tile::Fp8ToHalf convert_;
     AscendC::GlobalTensor<half> gm_;
-    DecodeTile tile_{};      // that next_ is cut from
-    KeyRange share_{0, 0};   // of its keys, this vector core's
-    int32_t key_ = 0;        // first one of the chunk after next_
+    DecodeTile tile_{};     // that next_ is cut from
+    KeyRange share_{0, 0};  // of its keys, this vector core's
+    int32_t key_ = 0;       // first one of the chunk after next_
     int32_t chunk_keys_ = 0;
     Chunk next_{};  // loaded, not yet converted
     bool more_ = false;

@@ -43,7 +43,7 @@ private:
 template <class ArchTag, bool STAGED>
 class DecodeUb {
 public:
-    static constexpr uint32_t ROWS = kernel::DecodeShape::kTaskRows / 2;  // of a vector core
+    static constexpr uint32_t ROWS = kernel::DecodeShape::kTaskRows / 2;                      // of a vector core
     static constexpr uint32_t CHUNK_ELEMENTS = kernel::DecodeShape::kStagedTileElements / 4;  // converted at a time
 
     __aicore__ inline explicit DecodeUb(arch::Resource<ArchTag>& resource) {
@@ -79,13 +79,13 @@ public:
     }
     __aicore__ inline AscendC::LocalTensor<float> Temporary(uint32_t index) const { return Statistic(6 + index); }
 
-    AscendC::LocalTensor<float> scores;     // S of a step, then P before it is rounded; pieces to be merged
-    AscendC::LocalTensor<float> part;       // O of a step
-    AscendC::LocalTensor<float> output;     // O accumulated
-    AscendC::LocalTensor<float> staging;    // what leaves: P or O
-    AscendC::LocalTensor<float> stagedLse;  // and LSE, a block per row
-    AscendC::LocalTensor<float> tree;       // of reductions over rows
-    AscendC::LocalTensor<float> blocks;     // a row statistic, broadcast to 32-byte blocks
+    AscendC::LocalTensor<float> scores;      // S of a step, then P before it is rounded; pieces to be merged
+    AscendC::LocalTensor<float> part;        // O of a step
+    AscendC::LocalTensor<float> output;      // O accumulated
+    AscendC::LocalTensor<float> staging;     // what leaves: P or O
+    AscendC::LocalTensor<float> stagedLse;   // and LSE, a block per row
+    AscendC::LocalTensor<float> tree;        // of reductions over rows
+    AscendC::LocalTensor<float> blocks;      // a row statistic, broadcast to 32-byte blocks
     AscendC::LocalTensor<uint8_t> codes[2];  // fp8 K and V: two chunks
     AscendC::LocalTensor<half> halves[2];    // and what they become
     AscendC::LocalTensor<int16_t> fp8Constants;

@@ -25,7 +25,7 @@ struct DecodeShape {
     static constexpr int32_t kStrip = 64;  // columns of S in a vector register: rows of P are whole strips
     // fp8: the vector cores need room to convert K and V, so that O and S of a task are smaller; L1 has room for more.
     static constexpr int32_t kStagedTileElements = 48 * 1024;
-    static constexpr int32_t kStagedTaskElements = 8 * 1024;  // of O
+    static constexpr int32_t kStagedTaskElements = 8 * 1024;   // of O
     static constexpr int32_t kStagedStepElements = 16 * 1024;  // of S
 
     int32_t heads;      // kv heads of a task; the last group of heads may be smaller

@@ -96,7 +96,11 @@ CASES = {
 }
 # The same with fp8 caches, which the vector cores convert; and what they change.
 CASES.update(
-    {f"fp8: {name}": replace(case, dtype="f8") for name, case in CASES.items() if case.dtype == "f16" and case.size == 1}
+    {
+        f"fp8: {name}": replace(case, dtype="f8")
+        for name, case in CASES.items()
+        if case.dtype == "f16" and case.size == 1
+    }
 )
 CASES.update(
     {
