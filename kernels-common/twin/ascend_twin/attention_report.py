@@ -95,6 +95,7 @@ DECODE = (
     Shape(b=1, h=32, hk=8, sq=1, sk=131072, d=128),
     Shape(b=1, h=32, hk=8, sq=1, sk=131072, d=128, splits=1),
     replace(_DECODE, lengths=(4096, 2048, 1024, 512) * 4 + (256,) * 8 + (64,) * 8, sk=4096),
+    *(replace(_DECODE, page=page, dtype="float8_e4m3fn") for page in (0, 16)),
 )
 
 

@@ -9,6 +9,7 @@ import driver
 import numpy as np
 import pytest
 from ascend_twin import Machine
+from test_attention import KERNEL
 
 CORES = 24
 SLOW = {"l2_tbps": 5.2, "vec_two_source": 2, "cross_flag_latency": 1000, "hbm_tbps": 1.8}  # least hidden behind HBM
@@ -20,8 +21,18 @@ def library() -> driver.Library:
     return driver.Library("decode_f16.cpp")
 
 
+@pytest.fixture(scope="session")
+def fp8_library() -> driver.Library:
+    return driver.Library("decode_fp8.cpp")
+
+
 def record(
-    library: driver.Library, lengths: Sequence[int], page_size: int = 0, num_splits: int = 0, in_order: bool = False
+    library: driver.Library,
+    lengths: Sequence[int],
+    page_size: int = 0,
+    num_splits: int = 0,
+    in_order: bool = False,
+    dtype: str = "f16",
 ) -> float:
     """Records a call: 32 query heads, 8 kv heads of 128 elements, one query. Returns the bytes of K and V it needs."""
     batch, heads, kv_heads, dim, longest = len(lengths), 32, 8, 128, max(lengths)
@@ -33,10 +44,11 @@ def record(
         table = np.arange(blocks) if in_order else np.random.default_rng(0).permutation(blocks)
         given = {"page_table": driver.place(table.reshape(batch, pages).astype(np.int32)), "page_size": page_size}
     # The recording moves no data: the caches are never touched.
-    empty = [driver.aligned((blocks, length, kv_heads, dim), np.float16, None) for _ in range(2)]
+    storage = driver.STORAGE[dtype]
+    empty = [driver.aligned((blocks, length, kv_heads, dim), storage, None) for _ in range(2)]
     q, out = (driver.aligned((batch, 1, heads, dim), np.float16, None) for _ in range(2))
     call = driver.Call(
-        "f16",
+        dtype,
         q=q,
         out=out,
         k_cache=empty[0],
@@ -63,8 +75,8 @@ def record(
     workspace = driver.aligned((CORES, call.flat.core_workspace_bytes), np.uint8, None)
     call.arrays["core_workspace"] = workspace
     call._point("core_workspace", workspace)
-    call.run(library, "flash_attn_decode_f16", CORES, mode="timing", cores=CORES)
-    return sum(lengths) * kv_heads * dim * 2 * 2
+    call.run(library, f"flash_attn_decode_{KERNEL[dtype]}", CORES, mode="timing", cores=CORES)
+    return sum(lengths) * kv_heads * dim * 2 * np.dtype(storage).itemsize
 
 
 def cycles(costs: dict[str, float]) -> float:
@@ -82,6 +94,15 @@ def test_decode_is_bound_by_memory(library, page_size):
     kv_bytes = record(library, [4096] * 32, page_size)
     shares = {name: hbm_share(kv_bytes, costs) for name, costs in (("slow", SLOW), ("fast", FAST))}
     assert min(shares.values()) >= 0.95, shares
+
+
+@pytest.mark.parametrize("page_size", [0, 16])
+def test_fp8_decode_is_bound_by_memory(fp8_library, page_size):
+    """An element is a byte of HBM; L2 moves it, the half that the vector cores make of it, and the half again."""
+    kv_bytes = record(fp8_library, [4096] * 32, page_size, dtype="f8")
+    for costs in (SLOW, FAST):
+        l2_share = 5 * kv_bytes / (costs["l2_tbps"] * 1e12) / (cycles(costs) / 1.8e9)
+        assert max(l2_share, hbm_share(kv_bytes, costs)) >= 0.85, costs
 
 
 def test_pages_of_one_in_order_are_as_good_as_dense(library):
