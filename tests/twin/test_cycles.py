@@ -37,6 +37,15 @@ extern "C" __global__ __vector__ void counted(GM_ADDR counts, GM_ADDR rows) {
 }
 """
 
+# Cores that wait for each other all the time.
+MEETS = """
+#include "kernel_operator.h"
+using namespace AscendC;
+extern "C" __global__ __vector__ void meets(int64_t rounds) {
+    for (int64_t i = 0; i < rounds; ++i) SyncAll();
+}
+"""
+
 # One vector instruction; placement and strides come from the macros.
 ADDED = """
 #include "kernel_operator.h"
@@ -109,3 +118,10 @@ def test_cores_and_corners():
     assert len(results) == 2 ** len(CORNERS)
     assert results[0][0] == {name: values[0] for name, values in CORNERS.items()}
     assert {r["us"] for _, r in results} == {r["us"] for _, r in corners()}
+
+
+def test_slow_host_threads_are_no_deadlock():
+    """Threads that the host does not run for a while must not be taken for stuck: the recording would end early."""
+    kernel = load(MEETS, "meets")
+    for _ in range(100):
+        assert kernel(48, 20, mode="cycles", threads=16) == []

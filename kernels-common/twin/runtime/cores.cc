@@ -110,17 +110,21 @@ AiCore::AiCore(Launch& launch_, int block_) : launch(launch_), block(block_), ve
 
 namespace {
 
+/// By worker: the launch's progress when it began to look for a core that can run and found none.
+using StuckAt = std::vector<std::atomic<uint64_t>>;
+constexpr uint64_t kWorks = ~uint64_t{0}, kGone = kWorks - 1;  // it found one; all its blocks are done
+
 /// Runs one share of the blocks on this thread.
 class Worker {
 public:
-    Worker(Launch& launch, const KernelEntry& entry, const KernelCall& call, int number, int workers,
-           std::atomic<int>& idle, std::vector<RecordedCore>* recorded)
+    Worker(Launch& launch, const KernelEntry& entry, const KernelCall& call, int number, StuckAt& stuck_at,
+           std::vector<RecordedCore>* recorded)
         : launch_(launch),
           entry_(entry),
           call_(call),
           number_(number),
-          workers_(workers),
-          idle_(idle),
+          workers_(static_cast<int>(stuck_at.size())),
+          stuck_at_(stuck_at),
           recorded_(recorded),
           random_(Device::get().options.seed) {}
 
@@ -129,38 +133,26 @@ public:
         const int per_chip = launch_.has_cube() ? options.physical_cores : options.physical_cores * 2;
         const size_t at_once = std::max(1, (per_chip + workers_ - 1) / workers_);
         uint64_t next = number_;
-        bool waiting = false;
-        uint64_t seen = 0;
-        int still = 0;
         while (!launch_.stopped || !live_.empty()) {
             while (live_.size() < at_once && next < launch_.blocks && !launch_.stopped) {
                 start(next);
                 next += workers_;
             }
             if (live_.empty()) break;
+            stuck_at_[number_] = kWorks;
+            const uint64_t progress = launch_.progress;
             if (!sweep()) {
-                if (!waiting) ++idle_;
-                waiting = true;
-                const uint64_t now = launch_.progress;
-                if (idle_ == workers_ && now == seen) {
-                    if (++still > 2) {
-                        launch_.stopped = true;
-                        deadlock_ = true;
-                    }
-                } else {
-                    still = 0;
+                stuck_at_[number_] = progress;
+                if (all_stuck_at(progress)) {
+                    launch_.stopped = true;
+                    deadlock_ = true;
                 }
-                seen = now;
                 std::this_thread::yield();
-            } else if (waiting) {
-                waiting = false;
-                still = 0;
-                --idle_;
             }
             retire();
             if (wrong_kind >= 0) launch_.stopped = true;
         }
-        if (!waiting) ++idle_;
+        stuck_at_[number_] = kGone;
     }
 
     int wrong_kind = -1;
@@ -194,6 +186,13 @@ private:
             for (auto& core : group->cores) launch_.all_cores[core->cube].push_back(core.get());
         }
         live_.push_back(std::move(group));
+    }
+
+    /// Whatever lets a core go on counts as progress afterwards. So nobody can go on if everybody looked since.
+    bool all_stuck_at(uint64_t progress) const {
+        for (const auto& at : stuck_at_)
+            if (at != progress && at != kGone) return false;
+        return launch_.progress == progress;
     }
 
     /// Gives every runnable core a turn; false when none could run.
@@ -276,7 +275,7 @@ private:
     const KernelEntry& entry_;
     const KernelCall& call_;
     const int number_, workers_;
-    std::atomic<int>& idle_;
+    StuckAt& stuck_at_;
     std::vector<RecordedCore>* recorded_;
     std::vector<std::unique_ptr<AiCore>> live_;
     std::mt19937_64 random_;
@@ -330,13 +329,14 @@ void launch_entry(KernelEntry& entry, const KernelCall& call, uint64_t blocks) {
         const int hardware =
             device.options.threads > 0 ? device.options.threads : static_cast<int>(std::thread::hardware_concurrency());
         const int workers = device.checking() ? 1 : static_cast<int>(std::min<uint64_t>(std::max(1, hardware), blocks));
-        std::atomic<int> idle{0};
+        StuckAt stuck_at(workers);
+        for (auto& at : stuck_at) at = kWorks;
         RecordedLaunch record;
         record.kernel = entry.name;
         record.blocks = blocks;
         std::vector<std::unique_ptr<Worker>> all;
         for (int i = 0; i < workers; ++i)
-            all.push_back(std::make_unique<Worker>(launch, entry, call, i, workers, idle,
+            all.push_back(std::make_unique<Worker>(launch, entry, call, i, stuck_at,
                                                    device.recording() ? &record.cores : nullptr));
         std::vector<std::thread> threads;
         for (int i = 1; i < workers; ++i) threads.emplace_back([&all, i] { all[i]->run(); });
