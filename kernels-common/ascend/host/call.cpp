@@ -15,7 +15,7 @@ namespace {
 
 // Two waves of tasks on 24 AI cores; a split has to be worth its partial result.
 constexpr SplitPolicy kSplitPolicy{/*wanted_tiles=*/48, /*min_keys=*/512, /*max_splits=*/128};
-// For kernels that deal keys to the cores by themselves: only the splits the caller asked for.
+// Only the splits the caller asked for.
 constexpr SplitPolicy kNeverSplit{/*wanted_tiles=*/1, /*min_keys=*/1, /*max_splits=*/1};
 
 AttentionLauncher general_kernel(DType dtype) {
@@ -45,10 +45,14 @@ AttentionLauncher prefill_kernel(DType dtype, int32_t head_dim) {
     }
 }
 
-// FLASH_ATTN_NPU_DEVICE_KERNELS=general: no fast paths, to compare or to rule them out.
-bool fast_paths_allowed() {
+// Fast paths are taken where they pay, unless FLASH_ATTN_NPU_DEVICE_KERNELS says otherwise: "general" for nowhere, to
+// compare or to rule them out, "fast" for wherever they can serve, to test them.
+enum class FastPaths { kNone, kWhereTheyPay, kAll };
+FastPaths fast_paths() {
     const char* kernels = std::getenv("FLASH_ATTN_NPU_DEVICE_KERNELS");
-    return kernels == nullptr || std::strcmp(kernels, "general") != 0;
+    if (kernels != nullptr && std::strcmp(kernels, "general") == 0) return FastPaths::kNone;
+    if (kernels != nullptr && std::strcmp(kernels, "fast") == 0) return FastPaths::kAll;
+    return FastPaths::kWhereTheyPay;
 }
 
 template <class T>
@@ -59,8 +63,11 @@ T* at(void* workspace, Region region) {
 }  // namespace
 
 Call::Call(const Problem& problem, uint32_t cores) : problem_(problem), cores_(cores) {
-    const bool fast = fast_paths_allowed();
-    if (!(fast && choose_decode()) && !(fast && choose_prefill())) choose_general();
+    const FastPaths allowed = fast_paths();
+    const bool fast = allowed != FastPaths::kNone;
+    if (!(fast && choose_decode()) && !(fast && choose_prefill(allowed == FastPaths::kAll))) {
+        choose_general(kSplitPolicy);
+    }
     prepared_q_ = take(kernel::prepared_q_bytes(problem_));
     if (plan_.num_splits > 1 && problem_.out_accum == nullptr) {
         const uint64_t rows = plan_.accum_rows(problem_);
@@ -80,12 +87,13 @@ bool Call::choose_decode() {
     return true;
 }
 
-bool Call::choose_prefill() {
-    plan_ = make_plan(problem_, kernel::attention_tile(problem_), kSplitPolicy);
-    const bool serves = kernel::prefill_can_implement(problem_, plan_);
+bool Call::choose_prefill(bool even_if_slower) {
+    plan_ = make_plan(problem_, kernel::attention_tile(problem_), kNeverSplit);
+    const bool serves =
+        kernel::prefill_can_implement(problem_, plan_) && (even_if_slower || kernel::prefill_pays(problem_, plan_));
     fast_ = serves ? prefill_kernel(problem_.dtype, problem_.head_dim) : nullptr;
     if (fast_ == nullptr) return false;
-    const uint64_t tasks = choose_general();
+    const uint64_t tasks = choose_general(kNeverSplit);
     redo_ = take(tasks * sizeof(int32_t));
     core_workspace_bytes_ =
         std::max<uint64_t>(core_workspace_bytes_, kernel::prefill_core_workspace_bytes(problem_, plan_));
@@ -93,8 +101,8 @@ bool Call::choose_prefill() {
 }
 
 // Returns the upper bound of tasks.
-uint64_t Call::choose_general() {
-    plan_ = make_plan(problem_, kernel::attention_tile(problem_), kSplitPolicy);
+uint64_t Call::choose_general(SplitPolicy policy) {
+    plan_ = make_plan(problem_, kernel::attention_tile(problem_), policy);
     general_ = general_kernel(problem_.dtype);
     const int64_t tasks = int64_t{problem_.batch} * problem_.num_heads_kv * plan_.row_tiles * plan_.num_splits;
     blocks_ = static_cast<uint32_t>(std::clamp<int64_t>(tasks, 1, cores_));

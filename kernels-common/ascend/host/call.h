@@ -30,8 +30,8 @@ private:
     static constexpr uint64_t kAlignment = 512;
 
     bool choose_decode();
-    bool choose_prefill();
-    uint64_t choose_general();
+    bool choose_prefill(bool even_if_slower);
+    uint64_t choose_general(SplitPolicy policy);
     Region take(uint64_t bytes);
 
     Problem problem_;

@@ -51,9 +51,8 @@ FA_HOST_DEVICE constexpr bool prefill_has_head_dims(int32_t head_dim, int32_t he
            (head_dim == 192 && head_dim_v == 128) || (head_dim == 256 && head_dim_v == 256);
 }
 
-// Whether flash_attn_prefill_* serves the Problem, and is worth it. `plan` was made with attention_tile.
+// Whether flash_attn_prefill_* can serve the Problem. `plan` was made with attention_tile.
 FA_HOST_DEVICE bool prefill_can_implement(const Problem& p, const Plan& plan) {
-    constexpr int64_t kWorthwhileRows = 512;
     // Masked scores of -65504 must vanish beside the smallest maximum that is not marked, -32752; and scale is a half.
     constexpr float kSmallestScale = 1.0f / 1024, kLargestScale = 1024.0f;
     // Strides of instructions' 16-bit fields.
@@ -66,8 +65,20 @@ FA_HOST_DEVICE bool prefill_can_implement(const Problem& p, const Plan& plan) {
     const bool strides = p.k_cache.stride_row >= p.head_dim && p.k_cache.stride_row < kStrideLimit &&
                          p.v_cache.stride_row >= p.head_dim_v && p.v_cache.stride_row < kStrideLimit;
     return dtype && plain_score && !descaled && strides && prefill_has_head_dims(p.head_dim, p.head_dim_v) &&
-           plan.num_splits == 1 && p.mask.attention_chunk == 0 &&
-           int64_t{p.max_seqlen_q} * plan.group >= kWorthwhileRows;
+           plan.num_splits == 1 && p.mask.attention_chunk == 0;
+}
+
+// Whether it takes less time than the general kernel, which needs one launch less and may split keys. By upper bounds: the
+// host does not know how long the sequences are.
+FA_HOST_DEVICE bool prefill_pays(const Problem& p, const Plan& plan) {
+    constexpr int64_t kRows = 128;             // of a kv head: few rows are bound by reading K and V either way
+    constexpr int64_t kTiles = 16;             // of all sequences; fewer leave too many AI cores idle
+    constexpr int64_t kScores = 8 << 20;       // make up for the second launch
+    constexpr int64_t kWideScores = 16 << 20;  // with head dims at which the general kernel is less far behind
+    const int64_t tiles = int64_t{p.batch} * p.num_heads_kv * plan.row_tiles;
+    const int64_t scores = int64_t{p.batch} * p.num_heads_q * p.max_seqlen_q * p.max_seqlen_k;
+    return int64_t{p.max_seqlen_q} * plan.group >= kRows && tiles >= kTiles &&
+           scores >= (p.head_dim > 128 ? kWideScores : kScores);
 }
 
 }  // namespace flash_attn_npu::ascend::kernel
