@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from ascend_twin import Machine, load
+from ascend_twin import Machine, load, simulate
 from ascend_twin.corners import CORNERS, corners
 from ascend_twin.machine import Out
 from ascend_twin.trace import imbalance, slots
-from conftest import ASCEND
+from conftest import ASCEND, KERNELS
 
 # Reads a count through UB and copies as many rows; a float statistic that grew would add a thousand.
 COUNTED = """
@@ -43,6 +43,24 @@ MEETS = """
 using namespace AscendC;
 extern "C" __global__ __vector__ void meets(int64_t rounds) {
     for (int64_t i = 0; i < rounds; ++i) SyncAll();
+}
+"""
+
+# Copies tiles of 16 KB from one tensor to another.
+COPIES = """
+#include "kernel_operator.h"
+using namespace AscendC;
+extern "C" __global__ __vector__ void copies(GM_ADDR from, GM_ADDR to, int64_t tiles) {
+    GlobalTensor<half> a, b;
+    a.SetGlobalBuffer((__gm__ half*)from);
+    b.SetGlobalBuffer((__gm__ half*)to);
+    LocalTensor<half> tile(TPosition::VECCALC, 0, 8192);
+    for (int64_t i = 0; i < tiles; ++i) {
+        DataCopy(tile, a[i * 8192], 8192);
+        PipeBarrier<PIPE_ALL>();
+        DataCopy(b[i * 8192], tile, 8192);
+        PipeBarrier<PIPE_ALL>();
+    }
 }
 """
 
@@ -125,3 +143,56 @@ def test_slow_host_threads_are_no_deadlock():
     kernel = load(MEETS, "meets")
     for _ in range(100):
         assert kernel(48, 20, mode="cycles", threads=16) == []
+
+
+def test_repeated_runs_find_what_the_last_one_left():
+    """4 MB read and 4 MB written by each run, through an L2 that holds all of it or a quarter."""
+    tiles = 256
+    kernel, size = load(COPIES, "copies"), tiles * 16384
+    kernel(1, np.zeros(size // 2, np.float16), Out(np.zeros(size // 2, np.float16)), tiles, mode="timing")
+    machine = Machine.get()
+
+    def hbm(runs: int, l2_mbytes: float) -> float:
+        return machine.simulate(runs=runs, costs={"l2_mbytes": l2_mbytes})["l2"]["hbm_bytes"]
+
+    assert hbm(1, 192) == size and hbm(2, 192) == hbm(3, 192) == 0
+    # What was written last stays, at most as much as L2 holds; the next run has to write it back.
+    assert size + size / 2 <= hbm(1, 2) <= 2 * size
+    assert hbm(2, 2) == hbm(3, 2) == 2 * size
+    one, two = (machine.simulate(runs=runs)["us"] for runs in (1, 2))
+    assert two < one
+
+
+def test_rate_of_nd_to_nz_from_hbm():
+    """Where L2 misses, ND->NZ takes nz_hbm_rate; a copy is nz_head, and per row its bytes and nz_row."""
+    rows, columns, copies = 64, 256, 12
+    kernel = load(KERNELS / "copy_rate.cpp", "gm_to_l1")
+    kernel(1, np.zeros((rows, columns * copies), np.float16), rows, columns * copies, rows, columns, mode="timing")
+    machine = Machine.get()
+    costs = machine.costs()
+
+    def cycles_of_a_copy(rate: float) -> float:
+        return costs["nz_head"][0] + rows * (2 * columns / rate + costs["nz_row"][0])
+
+    for runs, changes, rate in [(1, {"nz_hbm_rate": 80}, 80), (2, {"nz_hbm_rate": 80}, 135), (1, {}, 135)]:
+        report = machine.simulate(runs=runs, costs=changes)
+        assert report["busy"]["AIC MTE2"] * report["cycles"] == pytest.approx(copies * cycles_of_a_copy(rate))
+
+
+@pytest.mark.parametrize("kernel", [["matmul", "128", "256", "256"], ["added", "--blocks", "2", "--arg", "64:float"]])
+def test_corners_of_the_command_line(kernel, tmp_path, capsys):
+    """Every corner has its line, and what --cost changes holds in all of them."""
+    if kernel[0] == "added":
+        source = tmp_path / "added.cpp"
+        source.write_text(ADDED.replace("SHIFT", "256").replace("STRIDE", "1"))
+        kernel = [f"{source}:added", *kernel[1:]]
+    times = []
+    for change in ([], ["--cost", "dispatch_us=40"]):
+        simulate.main([*kernel, "--timing-only", "--corners", "--runs", "2", "--out", str(tmp_path), *change])
+        lines = capsys.readouterr().out.splitlines()
+        first = next(i for i, line in enumerate(lines) if line.split()[: len(CORNERS)] == list(CORNERS))
+        rows = [line.split() for line in lines[first + 1 : -1]]
+        assert len({tuple(row[: len(CORNERS)]) for row in rows}) == len(rows) == 2 ** len(CORNERS)
+        times.append([float(row[len(CORNERS)]) for row in rows])
+        assert lines[-1].startswith(f"range: {min(times[-1]):.2f} to {max(times[-1]):.2f} us")
+    assert all(b > a + 10 for a, b in zip(*times))

@@ -17,13 +17,19 @@ CORNERS: dict[str, tuple[float, float]] = {
 }
 
 
-def corners(index: int = -1, chip: str = "910B2") -> list[tuple[dict[str, float], dict]]:
-    """(constants, report) of a recorded launch for every combination of CORNERS."""
+def corners(
+    index: int = -1, chip: str = "910B2", costs: dict[str, float] | None = None, runs: int = 1
+) -> list[tuple[dict[str, float], dict]]:
+    """(constants, report) of a recorded launch for every combination of CORNERS; `costs` change other constants."""
     machine = Machine.get()
     changes = [dict(zip(CORNERS, values)) for values in itertools.product(*CORNERS.values())]
     # The timelines are independent and run outside the interpreter's lock.
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        return list(zip(changes, pool.map(lambda change: machine.simulate(index, chip, change), changes)))
+
+        def report(change: dict[str, float]) -> dict:
+            return machine.simulate(index, chip, {**(costs or {}), **change}, runs=runs)
+
+        return list(zip(changes, pool.map(report, changes)))
 
 
 def table(results: list[tuple[dict[str, float], dict]]) -> str:

@@ -71,7 +71,14 @@ class Machine:
             ctypes.c_uint64,
             ctypes.c_char_p,
         ]
-        lib.twin_simulate.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_double]
+        lib.twin_simulate.argtypes = [
+            ctypes.c_int,
+            ctypes.c_char_p,
+            ctypes.c_char_p,
+            ctypes.c_int,
+            ctypes.c_double,
+            ctypes.c_int,
+        ]
         for name in ("twin_launch", "twin_findings", "twin_output", "twin_simulate", "twin_costs"):
             getattr(lib, name).restype = ctypes.c_char_p
         self.kept: list[Any] = []
@@ -132,15 +139,17 @@ class Machine:
         costs: dict[str, float] | None = None,
         traced: int = 0,
         traced_us: float = math.inf,
+        runs: int = 1,
     ) -> dict:
         """Timeline report of a recorded launch (see docs/twin.md).
 
         index: which recorded launch; costs: constants of runtime/costs.def to change; traced: how many blocks
-        contribute the intervals of their first traced_us microseconds to the report.
+        contribute the intervals of their first traced_us microseconds to the report; runs: of that many runs in a row
+        the last one is reported, which finds in L2 what the one before left (1: L2 is empty).
         """
         index = index % self.recorded()
         changes = ",".join(f"{k}={v}" for k, v in (costs or {}).items())
-        text = self.lib.twin_simulate(index, chip.encode(), changes.encode(), traced, traced_us).decode()
+        text = self.lib.twin_simulate(index, chip.encode(), changes.encode(), traced, traced_us, runs).decode()
         if not text.startswith("{"):
             raise RuntimeError(text)
         return json.loads(text)

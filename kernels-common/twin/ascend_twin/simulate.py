@@ -9,6 +9,8 @@ Writes report.json, trace.json (Perfetto), timeline.png and chip.png (one row pe
 from __future__ import annotations
 
 import argparse
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +71,7 @@ def run_kernel(spec: str, blocks: int, arguments: list[str], cores: int, check: 
     kernel(blocks, *args, mode=mode, cores=cores)
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kernel", help='"matmul" or FILE:NAME of an extern "C" kernel')
     parser.add_argument("sizes", nargs="*", type=int, help="M N K of matmul")
@@ -81,10 +83,14 @@ def main() -> None:
     parser.add_argument(
         "--timing-only", action="store_true", help="record without floating-point results: much faster (docs/twin.md)"
     )
+    parser.add_argument(
+        "--runs", type=int, default=1, help="predict the last of so many runs: L2 holds what the one before left there"
+    )
     parser.add_argument("--no-check", action="store_true", help="skip the run in check mode")
+    parser.add_argument("--trace-us", type=float, default=math.inf, help="the trace ends after this many microseconds")
     parser.add_argument("--picture-us", type=float, help="the picture shows this many microseconds")
     parser.add_argument("--out", type=Path, default=Path("build/simulate"))
-    a = parser.parse_args()
+    a = parser.parse_args(argv)
     cores = 20 if a.chip in ("910B3", "910B4") else 24
     if a.kernel == "matmul":
         if len(a.sizes) != 3:
@@ -94,7 +100,7 @@ def main() -> None:
     else:
         run_kernel(a.kernel, a.blocks, a.arg, cores, not a.no_check, "timing" if a.timing_only else "cycles")
     changes = {name: float(value) for name, value in (c.split("=") for c in a.cost)}
-    report = Machine.get().simulate(chip=a.chip, costs=changes, traced=1)
+    report = Machine.get().simulate(chip=a.chip, costs=changes, traced=1, traced_us=a.trace_us, runs=a.runs)
     a.out.mkdir(parents=True, exist_ok=True)
     write_report(report, a.out / "report.json")
     write_perfetto(report, a.out / "trace.json")
@@ -103,7 +109,7 @@ def main() -> None:
     print(summary(report))
     print(f"wrote report.json, trace.json, timeline.png, chip.png to {a.out}")
     if a.corners:
-        print(table(corners(chip=a.chip)))
+        print(table(corners(chip=a.chip, costs=changes, runs=a.runs)))
 
 
 if __name__ == "__main__":

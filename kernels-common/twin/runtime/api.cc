@@ -120,9 +120,9 @@ const char* twin_output() {
 int twin_recorded() { return static_cast<int>(twin::recorded_launches().size()); }
 
 /// JSON report of recorded launch `index`; text that does not start with '{' is an error.
-const char* twin_simulate(int index, const char* chip, const char* changes, int traced, double traced_us) {
+const char* twin_simulate(int index, const char* chip, const char* changes, int traced, double traced_us, int runs) {
     try {
-        twin::text = twin::simulate(twin::recorded_launches().at(index), chip, changes, traced, traced_us);
+        twin::text = twin::simulate(twin::recorded_launches().at(index), chip, changes, traced, traced_us, runs);
     } catch (const std::exception& e) {
         twin::text = std::string("error: ") + e.what();
     }

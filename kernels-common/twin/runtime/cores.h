@@ -67,6 +67,6 @@ struct RecordedLaunch {
 };
 std::vector<RecordedLaunch>& recorded_launches();
 std::string simulate(const RecordedLaunch&, const std::string& chip, const std::string& changes, int traced,
-                     double traced_us = 1e300);
+                     double traced_us = 1e300, int runs = 1);
 
 }  // namespace twin

@@ -153,16 +153,18 @@ private:
 
 class Timeline {
 public:
-    Timeline(const RecordedLaunch& launch, const Costs& costs, const Chip& chip, int traced, double traced_us)
+    Timeline(const RecordedLaunch& launch, const Costs& costs, const Chip& chip, L2& l2, int traced, double traced_us)
         : launch_(launch),
           costs_(costs),
           chip_(chip),
           traced_(traced),
           traced_until_(traced_us * chip.mhz),
-          l2_(static_cast<uint64_t>(costs.l2_mbytes) << 20),
+          l2_(l2),
           l2_rate_(costs.l2_tbps * chip.l2 * 1e12 / (chip.mhz * 1e6)),
           hbm_rate_(costs.hbm_tbps * costs.hbm_efficiency * chip.hbm * 1e12 / (chip.mhz * 1e6)),
-          flows_(l2_rate_, hbm_rate_) {}
+          flows_(l2_rate_, hbm_rate_) {
+        l2_.hits = l2_.misses = 0;
+    }
 
     std::string run();
 
@@ -248,7 +250,7 @@ private:
     const Chip chip_;
     const int traced_;
     const double traced_until_;  // cycles
-    L2 l2_;
+    L2& l2_;
     const double l2_rate_, hbm_rate_;
     std::list<Steps> steps_;  // most cores have the same ones
     std::vector<CoreState> cores_;
@@ -448,6 +450,10 @@ void Timeline::start_flow(int core, int pipe, double now) {
         move(kL0cGm, useful);
     } else if (read) {
         cap = (on_cube ? costs_.aic_read_rate : costs_.aiv_read_rate);
+        if (cost.b && costs_.nz_hbm_rate < cap) {
+            const double missed = std::min(1.0, hbm_bytes / std::max(1.0, bytes));
+            cap = 1 / ((1 - missed) / cap + missed / costs_.nz_hbm_rate);
+        }
         if (cost.b) cap = 1 / (1 / cap + costs_.nz_row / gm.run_bytes);
         move(on_cube ? kGmL1 : kGmUb, useful);
     } else {
@@ -881,11 +887,15 @@ std::string Timeline::report(double total) {
 }  // namespace
 
 /// The timeline of a recorded launch as a JSON report; blocks below `traced` contribute the intervals of their first
-/// `traced_us` microseconds.
+/// `traced_us` microseconds. Of several `runs` in a row the last one is reported: it finds in L2 what the one before left
+/// there, dirty lines included.
 std::string simulate(const RecordedLaunch& launch, const std::string& chip, const std::string& changes, int traced,
-                     double traced_us) {
+                     double traced_us, int runs) {
     const Costs costs = Costs::with(changes);
-    return Timeline(launch, costs, Chip::named(chip), traced, traced_us).run();
+    const Chip model = Chip::named(chip);
+    L2 l2(static_cast<uint64_t>(costs.l2_mbytes) << 20);
+    for (int run = 1; run < runs; ++run) Timeline(launch, costs, model, l2, 0, 0).run();
+    return Timeline(launch, costs, model, l2, traced, traced_us).run();
 }
 
 }  // namespace twin
