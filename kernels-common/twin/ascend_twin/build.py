@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import shlex
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -22,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import preprocess
+from . import high_level, preprocess
 
 HERE = Path(__file__).resolve().parent.parent
 INCLUDE = HERE / "include"
@@ -70,17 +71,24 @@ def _compiler_facts(command: tuple[str, ...]) -> tuple[bool, str, dict[str, str]
     return clang, machine, tools
 
 
-def _tool(name: str) -> str:
-    return _compiler_facts(tuple(compiler()))[2][name]
+def second_compiler() -> list[str] | None:
+    """clang++ for sources that g++ refuses: bisheng is a clang, and kernels lean on what clang accepts."""
+    named = os.environ.get("CXX", "")
+    clang = shutil.which("clang++")
+    return [clang] if clang and not named else None
+
+
+def _tool(command: Sequence[str], name: str) -> str:
+    return _compiler_facts(tuple(command))[2][name]
 
 
 def _for_this_machine() -> bool:
     return _compiler_facts(tuple(compiler()))[1] == platform.machine()
 
 
-def _code_flags() -> list[str]:
+def _code_flags(command: Sequence[str]) -> list[str]:
     """Flags of everything that is compiled. Nothing is contracted: every host gives the same bits."""
-    clang, machine, _ = _compiler_facts(tuple(compiler()))
+    clang, machine, _ = _compiler_facts(tuple(command))
     flags = ["-std=c++17", "-fPIC", "-ffp-contract=off"]
     if not clang:
         return [*flags, "-fno-gnu-unique"]  # inline variables of the two passes must not become one
@@ -126,7 +134,7 @@ def runtime_library() -> Path:
     inputs = (
         sources + sorted(RUNTIME.glob("*.h")) + sorted(RUNTIME.glob("*.def")) + sorted((INCLUDE / "twin").glob("*.h"))
     )
-    flags = [*_code_flags(), "-O3", f"-I{INCLUDE}", f"-I{RUNTIME}"]
+    flags = [*_code_flags(compiler()), "-O3", f"-I{INCLUDE}", f"-I{RUNTIME}"]
     if _for_this_machine():
         flags.append("-march=native")
     key = "runtime-" + _digest([p.read_bytes() for p in inputs] + [" ".join([*compiler(), *flags]).encode()])
@@ -158,30 +166,57 @@ def _install(made: Path, target: Path) -> None:
     os.replace(near, target)
 
 
-def _build_pass(name: str, source: Path, flags: Sequence[str], tmp: Path) -> tuple[Path, preprocess.Kernels, bool]:
+def includes() -> list[str]:
+    """Where sources find Ascend C: the named high-level library, if any, and the twin's headers."""
+    return [*high_level.flags(cache_dir()), f"-I{INCLUDE}"]
+
+
+def _build_pass(
+    command: Sequence[str], name: str, source: Path, flags: Sequence[str], tmp: Path
+) -> tuple[Path, preprocess.Kernels, bool]:
     macros = [*COMMON_MACROS, *PASS_MACROS[name]]
-    include = [f"-I{INCLUDE}"]
-    text = _run([*compiler(), "-std=c++17", "-E", "-x", "c++", *macros, *include, *flags, source])
+    text = _run([*command, "-std=c++17", "-E", "-x", "c++", *macros, *includes(), *flags, source])
     code, kernels = preprocess.transform(text)
     ii, obj, one = tmp / f"{name}.ii", tmp / f"{name}.o", tmp / f"{name}.one.o"
     ii.write_text(code)
     options = [f for f in flags if not f.startswith(("-I", "-D", "-include"))]
-    command = [*compiler(), *_code_flags(), "-O2", "-g1", "-w", "-fvisibility=hidden", "-x", "c++-cpp-output"]
-    _run([*command, *options, "-c", ii, "-o", obj])
-    _run([_tool("ld"), "-r", "--force-group-allocation", obj, "-o", one])
+    compile_it = [*command, *_code_flags(command), "-O2", "-g1", "-w", "-fvisibility=hidden", "-x", "c++-cpp-output"]
+    _run([*compile_it, *options, "-c", ii, "-o", obj])
+    _run([_tool(command, "ld"), "-r", "--force-group-allocation", obj, "-o", one])
     suffix = "__aic" if name == "cube" else "__aiv"
-    defined = {
-        line.split()[-1] for line in _run([_tool("nm"), "-g", "--defined-only", one]).splitlines() if line.strip()
-    }
+    symbols = _run([_tool(command, "nm"), "-g", "--defined-only", one])
+    defined = {line.split()[-1] for line in symbols.splitlines() if line.strip()}
     rename = [f"--redefine-sym={k}={k}{suffix}" for k in kernels.names if k in defined]
     keep = [f"--keep-global-symbol={k}{suffix}" for k in kernels.names if k in defined]
+    objcopy = _tool(command, "objcopy")
     if name == "vec":
         # Host code is taken from the cube object; of this one only the kernels are seen.
-        _run([_tool("objcopy"), *rename, one])
-        _run([_tool("objcopy"), *(keep or ["--keep-global-symbol=twin_no_kernel"]), one])
+        _run([objcopy, *rename, one])
+        _run([objcopy, *(keep or ["--keep-global-symbol=twin_no_kernel"]), one])
     else:
-        _run([_tool("objcopy"), *rename, "--localize-hidden", one])
+        _run([objcopy, *rename, "--localize-hidden", one])
     return one, kernels, preprocess.uses_cube(text, str(INCLUDE))
+
+
+def _build(command: Sequence[str], source: Path, flags: Sequence[str], runtime: Path, tmp: Path) -> dict[str, int]:
+    """Both passes of a source into tmp/kernel.so; names and kinds of its kernels."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        cube, vec = pool.map(lambda name: _build_pass(command, name, source, flags, tmp), ("cube", "vec"))
+    link = [*command, "-shared", "-Wl,-Bsymbolic", "-Wl,-z,defs", "-o", tmp / "kernel.so"]
+    _run([*link, cube[0], vec[0], runtime, f"-Wl,-rpath,{runtime.parent}"])
+    declared = {**vec[1].kinds, **cube[1].kinds}
+    other = -1 if cube[2] or vec[2] else 0
+    return {n: declared.get(n, other) for n in sorted({*cube[1].names, *vec[1].names})}
+
+
+def _headers(source: Path, flags: Sequence[str]) -> list[Path]:
+    """Headers of the source itself, by the preprocessor's own dependency list."""
+    listed = ""
+    for macros in PASS_MACROS.values():
+        command = [*compiler(), "-std=c++17", "-MM", "-x", "c++", *COMMON_MACROS, *macros, *includes(), *flags]
+        listed += _run([*command, source])
+    own = {w for w in listed.replace("\\\n", " ").split() if not w.endswith(":")} - {str(source)}
+    return [Path(o) for o in sorted(own) if Path(o).is_file()]
 
 
 def build_kernel(source: str | Path, flags: Sequence[str] = ()) -> Library:
@@ -194,82 +229,33 @@ def build_kernel(source: str | Path, flags: Sequence[str] = ()) -> Library:
     runtime = runtime_library()
     with tempfile.TemporaryDirectory() as tmp_name:
         tmp = Path(tmp_name)
-        if isinstance(source, str) and "\n" in source:
+        text_source = isinstance(source, str) and "\n" in source
+        if text_source:
             path = tmp / "kernel.cpp"
-            path.write_text(source)
-            digest_text = source.encode()
-            text_source = True
+            path.write_text(str(source))
         else:
             path = Path(source)
-            digest_text = path.read_bytes()
-            text_source = False
-        headers = sorted(INCLUDE.rglob("*.h"))
-        # Headers of the kernel itself are found by the preprocessor's own dependency list.
-        listed = _run(
-            [
-                *compiler(),
-                "-std=c++17",
-                "-MM",
-                "-x",
-                "c++",
-                *COMMON_MACROS,
-                *PASS_MACROS["cube"],
-                f"-I{INCLUDE}",
-                *flags,
-                path,
-            ]
-        )
-        listed += _run(
-            [
-                *compiler(),
-                "-std=c++17",
-                "-MM",
-                "-x",
-                "c++",
-                *COMMON_MACROS,
-                *PASS_MACROS["vec"],
-                f"-I{INCLUDE}",
-                *flags,
-                path,
-            ]
-        )
-        own = sorted({w for w in listed.replace("\\\n", " ").split() if not w.endswith(":")} - {str(path)})
-        parts = (
-            [digest_text] + [h.read_bytes() for h in headers] + [Path(o).read_bytes() for o in own if Path(o).is_file()]
-        )
-        parts += [Path(__file__).read_bytes(), Path(preprocess.__file__).read_bytes(), str(runtime).encode()]
-        parts.append(" ".join([*compiler(), *flags, "" if text_source else str(path)]).encode())
-        key = _digest(parts)
+        inputs = [path, *sorted(INCLUDE.rglob("*.h")), *_headers(path, flags)]
+        inputs += [Path(__file__), Path(preprocess.__file__)]
+        commands = [compiler(), *filter(None, [second_compiler()])]
+        words = [*sum(commands, []), *includes(), *flags, "" if text_source else str(path), str(runtime)]
+        key = _digest([p.read_bytes() for p in inputs] + [" ".join(words).encode()])
         target = cache_dir() / f"kernel-{key}.so"
         meta = cache_dir() / f"kernel-{key}.json"
         if not (target.exists() and meta.exists()):
             with _locked(key):
                 if not (target.exists() and meta.exists()):
-                    with ThreadPoolExecutor(max_workers=2) as pool:
-                        passes = list(
-                            pool.map(
-                                lambda p: _build_pass(p, path, [*flags, f'-DTWIN_BUILD_ID="{key}"'], tmp),
-                                ("cube", "vec"),
-                            )
-                        )
-                    made = tmp / "kernel.so"
-                    _run(
-                        [
-                            *compiler(),
-                            "-shared",
-                            "-Wl,-Bsymbolic",
-                            "-Wl,-z,defs",
-                            "-o",
-                            made,
-                            *[p[0] for p in passes],
-                            runtime,
-                            f"-Wl,-rpath,{runtime.parent}",
-                        ]
-                    )
-                    names = sorted(set(passes[0][1].names) | set(passes[1][1].names))
-                    declared = {**passes[1][1].kinds, **passes[0][1].kinds}
-                    cube = passes[0][2] or passes[1][2]
-                    kinds = {n: declared.get(n, -1 if cube else 0) for n in names}
-                    _install(made, target)
+                    identity = [*flags, f'-DTWIN_BUILD_ID="{key}"']
+                    refused: BuildError | None = None
+                    for command in commands:
+                        try:
+                            kinds = _build(command, path, identity, runtime, tmp)
+                            break
+                        except BuildError as error:
+                            refused = refused or error
+                    else:
+                        assert refused is not None
+                        raise refused
+                    _install(tmp / "kernel.so", target)
                     meta.write_text(json.dumps(kinds))
         return Library(target, json.loads(meta.read_text()))

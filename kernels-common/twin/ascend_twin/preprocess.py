@@ -214,6 +214,7 @@ def initialise_constexpr_arrays(text: str) -> str:
 def transform(text: str) -> tuple[str, Kernels]:
     """C++ text and the kernels declared in it."""
     kernels = Kernels()
+    text = find_api_names(text)
     text = re.sub(r"\[\s*(?:host|aicore)(?:\s*,\s*(?:host|aicore))?\s*\]", lambda m: _keep_lines(m.group()), text)
     text = re.sub(r"__attribute__\(\(\s*(?:cce_kernel|aicore)\s*\)\)", lambda m: _keep_lines(m.group()), text)
 
@@ -256,16 +257,51 @@ def transform(text: str) -> tuple[str, Kernels]:
 TWIN_HEADERS = str(Path(__file__).resolve().parents[1] / "include")
 
 
-def uses_cube(text: str, foreign: str = TWIN_HEADERS) -> bool:
-    """Whether lines outside headers below `foreign` mention the cube side (bisheng infers kinds likewise)."""
+def _parts(text: str, foreign: str) -> tuple[str, str]:
+    """The lines of headers below `foreign`, and those of the source and its other headers (no system headers)."""
+    theirs: list[str] = []
     own: list[str] = []
-    mine = True
+    into: list[str] | None = own
     for line in text.splitlines():
         marker = re.match(r'# \d+ "([^"]*)"', line)
         if marker:
-            mine = not marker.group(1).startswith((foreign, "/usr/", "<"))
-        elif mine:
-            own.append(line)
+            name = marker.group(1)
+            into = theirs if name.startswith(foreign) else None if name.startswith(("/usr/", "<")) else own
+        elif into is not None:
+            into.append(line)
+    return "\n".join(theirs), "\n".join(own)
+
+
+#: Functions that include/ascendc/plain.h has as values.
+PLAIN = "Add Sub Mul Div Max Min And Or Exp Ln Abs Sqrt Rsqrt Reciprocal Relu Not Adds Muls Maxs Mins LeakyRelu".split()
+
+
+def find_api_names(text: str, foreign: str = TWIN_HEADERS) -> str:
+    """Two uses of API functions that depend on the compiler, or on the vendor's signatures.
+
+    `Cast<float, half>(...)` without AscendC:: is found by its arguments, as bisheng's clang does. g++ does so from C++20
+    on only; before, a template of that name must be in sight, whichever it is.
+    `apply(x, Sub<float>)` and `Fold<Add<T>>` hand a function on: one without the twin's further parameter, the caller.
+    """
+    theirs, own = _parts(text, foreign)
+    mine = set(re.findall(r"\b(?:class|struct|union|enum|using|namespace)\s+(\w+)\b(?!\s*::)", own))
+    values = "|".join(n for n in PLAIN if n not in mine)
+    if values:
+        value = re.compile(rf"([,(=<]\s*)(?:AscendC::)?((?:{values})<[\w\s,:]*>)(?=\s*[);,>])")
+        text = value.sub(r"\1::AscendC::TwinPlain::\2", text)
+    api = set(re.findall(r"\bvoid\s+([A-Z]\w*)\s*\(", theirs))
+    used = set(re.findall(r"(?<![\w:.>~])([A-Z]\w*)\s*<(?![<=])", own)) & api - mine
+    if not used:
+        return text
+    names = " ".join(f"template <struct TwinNever*> void {name}();" for name in sorted(used))
+    return f"struct TwinNever; {names}\n{text}"
+
+
+def uses_cube(text: str, foreign: str = TWIN_HEADERS) -> bool:
+    """Whether lines outside headers below `foreign` mention the cube side (bisheng infers kinds likewise)."""
     return bool(
-        re.search(r"\b(Mmad|LoadData|Fixpipe|CrossCoreSetFlag|CrossCoreWaitFlag|g_coreType|AIC|L0C)\b", "\n".join(own))
+        re.search(
+            r"\b(Mmad|LoadData|Fixpipe|CrossCoreSetFlag|CrossCoreWaitFlag|g_coreType|AIC|L0C)\b",
+            _parts(text, foreign)[1],
+        )
     )

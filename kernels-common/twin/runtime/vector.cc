@@ -546,6 +546,13 @@ Plan plan_of(Core& core, const VectorArgs& a, const Loc& loc) {
         core.mask_high = a.mask_high;
         if (plan.lanes <= 64 && a.mask_high != 0) illegal(core, loc, "mask[1] must be 0 for types of 4 bytes and more");
     }
+    const bool blocks = a.op == VecOp::kBrcb || a.op == VecOp::kGatherb || a.op == VecOp::kGatherMask ||
+                        a.op == VecOp::kTranspose || a.op == VecOp::kGetCmpMask || a.op == VecOp::kSetCmpMask;
+    if (blocks) {  // whole blocks: no mask, no counter
+        plan.repeats = a.repeat;
+        plan.mask = plan.last = LaneMask::first(plan.lanes);
+        return plan;
+    }
     if (core.counter_mask) {
         counted(core.mask_low);
         return plan;

@@ -34,6 +34,12 @@ public:
         const uint8_t* valid = core_.checker ? core_.resolve_valid(part, bytes) : nullptr;
         return !valid || !std::memchr(valid, 0, bytes);
     }
+    void set_valid(const Ref& base, uint64_t offset, uint64_t bytes, bool valid) {
+        Ref part = base;
+        part.address += offset;
+        if (uint8_t* bits = core_.checker ? core_.resolve_valid(part, bytes) : nullptr)
+            std::memset(bits, valid, bytes);
+    }
     void error(const char* kind, const std::string& text) {
         core_.error(kind, std::string(loc_.api) + ": " + text, loc_);
     }
@@ -515,12 +521,18 @@ void broadcast(Operands& ops, const VectorArgs& a) {
     const uint32_t rows = a.extra[0], cols = a.extra[1], src_rows = a.extra[2], src_cols = a.extra[3];
     const uint8_t* src = ops.read(a.src0, 0, uint64_t(src_rows) * src_cols * size, "source");
     if (!src) return;
-    std::vector<uint8_t> out(uint64_t(rows) * cols * size);
+    std::vector<uint8_t> valid(uint64_t(src_rows) * src_cols);
+    for (uint64_t i = 0; i < valid.size(); ++i) valid[i] = ops.is_valid(a.src0, i * size, size);
+    std::vector<uint8_t> values(src, src + valid.size() * size);  // the destination may be the source
+    uint8_t* dst = ops.write(a.dst, 0, uint64_t(rows) * cols * size, "destination");
+    if (!dst) return;
     for (uint32_t r = 0; r < rows; ++r)
-        for (uint32_t c = 0; c < cols; ++c)
-            std::memcpy(&out[(uint64_t(r) * cols + c) * size],
-                        src + (uint64_t(src_rows == 1 ? 0 : r) * src_cols + (src_cols == 1 ? 0 : c)) * size, size);
-    if (uint8_t* dst = ops.write(a.dst, 0, out.size(), "destination")) std::memcpy(dst, out.data(), out.size());
+        for (uint32_t c = 0; c < cols; ++c) {
+            const uint64_t from = uint64_t(src_rows == 1 ? 0 : r) * src_cols + (src_cols == 1 ? 0 : c);
+            const uint64_t to = uint64_t(r) * cols + c;
+            std::memcpy(dst + to * size, &values[from * size], size);
+            ops.set_valid(a.dst, to * size, size, valid[from]);
+        }
 }
 
 }  // namespace

@@ -35,7 +35,14 @@ inline void set_vector_mask(uint64_t high, uint64_t low, const twin::At& at = tw
 }
 inline void set_atomic_none(const twin::At& at = twin::At::here()) { AscendC::SetAtomicNone(at); }
 
+/// ND_PARA: number of matrices in bits 0 to 15, their strides in the source from 16 and in the destination from 32.
+inline void set_nd_para(uint64_t config) {
+    twin::set_nd_state(config & 0xffff, config >> 16 & 0xffff, config >> 32 & 0xffff);
+}
+
 namespace AscendC {
+
+inline void SetNdParaImpl(uint64_t config) { set_nd_para(config); }
 
 template <typename... T, typename... A>
 void LoadDataWithSparse(A&&...) {

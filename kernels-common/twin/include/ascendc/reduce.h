@@ -198,6 +198,7 @@ void GetReduceMaxMinCount(T& maxMinValue, T& maxMinIndex, const twin::At& at = t
     GetReduceRepeatMaxMinSpr<T>(maxMinValue, maxMinIndex, at);
 }
 
+#ifndef TWIN_HIGH_LEVEL
 // High-level library forms: a matrix reduced along its rows (AR) or over them (RA), and broadcast of an axis. The row pitch
 // is srcShape[1] rounded up to whole blocks.
 namespace Pattern {
@@ -264,5 +265,6 @@ void Broadcast(const LocalTensor<T>& dst, const LocalTensor<T>& src, const uint3
                const uint32_t srcShape[], LocalTensor<uint8_t>&, const twin::At& at = twin::At::here()) {
     BroadCast<T, dim, axis, isReuseSource>(dst, src, dstShape, srcShape, at);
 }
+#endif  // TWIN_HIGH_LEVEL
 
 }  // namespace AscendC

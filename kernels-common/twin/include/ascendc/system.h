@@ -41,6 +41,24 @@ struct AscendCUtils {
     static void SetOverflow(uint64_t keep_infinities, const twin::At& at = twin::At::here()) {
         twin::set_ctrl_bit(48, keep_infinities == 1, at.as("SetOverflow"));
     }
+    template <typename T, bool isSetMask = true>
+    static void SetMask(uint64_t high, uint64_t low, const twin::At& at = twin::At::here()) {
+        if (isSetMask) twin::set_mask(high, low, at.as("SetMask"));
+    }
+    template <typename T, bool isSetMask = true>
+    static void SetMask(int32_t lanes, const twin::At& at = twin::At::here()) {
+        if (isSetMask) twin::set_mask_length(lanes, 256 / sizeof(T), at.as("SetMask"));
+    }
+    template <bool isSetMask = true>
+    static void ResetMask(const twin::At& at = twin::At::here()) {
+        if (isSetMask) twin::set_mask(~0ull, ~0ull, at.as("ResetMask"));
+    }
+    static void SetMaskCount(const twin::At& at = twin::At::here()) {
+        twin::set_mask_mode(true, at.as("SetMaskCount"));
+    }
+    static void SetMaskNorm(const twin::At& at = twin::At::here()) { twin::set_mask_mode(false, at.as("SetMaskNorm")); }
+    static int32_t GetC0Count(int32_t element_bytes) { return DEFAULT_C0_SIZE / element_bytes; }
+    static int32_t GetBitSize(int32_t bytes) { return bytes * 8; }
 };
 
 template <typename... Args>

@@ -83,6 +83,11 @@ public:
         return LocalTensor<uint8_t>(pos, offset, bytes);
     }
     uint64_t GetBaseAddr(int8_t) const { return 0; }
+    /// First byte behind the buffers of this memory.
+    template <TPosition pos>
+    uint32_t GetQueueEndAddress() const {
+        return next_[static_cast<int>(TwinMemory(pos))];
+    }
 
 private:
     uint32_t Take(twin::Memory memory, uint32_t bytes, const twin::At& at) {

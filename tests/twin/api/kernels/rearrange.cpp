@@ -55,8 +55,27 @@ __aicore__ inline void RunCreateVecIndex(UbCases& c) {
     }
 }
 
+/// Form kept_counter: with a mask register in counter mode that has nothing to say to the call.
+class Unmasked {
+public:
+    __aicore__ inline explicit Unmasked(UbCases& c) : counter_(c[kForm] == 4) {
+        if (!counter_) return;
+        SetMaskCount();
+        SetVectorMask<float, MaskMode::COUNTER>(Bits(c[kMaskHigh]), Bits(c[kMaskLow]));
+    }
+    __aicore__ inline ~Unmasked() {
+        if (!counter_) return;
+        SetMaskNorm();
+        ResetMask();
+    }
+
+private:
+    bool counter_;
+};
+
 template <typename T>
 __aicore__ inline void RunBrcb(UbCases& c) {
+    Unmasked unmasked(c);
     const BrcbRepeatParams p(static_cast<uint16_t>(c[kDstBlk]), static_cast<uint16_t>(c[kDstRep]));
     Brcb(c.At<T>(kDst), c.At<T>(kSrc0), static_cast<uint8_t>(c[kRepeat]), p);
 }
@@ -80,6 +99,7 @@ __aicore__ inline void RunGather(UbCases& c) {
 
 template <typename T>
 __aicore__ inline void RunGatherb(UbCases& c) {
+    Unmasked unmasked(c);
     const GatherRepeatParams p(static_cast<uint8_t>(c[kDstBlk]), static_cast<uint8_t>(c[kDstRep]));
     Gatherb(c.At<T>(kDst), c.At<T>(kSrc0), c.At<uint32_t>(kSrc1), static_cast<uint8_t>(c[kRepeat]), p);
 }

@@ -1,0 +1,29 @@
+// The basic API of Ascend C, complete.
+#pragma once
+#include <cassert>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <tuple>
+
+#include "ascendc/qualifiers.h"
+
+#include "ascendc/std.h"
+
+#include "ascendc/numeric.h"
+
+#include "ascendc/data_copy.h"
+#include "ascendc/init_global_memory.h"
+#include "ascendc/internals.h"
+#include "ascendc/intrinsics.h"
+#include "ascendc/matrix.h"
+#include "ascendc/plain.h"
+#include "ascendc/reduce.h"
+#include "ascendc/scalar.h"
+#include "ascendc/sync.h"
+#include "ascendc/system.h"
+#include "ascendc/tensor.h"
+#include "ascendc/tpipe.h"
+#include "ascendc/vector.h"
