@@ -290,7 +290,9 @@ def test_peer_forward(rng, b, h, hk, sq, sk, d, how, mode):
     o, lse = peer.forward(q, k, v, mode=mode, **how)
     if bf16:
         o, q, k, v = (from_bf16(x) for x in (o, q, k, v))
-    exact_o, exact_lse = attention(q, k, v, how.get("causal", False), how.get("window", (-1, -1)), how.get("softcap", 0))
+    exact_o, exact_lse = attention(
+        q, k, v, how.get("causal", False), how.get("window", (-1, -1)), how.get("softcap", 0)
+    )
     assert np.abs(o - exact_o).max() < (1.6e-2 if bf16 else 2e-3)
     assert np.abs(lse - exact_lse).max() < 1e-5
     assert errors() <= (PADDING if sk % 128 else set()), [str(f) for f in Machine.get().findings()]
@@ -332,7 +334,9 @@ def test_peer_forward_varlen(rng, causal, tree, mode):
     o, lse = peer.forward(q, k, v, causal=causal, mode=mode, lengths=lengths, tree=tree)
     at_q, at_k = 0, 0
     for n, m in zip(*lengths):
-        exact_o, exact_lse = attention(q[None, at_q : at_q + n], k[None, at_k : at_k + m], v[None, at_k : at_k + m], causal)
+        exact_o, exact_lse = attention(
+            q[None, at_q : at_q + n], k[None, at_k : at_k + m], v[None, at_k : at_k + m], causal
+        )
         assert np.abs(o[at_q : at_q + n] - exact_o[0]).max() < 2e-3
         assert np.abs(lse[:, at_q : at_q + n] - exact_lse[0]).max() < 1e-5
         at_q, at_k = at_q + n, at_k + m

@@ -21,6 +21,10 @@ ABSENT = ("hccl/", "transpose/", "sort/")
 BASIC = ("include/basic_api", "impl/basic_api", "include/utils/std", "impl/utils", "include/utils/debug")
 
 
+#: What the names of such trees begin with.
+VIEW = "devkit-"
+
+
 def home() -> Path | None:
     """The checkout that ASCEND_TWIN_DEVKIT names, if any."""
     name = os.environ.get("ASCEND_TWIN_DEVKIT")
@@ -76,7 +80,7 @@ def flags(cache: Path) -> list[str]:
         return []
     text = [str(devkit), Path(__file__).read_text()]
     text += sorted(str(p.relative_to(devkit)) for part in LIBRARY + BASIC for p in (devkit / part).rglob("*.h"))
-    view = cache / f"devkit-{hashlib.sha256(chr(0).join(text).encode()).hexdigest()[:16]}"
+    view = cache / f"{VIEW}{hashlib.sha256(chr(0).join(text).encode()).hexdigest()[:16]}"
     if not view.is_dir():
         part = view.with_suffix(f".{os.getpid()}")
         _build(devkit, part)

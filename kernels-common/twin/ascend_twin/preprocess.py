@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from . import high_level
+
 MIX_KIND = {("1", "2"): 5, ("1", "1"): 4, ("1", "0"): 3, ("0", "1"): 2}
 
 
@@ -258,7 +260,7 @@ TWIN_HEADERS = str(Path(__file__).resolve().parents[1] / "include")
 
 
 def _parts(text: str, foreign: str) -> tuple[str, str]:
-    """The lines of headers below `foreign`, and those of the source and its other headers (no system headers)."""
+    """The lines of headers below `foreign`, and those of the source and its own headers."""
     theirs: list[str] = []
     own: list[str] = []
     into: list[str] | None = own
@@ -266,7 +268,8 @@ def _parts(text: str, foreign: str) -> tuple[str, str]:
         marker = re.match(r'# \d+ "([^"]*)"', line)
         if marker:
             name = marker.group(1)
-            into = theirs if name.startswith(foreign) else None if name.startswith(("/usr/", "<")) else own
+            others = name.startswith(("/usr/", "<")) or f"/{high_level.VIEW}" in name
+            into = theirs if name.startswith(foreign) else None if others else own
         elif into is not None:
             into.append(line)
     return "\n".join(theirs), "\n".join(own)
@@ -279,8 +282,8 @@ PLAIN = "Add Sub Mul Div Max Min And Or Exp Ln Abs Sqrt Rsqrt Reciprocal Relu No
 def find_api_names(text: str, foreign: str = TWIN_HEADERS) -> str:
     """Two uses of API functions that depend on the compiler, or on the vendor's signatures.
 
-    `Cast<float, half>(...)` without AscendC:: is found by its arguments, as bisheng's clang does. g++ does so from C++20
-    on only; before, a template of that name must be in sight, whichever it is.
+    `Cast<float, half>(...)` without AscendC:: is found by its arguments, as bisheng's clang does. g++ does so from
+    C++20 on only; before, a template of that name must be in sight, whichever it is.
     `apply(x, Sub<float>)` and `Fold<Add<T>>` hand a function on: one without the twin's further parameter, the caller.
     """
     theirs, own = _parts(text, foreign)

@@ -37,8 +37,7 @@ public:
     void set_valid(const Ref& base, uint64_t offset, uint64_t bytes, bool valid) {
         Ref part = base;
         part.address += offset;
-        if (uint8_t* bits = core_.checker ? core_.resolve_valid(part, bytes) : nullptr)
-            std::memset(bits, valid, bytes);
+        if (uint8_t* bits = core_.checker ? core_.resolve_valid(part, bytes) : nullptr) std::memset(bits, valid, bytes);
     }
     void error(const char* kind, const std::string& text) {
         core_.error(kind, std::string(loc_.api) + ": " + text, loc_);

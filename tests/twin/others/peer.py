@@ -38,9 +38,7 @@ class BackwardCall(ctypes.Structure):
             "dout q k v o lse mask lengths_q lengths_k dq dk dv workspace tiling host_lengths_q host_lengths_k".split()
         )
     ]
-    _fields_ += [
-        (n, ctypes.c_int64) for n in "batch heads heads_k seqlen_q seqlen_k head_dim left right cores".split()
-    ]
+    _fields_ += [(n, ctypes.c_int64) for n in "batch heads heads_k seqlen_q seqlen_k head_dim left right cores".split()]
     _fields_ += [("scale", ctypes.c_float), ("softcap", ctypes.c_float)]
 
 

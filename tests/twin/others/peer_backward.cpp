@@ -35,7 +35,7 @@ extern "C" __attribute__((visibility("default"))) uint64_t peer_tiling(const Cal
     info.keepProb = 1;
     info.window_size_left = c->left;
     info.window_size_right = c->right;
-    info.maskType = static_cast<int32_t>(!PEER_MASK                       ? FAGTiling::MaskType::NO_MASK
+    info.maskType = static_cast<int32_t>(!PEER_MASK                     ? FAGTiling::MaskType::NO_MASK
                                          : c->left < 0 && c->right == 0 ? FAGTiling::MaskType::MASK_CAUSUAL
                                                                         : FAGTiling::MaskType::MASK_BAND);
     info.layout = PEER_LAYOUT;

@@ -44,9 +44,11 @@ extern "C" __attribute__((visibility("default"))) uint64_t peer_tiling(const Cal
 #endif
     const uint32_t group = c->heads / c->heads_k;
     const bool split = c->splits != 0;
-    fa_split::SplitContext plan{int32_t(c->batch),   int32_t(c->heads),    int32_t(c->heads_k), int32_t(c->seqlen_q),
-                                int32_t(c->head_dim), c->host_lengths_q,   c->host_lengths_k,   PEER_TND != 0,
-                                uint32_t(c->cores),  int32_t(c->splits < 0 ? 0 : c->splits)};
+    fa_split::SplitContext plan{int32_t(c->batch),    int32_t(c->heads),
+                                int32_t(c->heads_k),  int32_t(c->seqlen_q),
+                                int32_t(c->head_dim), c->host_lengths_q,
+                                c->host_lengths_k,    PEER_TND != 0,
+                                uint32_t(c->cores),   int32_t(c->splits < 0 ? 0 : c->splits)};
     uint32_t tasks = 0;
     for (int64_t b = 0; b < c->batch; ++b) {
         const auto p = fa_split::getBatchParams(b, group, plan);

@@ -7,7 +7,8 @@ namespace AscendC {
 
 template <typename T>
 void InitOutput(GlobalTensor<T> dst, uint32_t size, T value = 0, const twin::At& at = twin::At::here()) {
-    if ASCEND_IS_AIC return;
+    if ASCEND_IS_AIC
+        return;
     LocalTensor<T> buffer;
     PopStackBuffer<T, TPosition::LCM>(buffer);
     constexpr uint32_t longest = MAX_REPEAT_TIMES * ONE_BLK_SIZE / sizeof(T);
@@ -30,8 +31,7 @@ void InitOutput(GlobalTensor<T> dst, uint32_t size, T value = 0, const twin::At&
 
 #ifndef TWIN_HIGH_LEVEL
 template <typename T>
-void InitGlobalMemory(GlobalTensor<T>& dst, const uint64_t size, const T value,
-                      const twin::At& at = twin::At::here()) {
+void InitGlobalMemory(GlobalTensor<T>& dst, const uint64_t size, const T value, const twin::At& at = twin::At::here()) {
     InitOutput(dst, static_cast<uint32_t>(size), value, at);
 }
 template <typename T>

@@ -7,21 +7,21 @@
 namespace AscendC {
 namespace TwinPlain {
 
-#define TWIN_BINARY(NAME)                                                                                       \
-    template <typename T, bool isSetMask = true>                                                                \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const LocalTensor<T>& src1,                \
-              uint64_t mask[], const uint8_t repeatTime, const BinaryRepeatParams& p) {                         \
-        AscendC::NAME<T, isSetMask>(dst, src0, src1, mask, repeatTime, p);                                      \
-    }                                                                                                           \
-    template <typename T, bool isSetMask = true>                                                                \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const LocalTensor<T>& src1, uint64_t mask, \
-              const uint8_t repeatTime, const BinaryRepeatParams& p) {                                          \
-        AscendC::NAME<T, isSetMask>(dst, src0, src1, mask, repeatTime, p);                                      \
-    }                                                                                                           \
-    template <typename T>                                                                                       \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const LocalTensor<T>& src1,                \
-              const int32_t& count) {                                                                           \
-        AscendC::NAME<T>(dst, src0, src1, count);                                                               \
+#define TWIN_BINARY(NAME)                                                                                         \
+    template <typename T, bool isSetMask = true>                                                                  \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const LocalTensor<T>& src1, uint64_t mask[], \
+              const uint8_t repeatTime, const BinaryRepeatParams& p) {                                            \
+        AscendC::NAME<T, isSetMask>(dst, src0, src1, mask, repeatTime, p);                                        \
+    }                                                                                                             \
+    template <typename T, bool isSetMask = true>                                                                  \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const LocalTensor<T>& src1, uint64_t mask,   \
+              const uint8_t repeatTime, const BinaryRepeatParams& p) {                                            \
+        AscendC::NAME<T, isSetMask>(dst, src0, src1, mask, repeatTime, p);                                        \
+    }                                                                                                             \
+    template <typename T>                                                                                         \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const LocalTensor<T>& src1,                  \
+              const int32_t& count) {                                                                             \
+        AscendC::NAME<T>(dst, src0, src1, count);                                                                 \
     }
 TWIN_BINARY(Add)
 TWIN_BINARY(Sub)
@@ -33,20 +33,20 @@ TWIN_BINARY(And)
 TWIN_BINARY(Or)
 #undef TWIN_BINARY
 
-#define TWIN_UNARY(NAME)                                                                            \
-    template <typename T, bool isSetMask = true>                                                    \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, uint64_t mask[],                \
-              const uint8_t repeatTime, const UnaryRepeatParams& p) {                               \
-        AscendC::NAME<T, isSetMask>(dst, src, mask, repeatTime, p);                                 \
-    }                                                                                               \
-    template <typename T, bool isSetMask = true>                                                    \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, uint64_t mask,                  \
-              const uint8_t repeatTime, const UnaryRepeatParams& p) {                               \
-        AscendC::NAME<T, isSetMask>(dst, src, mask, repeatTime, p);                                 \
-    }                                                                                               \
-    template <typename T>                                                                           \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const int32_t& count) {         \
-        AscendC::NAME<T>(dst, src, count);                                                          \
+#define TWIN_UNARY(NAME)                                                                                       \
+    template <typename T, bool isSetMask = true>                                                               \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, uint64_t mask[], const uint8_t repeatTime, \
+              const UnaryRepeatParams& p) {                                                                    \
+        AscendC::NAME<T, isSetMask>(dst, src, mask, repeatTime, p);                                            \
+    }                                                                                                          \
+    template <typename T, bool isSetMask = true>                                                               \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, uint64_t mask, const uint8_t repeatTime,   \
+              const UnaryRepeatParams& p) {                                                                    \
+        AscendC::NAME<T, isSetMask>(dst, src, mask, repeatTime, p);                                            \
+    }                                                                                                          \
+    template <typename T>                                                                                      \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const int32_t& count) {                    \
+        AscendC::NAME<T>(dst, src, count);                                                                     \
     }
 TWIN_UNARY(Exp)
 TWIN_UNARY(Ln)
@@ -58,20 +58,20 @@ TWIN_UNARY(Relu)
 TWIN_UNARY(Not)
 #undef TWIN_UNARY
 
-#define TWIN_SCALAR(NAME)                                                                                       \
-    template <typename T, bool isSetMask = true>                                                                \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const T& scalar, uint64_t mask[],           \
-              const uint8_t repeatTime, const UnaryRepeatParams& p) {                                           \
-        AscendC::NAME<T, isSetMask>(dst, src, scalar, mask, repeatTime, p);                                     \
-    }                                                                                                           \
-    template <typename T, bool isSetMask = true>                                                                \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const T& scalar, uint64_t mask,             \
-              const uint8_t repeatTime, const UnaryRepeatParams& p) {                                           \
-        AscendC::NAME<T, isSetMask>(dst, src, scalar, mask, repeatTime, p);                                     \
-    }                                                                                                           \
-    template <typename T, bool isSetMask = true>                                                                \
-    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const T& scalar, const int32_t& count) {    \
-        AscendC::NAME<T>(dst, src, scalar, count);                                                              \
+#define TWIN_SCALAR(NAME)                                                                                    \
+    template <typename T, bool isSetMask = true>                                                             \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const T& scalar, uint64_t mask[],        \
+              const uint8_t repeatTime, const UnaryRepeatParams& p) {                                        \
+        AscendC::NAME<T, isSetMask>(dst, src, scalar, mask, repeatTime, p);                                  \
+    }                                                                                                        \
+    template <typename T, bool isSetMask = true>                                                             \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const T& scalar, uint64_t mask,          \
+              const uint8_t repeatTime, const UnaryRepeatParams& p) {                                        \
+        AscendC::NAME<T, isSetMask>(dst, src, scalar, mask, repeatTime, p);                                  \
+    }                                                                                                        \
+    template <typename T, bool isSetMask = true>                                                             \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const T& scalar, const int32_t& count) { \
+        AscendC::NAME<T>(dst, src, scalar, count);                                                           \
     }
 TWIN_SCALAR(Adds)
 TWIN_SCALAR(Muls)

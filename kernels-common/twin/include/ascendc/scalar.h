@@ -61,7 +61,7 @@ U Cast(T value) {
                              : mode == RoundMode::CAST_CEIL  ? std::ceil(static_cast<double>(value))
                              : mode == RoundMode::CAST_FLOOR ? std::floor(static_cast<double>(value))
                                                              : std::nearbyint(static_cast<double>(value));
-        return static_cast<int32_t>(whole < -2147483648.0 ? -2147483648.0
+        return static_cast<int32_t>(whole < -2147483648.0  ? -2147483648.0
                                     : whole > 2147483647.0 ? 2147483647.0
                                                            : whole);
     }

@@ -50,10 +50,10 @@ __aicore__ inline void Fill(GM_ADDR out, uint32_t from, uint32_t count, int32_t 
     pipe.InitBuffer(taken, 100 * 1024);  // the call works in what is left behind it
     InitOutput<T>(place[from], count, static_cast<T>(value));
 }
-#define FILL(T)                                                                                           \
-    extern "C" __global__ __aicore__ void Fill_##T(GM_ADDR out, uint32_t from, uint32_t n, int32_t v) {    \
-        KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);                                                   \
-        Fill<T>(out, from, n, v);                                                                         \
+#define FILL(T)                                                                                         \
+    extern "C" __global__ __aicore__ void Fill_##T(GM_ADDR out, uint32_t from, uint32_t n, int32_t v) { \
+        KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);                                                 \
+        Fill<T>(out, from, n, v);                                                                       \
     }
 FILL(float)
 FILL(half)
