@@ -202,7 +202,7 @@ def _build(command: Sequence[str], source: Path, flags: Sequence[str], runtime: 
     """Both passes of a source into tmp/kernel.so; names and kinds of its kernels."""
     with ThreadPoolExecutor(max_workers=2) as pool:
         cube, vec = pool.map(lambda name: _build_pass(command, name, source, flags, tmp), ("cube", "vec"))
-    link = [*command, "-shared", "-Wl,-Bsymbolic", "-Wl,-z,defs", "-o", tmp / "kernel.so"]
+    link: list[str | Path] = [*command, "-shared", "-Wl,-Bsymbolic", "-Wl,-z,defs", "-o", tmp / "kernel.so"]
     _run([*link, cube[0], vec[0], runtime, f"-Wl,-rpath,{runtime.parent}"])
     declared = {**vec[1].kinds, **cube[1].kinds}
     other = -1 if cube[2] or vec[2] else 0
