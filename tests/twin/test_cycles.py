@@ -46,6 +46,17 @@ extern "C" __global__ __vector__ void meets(int64_t rounds) {
 }
 """
 
+# The second block waits for what nobody sets.
+WAITS = """
+#include "kernel_operator.h"
+using namespace AscendC;
+extern "C" __global__ __mix__(1, 2) void waits(GM_ADDR) {
+    if ASCEND_IS_AIV {
+        if (GetBlockIdx() / 2 == 1) CrossCoreWaitFlag(3);
+    }
+}
+"""
+
 # Copies tiles of 16 KB from one tensor to another.
 COPIES = """
 #include "kernel_operator.h"
@@ -61,6 +72,20 @@ extern "C" __global__ __vector__ void copies(GM_ADDR from, GM_ADDR to, int64_t t
         DataCopy(b[i * 8192], tile, 8192);
         PipeBarrier<PIPE_ALL>();
     }
+}
+"""
+
+# Even blocks read the same 128 KB again and again, odd blocks one after the other what nobody has read.
+READERS = """
+#include "kernel_operator.h"
+using namespace AscendC;
+extern "C" __global__ __vector__ void readers(GM_ADDR same, GM_ADDR fresh, int64_t tiles) {
+    GlobalTensor<half> a;
+    const int64_t i = GetBlockIdx();
+    const bool repeats = i % 2 == 0;
+    a.SetGlobalBuffer((__gm__ half*)(repeats ? same : fresh));
+    LocalTensor<half> tile(TPosition::VECCALC, 0, 65536);
+    for (int64_t t = 0; t < tiles; ++t) DataCopy(tile, a[repeats ? 0 : (i / 2 * tiles + t) * 65536], 65536);
 }
 """
 
@@ -196,3 +221,38 @@ def test_corners_of_the_command_line(kernel, tmp_path, capsys):
         times.append([float(row[len(CORNERS)]) for row in rows])
         assert lines[-1].startswith(f"range: {min(times[-1]):.2f} to {max(times[-1]):.2f} us")
     assert all(b > a + 10 for a, b in zip(*times))
+
+
+def test_bandwidth_is_shared():
+    """Readers that hit in L2 go at the speed of their ports or share L2; those that miss share what HBM gives."""
+    tiles, blocks, tile = 24, 48, 131072
+    kernel = load(READERS, "readers")
+    same, fresh = np.zeros(tile // 2, np.float16), np.zeros(blocks // 2 * tiles * tile // 2, np.float16)
+    kernel(blocks, same, fresh, tiles, mode="timing")
+    machine = Machine.get()
+    constant = {name: value[0] for name, value in machine.costs().items()}
+
+    def ends(l2_tbps: float, hbm_tbps: float) -> list[float]:
+        """Mean time in microseconds of the readers that hit and of those that miss."""
+        report = machine.simulate(costs={"l2_tbps": l2_tbps, "hbm_tbps": hbm_tbps, "dispatch_us": 0})
+        spans = [core["end_us"] for core in report["cores"]]
+        return [float(np.mean(spans[first::2])) for first in (0, 1)]
+
+    moved = blocks // 2 * tiles * tile
+    port = tiles * (tile / constant["aiv_read_rate"] + constant["copy_head"] + constant["copy_run"]) / 1800
+    slow_hbm = moved / (0.3e6 * constant["hbm_efficiency"])
+    # HBM is the limit of one half, the other half does not feel it.
+    assert ends(50, 0.3) == pytest.approx([port, slow_hbm], rel=0.03)
+    # HBM is no limit: all go at the speed of their ports.
+    assert ends(50, 50) == pytest.approx([port, port], rel=0.03)
+    # L2 is the limit of everybody.
+    assert ends(2, 50) == pytest.approx([2 * moved / 2e6] * 2, rel=0.03)
+
+
+def test_a_deadlock_has_no_timeline():
+    kernel = load(WAITS, "waits")
+    for threads in (1, 2):
+        found = kernel(2, 0, mode="cycles", threads=threads, expect_clean=False)
+        assert "deadlock" in {f.kind for f in found}
+        with pytest.raises(RuntimeError, match="deadlock"):
+            Machine.get().simulate()

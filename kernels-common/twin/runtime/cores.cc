@@ -353,6 +353,7 @@ void launch_entry(KernelEntry& entry, const KernelCall& call, uint64_t blocks) {
         }
         check_cross_flags(launch);
         if (device.recording()) {
+            record.whole = !launch.stopped;
             std::sort(record.cores.begin(), record.cores.end(), [](const RecordedCore& a, const RecordedCore& b) {
                 return std::make_tuple(a.block, !a.cube, a.sub) < std::make_tuple(b.block, !b.cube, b.sub);
             });

@@ -63,6 +63,7 @@ struct RecordedCore {
 struct RecordedLaunch {
     std::string kernel;
     uint64_t blocks = 0;
+    bool whole = true;  // false: the launch was stopped because of a deadlock
     std::vector<RecordedCore> cores;
 };
 std::vector<RecordedLaunch>& recorded_launches();

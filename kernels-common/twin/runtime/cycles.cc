@@ -891,6 +891,7 @@ std::string Timeline::report(double total) {
 /// there, dirty lines included.
 std::string simulate(const RecordedLaunch& launch, const std::string& chip, const std::string& changes, int traced,
                      double traced_us, int runs) {
+    if (!launch.whole) throw std::runtime_error(launch.kernel + " ended in a deadlock: there is no timeline of it");
     const Costs costs = Costs::with(changes);
     const Chip model = Chip::named(chip);
     L2 l2(static_cast<uint64_t>(costs.l2_mbytes) << 20);
