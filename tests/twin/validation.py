@@ -72,16 +72,21 @@ def matmuls() -> None:
 def attention() -> None:
     import peer
 
-    for keys, pto, fused in [
-        (2048, 32.46, 70.8),
-        (4096, 88.9, 118.3),
-        (8192, 292.6, 353.1),
-        (16384, 909.1, 1118.5),
-        (32768, 3262.6, 3646.2),
+    for queries, keys, pto in [
+        (2048, 2048, 32.46),
+        (4096, 4096, 88.9),
+        (8192, 8192, 292.6),
+        (16384, 16384, 909.1),
+        (32768, 32768, 3262.6),
+        (128, 4096, 38.32),
+        (128, 8192, 68.78),
+        (512, 8192, 74.9),
+        (1024, 8192, 76.86),
+        (2048, 8192, 107.78),
     ]:
-        q = np.zeros((1, keys, 1, 128), np.float16)
-        peer.forward(q, q, q, mode="timing")
-        row(f"peer forward, 1 head, {keys} (published: fused op {fused:g}, pto)", "910B2", pto, "task_us")
+        q, k = (np.zeros((1, length, 1, 128), np.float16) for length in (queries, keys))
+        peer.forward(q, k, k, mode="timing")
+        row(f"peer forward, 1 head, {queries} x {keys} (published: pto)", "910B2", pto, "task_us")
 
 
 def catlass() -> None:
