@@ -44,6 +44,7 @@ class Shape:
         lengths: keys of each sequence, if they differ (joined by "+" on the command line).
         new: keys appended by the call.
         rotary: features that are rotated; needs new.
+        qv: 1: with qv, the part of the queries that meets V (MLA, absorbed).
     """
 
     b: int = 1
@@ -60,6 +61,7 @@ class Shape:
     lengths: tuple[int, ...] = ()
     new: int = 0
     rotary: int = 0
+    qv: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Shape:
@@ -173,6 +175,8 @@ def record(shape: Shape, *, move_data: bool = False) -> int:
     if shape.new:
         kwargs["k"] = make((shape.b, shape.new, shape.hk, shape.d), dtype=dtype)
         kwargs["v"] = make((shape.b, shape.new, shape.hk, dv), dtype=dtype)
+    if shape.qv:
+        kwargs["qv"] = make((shape.b, shape.sq, shape.h, dv), dtype=dtype)
     if shape.rotary:
         kwargs["rotary_cos"] = make((capacity, shape.rotary // 2), dtype=dtype)
         kwargs["rotary_sin"] = make((capacity, shape.rotary // 2), dtype=dtype)
@@ -203,7 +207,7 @@ def over_corners(chip: str = "910B2") -> list[tuple[dict[str, float], list[Kerne
 
 def peer_serves(shape: Shape) -> bool:
     """Whether there is a peer to compare the call with."""
-    plain = shape.sq > 1 and not (shape.page or shape.splits or shape.lengths or shape.new or shape.rotary)
+    plain = shape.sq > 1 and not (shape.page or shape.splits or shape.lengths or shape.new or shape.rotary or shape.qv)
     return plain and shape.dv in (0, shape.d) and {"PEER_HOME", "CATLASS_HOME"} <= os.environ.keys()
 
 
