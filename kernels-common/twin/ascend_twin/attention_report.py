@@ -208,7 +208,7 @@ def over_corners(chip: str = "910B2") -> list[tuple[dict[str, float], list[Kerne
 def peer_serves(shape: Shape) -> bool:
     """Whether there is a peer to compare the call with."""
     plain = shape.sq > 1 and not (shape.page or shape.splits or shape.lengths or shape.new or shape.rotary or shape.qv)
-    return plain and shape.dv in (0, shape.d) and {"PEER_HOME", "CATLASS_HOME"} <= os.environ.keys()
+    return plain and {"PEER_HOME", "CATLASS_HOME"} <= os.environ.keys()
 
 
 def predict_peer(shape: Shape, chip: str = "910B2") -> list[Kernel]:
@@ -221,7 +221,8 @@ def predict_peer(shape: Shape, chip: str = "910B2") -> list[Kernel]:
     bf16 = shape.dtype == "bfloat16"
     q = np.zeros((shape.b, shape.sq, shape.h, shape.d), np.uint16 if bf16 else np.float16)
     k = np.zeros((shape.b, shape.sk, shape.hk, shape.d), q.dtype)
-    peer.forward(q, k, k, causal=bool(shape.causal), bf16=bf16, mode="timing")
+    v = np.zeros((shape.b, shape.sk, shape.hk, shape.dv or shape.d), q.dtype)
+    peer.forward(q, k, v, causal=bool(shape.causal), bf16=bf16, mode="timing")
     machine = Machine.get()
     kernels = [Kernel.of(machine.simulate(i, chip)) for i in range(machine.recorded())]
     return [replace(kernel, name="peer's forward") for kernel in kernels]  # its own name is a page of templates

@@ -25,7 +25,8 @@ class ForwardCall(ctypes.Structure):
     _fields_ += [
         (n, ctypes.c_int64)
         for n in (
-            "batch heads heads_k seqlen_q seqlen_k head_dim cores pages pages_per_batch page_size left right splits"
+            "batch heads heads_k seqlen_q seqlen_k head_dim head_dim_v cores pages pages_per_batch page_size left "
+            "right splits"
         ).split()
     ]
     _fields_ += [("scale", ctypes.c_float), ("softcap", ctypes.c_float)]
@@ -98,11 +99,12 @@ def forward(
     lengths: Lengths | None = None,
     **options,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """q (b, sq, h, d), k and v (b, sk, hk, d) as float16 or bfloat16 bits -> o, lse (b, h, sq).
+    """q (b, sq, h, d), k (b, sk, hk, d), v (b, sk, hk, dv) as float16 or bfloat16 bits -> o, lse (b, h, sq).
 
-    With page_table (b, pages per batch) k and v are (pages, page size, hk, d); seqlens_k: keys of each batch.
-    With lengths (of queries, of keys): q (total, h, d), k and v (total, hk, d) or paged, lse (h, total).
+    With page_table (b, pages per batch) k and v are (pages, page size, hk, ...); seqlens_k: keys of each batch.
+    With lengths (of queries, of keys): q (total, h, d), k and v (total, hk, ...) or paged, lse (h, total).
     splits: ways to split the keys of a paged call, -1: as the kernel's own plan has it.
+    With dv < d the kernel does its work, but puts all rows of o but the first in wrong places: of use for its time only.
     """
     d = q.shape[-1]
     if causal:
@@ -123,6 +125,7 @@ def forward(
         seqlen_q=longest_q,
         seqlen_k=int(of_keys.max()),
         head_dim=d,
+        head_dim_v=v.shape[-1],
         cores=cores,
         left=window[0],
         right=window[1],
@@ -133,7 +136,7 @@ def forward(
     args = Arguments(call)
     for name, array in (("q", q), ("k", k), ("v", v)):
         args.put(name, array, read_only=True)
-    o = args.put("o", np.zeros_like(q), initialised=False)
+    o = args.put("o", np.zeros((*q.shape[:-1], v.shape[-1]), q.dtype), initialised=False)
     lse_shape = (q.shape[-2], q.shape[0]) if lengths is not None else (batch, q.shape[-2], longest_q)
     lse = args.put("lse", np.full(lse_shape, np.inf, np.float32), initialised=False)
     if window != (-1, -1):

@@ -9,8 +9,8 @@
 struct Call {
     uint8_t *q, *k, *v, *o, *lse, *mask, *lengths_q, *lengths_k, *workspace, *tiling, *page_table;
     int32_t *host_lengths_q, *host_lengths_k;  // running sums with the leading zero (TND); keys of each batch
-    int64_t batch, heads, heads_k, seqlen_q, seqlen_k, head_dim, cores, pages, pages_per_batch, page_size, left, right,
-        splits;  // 0: one pass over the keys, -1: the plan decides
+    int64_t batch, heads, heads_k, seqlen_q, seqlen_k, head_dim, head_dim_v, cores, pages, pages_per_batch, page_size,
+        left, right, splits;  // 0: one pass over the keys, -1: the plan decides
     float scale, softcap;
 };
 
@@ -27,7 +27,7 @@ extern "C" __attribute__((visibility("default"))) uint64_t peer_tiling(const Cal
     t->set_numHeads(c->heads);
     t->set_kvHeads(c->heads_k);
     t->set_embeddingSize(c->head_dim);
-    t->set_embeddingSizeV(c->head_dim);
+    t->set_embeddingSizeV(c->head_dim_v);
     t->set_blockSize(c->page_table ? c->page_size : 128);
     t->set_numBlocks(c->pages);
     t->set_maxNumBlocksPerBatch(c->pages_per_batch);
