@@ -104,7 +104,7 @@ def forward(
     With page_table (b, pages per batch) k and v are (pages, page size, hk, ...); seqlens_k: keys of each batch.
     With lengths (of queries, of keys): q (total, h, d), k and v (total, hk, ...) or paged, lse (h, total).
     splits: ways to split the keys of a paged call, -1: as the kernel's own plan has it.
-    With dv < d the kernel does its work, but puts all rows of o but the first in wrong places: of use for its time only.
+    With dv < d the kernel does its work, but puts rows of o in wrong places: of use for its time only.
     """
     d = q.shape[-1]
     if causal:
