@@ -10,14 +10,14 @@ namespace twin {
 
 class L2 {
 public:
-    explicit L2(uint64_t bytes) : sets_(bytes / (kLine * kWays)), data_(sets_), shift_(__builtin_ctzll(sets_)) {
-        odd_ = sets_ >> shift_;
-        inverse_ = ~uint64_t{0} / odd_ + 1;
-    }
+    explicit L2(uint64_t bytes) : index_(bytes / (kLine * kWays)), data_(bytes / (kLine * kWays)) {}
 
     /// Runs through the lines of a transfer; bytes that go to or come from HBM because of it.
     uint64_t touch(const GmTransfer& gm, bool write) {
-        uint64_t bytes = 0;
+        // Sums stay in registers: the sets' bytes may alias members.
+        Sums sums;
+        const Index index = index_;
+        Set* const sets = data_.data();
         if (gm.bypass) return uint64_t(gm.runs) * gm.run_bytes;
         const bool contiguous = gm.stride == gm.run_bytes;
         const uint64_t runs = contiguous ? 1 : gm.runs, length = uint64_t(gm.run_bytes) * (contiguous ? gm.runs : 1);
@@ -33,17 +33,19 @@ public:
                 const uint64_t first = std::max(from, line * kLine), last = std::min(to, (line + 1) * kLine) - 1;
                 const unsigned low = first % kLine / kSector, high = last % kLine / kSector;
                 Access& a = ahead[count++];
-                a = {&data_[set_of(line + 1)], static_cast<uint32_t>(line + 1),
+                a = {&sets[index.set_of(line + 1)], static_cast<uint32_t>(line + 1),
                      static_cast<uint8_t>((2u << high) - (1u << low))};
                 __builtin_prefetch(a.set, 1);
                 __builtin_prefetch(a.set->age, 1);
                 if (count < kAhead) continue;
-                for (const Access& access : ahead) bytes += touch_line(access, write);
+                for (const Access& access : ahead) touch_line(access, write, sums);
                 count = 0;
             }
         }
-        for (unsigned i = 0; i < count; ++i) bytes += touch_line(ahead[i], write);
-        return bytes;
+        for (unsigned i = 0; i < count; ++i) touch_line(ahead[i], write, sums);
+        hits += sums.hits * kSector;
+        misses += sums.misses * kSector;
+        return sums.traffic * kSector;
     }
     uint64_t hits = 0, misses = 0;
 
@@ -62,19 +64,28 @@ private:
         uint8_t sectors;
     };
 
-    /// The set index mixes upper bits, so that power-of-two strides do not pile up in a few sets.
-    uint64_t set_of(uint64_t line) const {
-        const uint64_t mixed = line ^ line >> 15 ^ line >> 27;
-        // mixed % sets_, without a division: the odd factor of the number of sets by multiplication (exact below 2^32).
-        const uint64_t high = mixed >> shift_;
-        const auto rest = static_cast<uint64_t>(static_cast<unsigned __int128>(inverse_ * high) * odd_ >> 64);
-        return rest << shift_ | (mixed & ((uint64_t{1} << shift_) - 1));
-    }
+    struct Sums {
+        uint64_t traffic = 0, hits = 0, misses = 0;  // sectors
+    };
 
-    /// HBM bytes of one access: sectors a read has to fetch, dirty sectors that had to leave.
-    uint64_t touch_line(const Access& access, bool write) {
+    /// Which set a line belongs to; upper bits are mixed in, so that power-of-two strides do not pile up in a few sets.
+    struct Index {
+        explicit Index(uint64_t sets)
+            : shift(__builtin_ctzll(sets)), odd(sets >> shift), inverse(~uint64_t{0} / odd + 1) {}
+        uint64_t set_of(uint64_t line) const {
+            const uint64_t mixed = line ^ line >> 15 ^ line >> 27;
+            // mixed % sets, without a division: its odd factor by multiplication (exact below 2^32).
+            const uint64_t high = mixed >> shift;
+            const auto rest = static_cast<uint64_t>(static_cast<unsigned __int128>(inverse * high) * odd >> 64);
+            return rest << shift | (mixed & ((uint64_t{1} << shift) - 1));
+        }
+        unsigned shift;
+        uint64_t odd, inverse;
+    };
+
+    /// One access; traffic: sectors a read has to fetch, dirty sectors that had to leave.
+    static void touch_line(const Access& access, bool write, Sums& sums) {
         Set& set = *access.set;
-        uint64_t traffic = 0;
         unsigned found = 0;
         for (unsigned w = 0; w < kWays; ++w) found |= set.tag[w] == access.tag ? 1u << w : 0;
         unsigned way;
@@ -84,7 +95,7 @@ private:
             unsigned oldest = 0;
             for (unsigned w = 0; w < kWays; ++w) oldest |= set.age[w] == kWays - 1 ? 1u << w : 0;
             way = __builtin_ctz(oldest);
-            traffic += __builtin_popcount(set.sectors[way] >> 4) * kSector;
+            sums.traffic += __builtin_popcount(set.sectors[way] >> 4);
             set.tag[way] = access.tag;
             set.sectors[way] = 0;
         }
@@ -92,16 +103,14 @@ private:
         for (unsigned w = 0; w < kWays; ++w) set.age[w] += set.age[w] < age;
         set.age[way] = 0;
         const uint8_t present = set.sectors[way], missing = access.sectors & ~present;
-        hits += __builtin_popcount(access.sectors & present) * kSector;
-        misses += __builtin_popcount(missing) * kSector;
+        sums.hits += __builtin_popcount(access.sectors & present);
+        sums.misses += __builtin_popcount(missing);
         set.sectors[way] |= write ? access.sectors * 0x11 : access.sectors;
-        return traffic + (write ? 0 : __builtin_popcount(missing) * kSector);
+        if (!write) sums.traffic += __builtin_popcount(missing);
     }
 
-    uint64_t sets_;
+    Index index_;
     std::vector<Set> data_;
-    unsigned shift_;
-    uint64_t odd_, inverse_;
 };
 
 }  // namespace twin
