@@ -4,6 +4,7 @@
 #pragma once
 #include "block/decode_loader.h"
 #include "block/decode_ub.h"
+#include "tile/load_fp8_rows.h"
 
 namespace flash_attn_npu::ascend::block {
 
@@ -50,7 +51,6 @@ private:
     using Ub = DecodeUb<ArchTag, true>;
     using Event = AscendC::HardEvent;
     static constexpr int32_t RING = kernel::DecodeWorkspace::kStagedTiles;
-    static constexpr uint32_t BLOCK = 32;  // bytes
     static_assert(tile::Fp8ToHalf::kFactor == kernel::kStagedFactor, "K and V are not what softmax takes them for");
 
     // Keys of a tile that are converted at a time. In UB every head has `pitch` columns.
@@ -68,7 +68,7 @@ private:
     __aicore__ inline uint32_t Dim(bool of_v) const {
         return static_cast<uint32_t>(of_v ? problem_.head_dim_v : problem_.head_dim);
     }
-    __aicore__ inline uint32_t Pitch(bool of_v) const { return RoundUp<BLOCK>(Dim(of_v)); }
+    __aicore__ inline uint32_t Pitch(bool of_v) const { return RoundUp<tile::LoadFp8Rows::BLOCK>(Dim(of_v)); }
 
     // The loads are one chunk ahead of the conversion, across operands and steps.
     __aicore__ inline void Operand() {
@@ -117,58 +117,9 @@ private:
 
     __aicore__ inline void Load(const Chunk& chunk) {
         if (chunk.keys.empty()) return;
-        const KvTensor& cache = chunk.of_v() ? problem_.v_cache : problem_.k_cache;
-        const uint32_t row = chunk.heads * Pitch(chunk.of_v());
-        const KvView view = problem_.kv_view(chunk.n);
-        const auto& codes = ub_.codes[codesRing_.BeginFill()];
-        AscendC::GlobalTensor<uint8_t> gm;
-        gm.SetGlobalBuffer(reinterpret_cast<__gm__ uint8_t*>(cache.data));
-        KvRun run = view.run(chunk.keys.begin, chunk.keys.end);
-        for (int32_t key = chunk.keys.begin, length; key < chunk.keys.end; key += length) {
-            const int64_t first = cache.offset(run.block, run.row, chunk.head_begin);
-            // Pages that follow each other in memory are one run.
-            for (length = run.length; key + length < chunk.keys.end; length += run.length) {
-                run = view.run(key + length, chunk.keys.end);
-                if (cache.offset(run.block, run.row, chunk.head_begin) != first + length * cache.stride_row) break;
-            }
-            LoadRun(codes[(key - chunk.keys.begin) * row], gm[first], static_cast<uint32_t>(length), cache, chunk.heads,
-                    Dim(chunk.of_v()));
-        }
+        loadRows_(ub_.codes[codesRing_.BeginFill()], chunk.of_v() ? problem_.v_cache : problem_.k_cache,
+                  problem_.kv_view(chunk.n), chunk.head_begin, chunk.heads, chunk.keys, Dim(chunk.of_v()));
         codesRing_.EndFill();
-    }
-    __aicore__ inline void LoadRun(const AscendC::LocalTensor<uint8_t>& dst, const AscendC::GlobalTensor<uint8_t>& src,
-                                   uint32_t keys, const KvTensor& cache, uint32_t heads, uint32_t dim) const {
-        const uint32_t pitch = RoundUp<BLOCK>(dim);
-        if (cache.stride_head == dim && pitch == dim) {
-            LoadRows(dst, src, keys, heads * dim, cache.stride_row, heads * dim);
-            return;
-        }
-        for (uint32_t head = 0; head < heads; ++head) {
-            LoadRows(dst[head * pitch], src[head * cache.stride_head], keys, dim, cache.stride_row, heads * pitch);
-        }
-    }
-    // Bytes up to the next block are zeroed, so that the conversion finds numbers there too.
-    __aicore__ inline void LoadRows(const AscendC::LocalTensor<uint8_t>& dst, const AscendC::GlobalTensor<uint8_t>& src,
-                                    uint32_t rows, uint32_t bytes, int64_t stride, uint32_t pitch) const {
-        constexpr int64_t GAP_LIMIT = int64_t{1} << 32;
-        const uint32_t padded = RoundUp<BLOCK>(bytes), free = (pitch - padded) / BLOCK;
-        const AscendC::DataCopyPadExtParams<uint8_t> zeros(true, 0, static_cast<uint8_t>(padded - bytes), 0);
-        const int64_t gap = stride - static_cast<int64_t>(bytes);
-        if (gap == 0 && pitch == bytes) {
-            AscendC::DataCopyPad(dst, src, AscendC::DataCopyExtParams(1, rows * bytes, 0, 0, 0), zeros);
-            return;
-        }
-        if (gap >= 0 && gap < GAP_LIMIT) {
-            AscendC::DataCopyPad(
-                dst, src,
-                AscendC::DataCopyExtParams(static_cast<uint16_t>(rows), bytes, static_cast<uint32_t>(gap), free, 0),
-                zeros);
-            return;
-        }
-        for (uint32_t row = 0; row < rows; ++row) {
-            AscendC::DataCopyPad(dst[row * pitch], src[row * stride], AscendC::DataCopyExtParams(1, bytes, 0, 0, 0),
-                                 zeros);
-        }
     }
 
     __aicore__ inline void Convert(const Chunk& chunk) {
@@ -211,6 +162,7 @@ private:
     const DecodeFlags flags_;
     const int32_t subBlock_;
     DecodeTileOrder order_;
+    tile::LoadFp8Rows loadRows_;
     tile::Fp8ToHalf convert_;
     AscendC::GlobalTensor<half> gm_;
     DecodeTile tile_{};     // that next_ is cut from

@@ -12,7 +12,7 @@ template <class ArchTag, class Element>
 class OnlineSoftmax {
 public:
     __aicore__ inline OnlineSoftmax(AttentionUb<ArchTag>& ub, const kernel::AttentionArguments& arguments)
-        : ub_(ub), problem_(arguments.problem), plan_(arguments.plan) {}
+        : ub_(ub), problem_(arguments.problem), plan_(arguments.plan), folded_scale_(arguments.folded_scale) {}
 
     /// A task begins: its rows have seen nothing.
     __aicore__ inline void Begin(const kernel::Step& step) {
@@ -80,7 +80,9 @@ private:
 
     __aicore__ inline void Logits(const tile::RowTile& s, const kernel::Step& step, int32_t row) {
         const ScoreOptions& score = problem_.score;
-        const float scale = score.scale_of(step.task.s.n, step.task.kv_head) / kernel::staged_factor(problem_);
+        const int32_t n = step.task.s.n, head = step.task.kv_head;
+        const float scale = folded_scale_ ? kernel::FoldedScale(problem_, n, head).rest
+                                          : score.scale_of(n, head) / kernel::staged_factor(problem_);
         if (score.has_softcap()) {
             tile::CapScores(s, scale, score.softcap, ub_.constant, ub_.tree, Ub::TREE_ROWS * tile::STRIP);
         } else {
@@ -162,6 +164,7 @@ private:
     Ub& ub_;
     const Problem& problem_;
     const Plan& plan_;
+    const bool folded_scale_;
 };
 
 }  // namespace flash_attn_npu::ascend::block

@@ -8,6 +8,7 @@
 
 namespace flash_attn_npu::ascend::block {
 
+/// Element: of out.
 template <class ArchTag, class Element, class Shape>
 class PrefillOutput {
 public:
@@ -103,7 +104,7 @@ private:
         }
     }
 
-    /// What the end of a task needs of all rows: inverse sums (RowBlocks), LSE (Lse) and the redo word (Redo).
+    /// What the end of a task needs of all rows: inverse sums, times the scale of V (RowBlocks), LSE (Lse) and the redo word (Redo).
     __aicore__ inline void Finish(const kernel::PrefillStep& step, int32_t sub, int32_t rows) const {
         constexpr uint64_t ROWS = Shape::HALF_ROWS;
         constexpr float LARGEST = -PrefillUb<ArchTag, Shape>::NO_MAXIMUM - 16;  // one half below it
@@ -115,8 +116,12 @@ private:
                       AscendC::UnaryRepeatParams(1, 1, 8, 4));
         AscendC::Ln(Lse(), sum, ROWS, 1, one);
         tile::BarrierV();
+        if (step.v_scale != 1.0f) {
+            AscendC::Muls(inverse, inverse, step.v_scale, ROWS, 1, one);
+            tile::BarrierV();
+        }
         BroadcastRows(ub_.RowBlocks(), inverse, Shape::HALF_ROWS);
-        AscendC::Axpy(Lse(), magnitude, a_.problem.score.scale, ROWS, 1, one);
+        AscendC::Axpy(Lse(), magnitude, step.scale, ROWS, 1, one);
         tile::BarrierV();
         // 1 when a row's largest score is beyond what half scores can be trusted with, or it saw no score at all; else 0.
         AscendC::Abs(magnitude, magnitude, ROWS, 1, one);

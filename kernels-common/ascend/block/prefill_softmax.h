@@ -65,7 +65,7 @@ private:
         tile::StripMaximum(maximum, MaximumBefore(step, sub)[row], s, sums, ub_.StripScratch(),
                            static_cast<half>(MASKED));
         tile::BarrierV();
-        tile::StripExp(s, maximum, static_cast<half>(a_.problem.score.scale), ub_.StripMaximumBlocks());
+        tile::StripExp(s, maximum, static_cast<half>(step.scale), ub_.StripMaximumBlocks());
         tile::BarrierV();
         tile::StripPanelSums(sums, s);
         const uint32_t panels = RoundUp<WIDE_LANES / Shape::STRIP_ROWS>(s.panels);
@@ -125,7 +125,7 @@ private:
         tile::BarrierV();
         AscendC::Add(wide, wide, wide[WIDE_LANES / 2], uint64_t{WIDE_LANES / 2}, repeats,
                      AscendC::BinaryRepeatParams(1, 1, 1, STRIP_STRIDE, STRIP_STRIDE, STRIP_STRIDE));
-        AscendC::Muls(factor, factor, a_.problem.score.scale, ROWS, 1, AscendC::UnaryRepeatParams());
+        AscendC::Muls(factor, factor, step.scale, ROWS, 1, AscendC::UnaryRepeatParams());
         tile::BarrierV();
         AscendC::Add(ofStep, wide, wide[WIDE_LANES / 4], uint64_t{WIDE_LANES / 4}, repeats,
                      AscendC::BinaryRepeatParams(1, 1, 1, Shape::STRIP_ROWS * 4 / 32, STRIP_STRIDE, STRIP_STRIDE));

@@ -5,6 +5,7 @@
 #include "kernel/attention_limits.h"
 #include "kernel/steps.h"
 #include "tile/fp8.h"
+#include "tile/load_fp8_rows.h"
 
 namespace flash_attn_npu::ascend::block {
 
@@ -22,10 +23,10 @@ public:
         const uint32_t pitch = RoundUp<BLOCK>(cols);  // of rows in UB: bytes on the way in, elements on the way out
         const int32_t chunk = static_cast<int32_t>(CHUNK_ELEMENTS / pitch);
         if (keys.empty()) return;
-        Load(step, cache, Chunk(keys, keys.begin, chunk), cols, pitch);
+        Load(step, cache, Chunk(keys, keys.begin, chunk), cols);
         for (int32_t key = keys.begin; key < keys.end; key += chunk) {
             const KeyRange next = Chunk(keys, key + chunk, chunk);
-            if (!next.empty()) Load(step, cache, next, cols, pitch);
+            if (!next.empty()) Load(step, cache, next, cols);
             const uint32_t rows = static_cast<uint32_t>(Chunk(keys, key, chunk).size());
             Convert(rows * pitch);
             Store(gm[static_cast<uint64_t>(key - step.keys.begin) * stride], rows, cols, pitch, stride);
@@ -34,7 +35,7 @@ public:
 
 private:
     using Ub = AttentionUb<ArchTag>;
-    static constexpr uint32_t BLOCK = 32;
+    static constexpr uint32_t BLOCK = tile::LoadFp8Rows::BLOCK;
     static constexpr uint32_t CHUNK_ELEMENTS = 8192;
     static_assert(CHUNK_ELEMENTS <= Ub::IN_ELEMENTS * sizeof(float), "codes do not fit");
     static_assert(CHUNK_ELEMENTS * sizeof(half) <= Ub::OUT_BYTES, "halves do not fit");
@@ -44,37 +45,10 @@ private:
         return KeyRange{begin, min_of(begin + chunk, keys.end)};
     }
 
-    __aicore__ inline void Load(const kernel::Step& step, const KvTensor& cache, KeyRange keys, uint32_t cols,
-                                uint32_t pitch) {
-        AscendC::GlobalTensor<uint8_t> gm;
-        gm.SetGlobalBuffer(reinterpret_cast<__gm__ uint8_t*>(cache.data));
-        const KvView view = problem_.kv_view(step.task.s.n);
-        const auto codes = ub_.in[ub_.inRing.BeginFill()].template ReinterpretCast<uint8_t>();
-        for (int32_t key = keys.begin; key < keys.end;) {
-            const KvRun run = view.run(key, keys.end);
-            CopyRows(codes[(key - keys.begin) * pitch], gm[cache.offset(run.block, run.row, step.task.kv_head)],
-                     static_cast<uint32_t>(run.length), cols, pitch, cache.stride_row);
-            key += run.length;
-        }
+    __aicore__ inline void Load(const kernel::Step& step, const KvTensor& cache, KeyRange keys, uint32_t cols) {
+        loadRows_(ub_.in[ub_.inRing.BeginFill()].template ReinterpretCast<uint8_t>(), cache,
+                  problem_.kv_view(step.task.s.n), step.task.kv_head, 1, keys, cols);
         ub_.inRing.EndFill();
-    }
-
-    // Bytes up to the next row are zeroed, so that the conversion finds numbers there too.
-    __aicore__ inline void CopyRows(const AscendC::LocalTensor<uint8_t>& dst, const AscendC::GlobalTensor<uint8_t>& src,
-                                    uint32_t rows, uint32_t cols, uint32_t pitch, int64_t stride) {
-        constexpr int64_t GAP_LIMIT = int64_t{1} << 32;
-        const AscendC::DataCopyPadExtParams<uint8_t> zeros(true, 0, static_cast<uint8_t>(pitch - cols), 0);
-        const int64_t gap = stride - static_cast<int64_t>(cols);
-        if (gap >= 0 && gap < GAP_LIMIT) {
-            AscendC::DataCopyPad(
-                dst, src,
-                AscendC::DataCopyExtParams(static_cast<uint16_t>(rows), cols, static_cast<uint32_t>(gap), 0, 0), zeros);
-            return;
-        }
-        for (uint32_t row = 0; row < rows; ++row) {
-            AscendC::DataCopyPad(dst[row * pitch], src[row * stride], AscendC::DataCopyExtParams(1, cols, 0, 0, 0),
-                                 zeros);
-        }
     }
 
     __aicore__ inline void Convert(uint32_t count) {
@@ -99,6 +73,7 @@ private:
 
     Ub& ub_;
     const Problem& problem_;
+    tile::LoadFp8Rows loadRows_;
     tile::Fp8ToHalf convert_;
 };
 

@@ -35,12 +35,22 @@ AttentionLauncher decode_kernel(DType dtype) {
 }
 
 AttentionLauncher prefill_kernel(DType dtype, int32_t head_dim) {
-    const bool half = dtype == DType::kFloat16;
+    const auto of_dtype = [&](AttentionLauncher f16, AttentionLauncher bf16, AttentionLauncher fp8) {
+        return dtype == DType::kFloat16 ? f16 : dtype == DType::kBFloat16 ? bf16 : fp8;
+    };
     switch (head_dim) {
-        case 64: return half ? launch_flash_attn_prefill_f16_d64 : launch_flash_attn_prefill_bf16_d64;
-        case 128: return half ? launch_flash_attn_prefill_f16_d128 : launch_flash_attn_prefill_bf16_d128;
-        case 192: return half ? launch_flash_attn_prefill_f16_d192 : launch_flash_attn_prefill_bf16_d192;
-        case 256: return half ? launch_flash_attn_prefill_f16_d256 : launch_flash_attn_prefill_bf16_d256;
+        case 64:
+            return of_dtype(launch_flash_attn_prefill_f16_d64, launch_flash_attn_prefill_bf16_d64,
+                            launch_flash_attn_prefill_fp8_d64);
+        case 128:
+            return of_dtype(launch_flash_attn_prefill_f16_d128, launch_flash_attn_prefill_bf16_d128,
+                            launch_flash_attn_prefill_fp8_d128);
+        case 192:
+            return of_dtype(launch_flash_attn_prefill_f16_d192, launch_flash_attn_prefill_bf16_d192,
+                            launch_flash_attn_prefill_fp8_d192);
+        case 256:
+            return of_dtype(launch_flash_attn_prefill_f16_d256, launch_flash_attn_prefill_bf16_d256,
+                            launch_flash_attn_prefill_fp8_d256);
         default: return nullptr;
     }
 }
@@ -95,6 +105,7 @@ bool Call::choose_prefill(bool even_if_slower) {
     if (fast_ == nullptr) return false;
     const uint64_t tasks = choose_general(kNeverSplit);
     redo_ = take(tasks * sizeof(int32_t));
+    if (problem_.dtype == DType::kFloat8E4M3) converted_kv_ = take(kernel::converted_kv_bytes(problem_));
     core_workspace_bytes_ =
         std::max<uint64_t>(core_workspace_bytes_, kernel::prefill_core_workspace_bytes(problem_, plan_));
     return true;
@@ -119,13 +130,15 @@ Region Call::take(uint64_t bytes) {
 void Call::launch(void* workspace, void* stream, uint64_t ffts) const {
     workspace = reinterpret_cast<void*>(round_up<uint64_t>(reinterpret_cast<uint64_t>(workspace), kAlignment));
     auto* const prepared_q = at<uint8_t>(workspace, prepared_q_);
+    const bool convert_kv = converted_kv_.bytes > 0;
     if (kernel::needs_prepare(problem_)) {
-        launch_flash_attn_prepare(2 * cores_, stream, {problem_, prepared_q});
+        launch_flash_attn_prepare(2 * cores_, stream, {problem_, prepared_q, /*folded_scale=*/convert_kv});
     }
 
     kernel::AttentionArguments a;
     a.problem = kernel::after_prepare(problem_, prepared_q);
     a.plan = plan_;
+    a.folded_scale = convert_kv;
     a.ffts = ffts;
     a.core_workspace = at<uint8_t>(workspace, core_workspace_);
     a.core_workspace_bytes = core_workspace_bytes_;
@@ -135,7 +148,15 @@ void Call::launch(void* workspace, void* stream, uint64_t ffts) const {
         a.problem.lse_accum = at<float>(workspace, lse_accum_);
     }
     if (a.redo != nullptr) set_zero(a.redo, redo_.bytes, stream);
-    if (fast_ != nullptr) fast_(blocks_, stream, a);
+    if (convert_kv) {
+        auto* const memory = at<uint8_t>(workspace, converted_kv_);
+        launch_flash_attn_convert_kv(2 * cores_, stream, {a.problem, memory});
+        kernel::AttentionArguments converted = a;
+        converted.problem = kernel::with_converted_kv(a.problem, memory);
+        fast_(blocks_, stream, converted);
+    } else if (fast_ != nullptr) {
+        fast_(blocks_, stream, a);
+    }
     if (general_ != nullptr) general_(blocks_, stream, a);
     if (plan_.num_splits > 1) launch_flash_attn_combine(2 * cores_, stream, a);
 }

@@ -45,6 +45,7 @@ private:
     Region out_accum_;
     Region lse_accum_;
     Region redo_;
+    Region converted_kv_;  // fp8 caches as prefill reads them
     Region core_workspace_;
     uint64_t workspace_bytes_ = 0;
 };

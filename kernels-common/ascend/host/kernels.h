@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernel/arguments.h"
+#include "kernel/convert_kv_limits.h"
 #include "kernel/prepare_limits.h"
 
 namespace flash_attn_npu::ascend::host {
@@ -16,6 +17,7 @@ extern "C" {
     void launch_##KERNEL(uint32_t blocks, void* stream, const flash_attn_npu::ascend::kernel::ARGUMENTS& arguments)
 
 FLASH_ATTN_NPU_KERNEL(flash_attn_prepare, PrepareArguments);
+FLASH_ATTN_NPU_KERNEL(flash_attn_convert_kv, ConvertKvArguments);
 FLASH_ATTN_NPU_KERNEL(flash_attn_attention_f16, AttentionArguments);
 FLASH_ATTN_NPU_KERNEL(flash_attn_attention_bf16, AttentionArguments);
 FLASH_ATTN_NPU_KERNEL(flash_attn_attention_fp8, AttentionArguments);
@@ -30,6 +32,10 @@ FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_bf16_d64, AttentionArguments);
 FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_bf16_d128, AttentionArguments);
 FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_bf16_d192, AttentionArguments);
 FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_bf16_d256, AttentionArguments);
+FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_fp8_d64, AttentionArguments);
+FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_fp8_d128, AttentionArguments);
+FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_fp8_d192, AttentionArguments);
+FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_fp8_d256, AttentionArguments);
 FLASH_ATTN_NPU_KERNEL(flash_attn_combine, AttentionArguments);
 
 #undef FLASH_ATTN_NPU_KERNEL

@@ -5,7 +5,7 @@
 //
 // A step is two sub-blocks (row tiles) of up to 128 packed rows against up to 1024 keys. What goes through memory is kept
 // small, because L2 bandwidth is what limits attention here: S travels as half, and the 256 rows share every tile of K and
-// V. Scores that half cannot hold are noticed by their maxima; such row tiles are left to the general kernel.
+// V. fp8 caches have been converted before (convert_kv). Scores that half cannot hold are noticed by their maxima; such row tiles are left to the general kernel.
 #pragma once
 
 #include "block/prefill_mmad.h"
@@ -15,7 +15,8 @@
 
 namespace flash_attn_npu::ascend::kernel {
 
-template <class ArchTag, class Element, int32_t HEAD_DIM, int32_t HEAD_DIM_V>
+/// Element: of the cube's operands.
+template <class ArchTag, class Element, class ElementOut, int32_t HEAD_DIM, int32_t HEAD_DIM_V>
 class Prefill {
 public:
     using Shape = block::PrefillShape<ArchTag, HEAD_DIM, HEAD_DIM_V>;
@@ -49,7 +50,7 @@ public:
         const uint32_t half = AscendC::GetSubBlockIdx();
         block::PrefillUb<ArchTag, Shape> ub(resource);
         block::PrefillSoftmax<ArchTag, Element, Shape> softmax(ub, a_, core_.workspace, half);
-        block::PrefillOutput<ArchTag, Element, Shape> output(ub, a_, core_.workspace, half);
+        block::PrefillOutput<ArchTag, ElementOut, Shape> output(ub, a_, core_.workspace, half);
         PrefillSteps steps(a_, Shape::STEP_KEYS, core_.index, core_.count);
         for (int32_t i = 0; Running(steps, i); ++i) {
             const PrefillStep* now = steps.At(i);

@@ -2,7 +2,7 @@
 // has no Ascend C, includes it too.
 #pragma once
 
-#include "kernel/arguments.h"
+#include "kernel/convert_kv_limits.h"
 
 namespace flash_attn_npu::ascend::kernel {
 
@@ -58,14 +58,18 @@ FA_HOST_DEVICE bool prefill_can_implement(const Problem& p, const Plan& plan) {
     // Strides of instructions' 16-bit fields.
     constexpr int64_t kStrideLimit = 65536;
 
+    const bool fp8 = p.dtype == DType::kFloat8E4M3 && p.out_dtype == DType::kBFloat16;
     const bool dtype = (p.dtype == DType::kFloat16 || p.dtype == DType::kBFloat16) && p.out_dtype == p.dtype;
-    const bool plain_score = !p.score.has_softcap() && !p.score.has_alibi() && p.qv.data == nullptr &&
-                             p.score.scale >= kSmallestScale && p.score.scale <= kLargestScale;
+    const bool plain_score = !p.score.has_softcap() && !p.score.has_alibi() && p.qv.data == nullptr;
+    // Of fp8, every core looks at the scale of each head: FoldedScale.
     const bool descaled = p.score.q_descale.data || p.score.k_descale.data || p.score.v_descale.data;
-    const bool strides = p.k_cache.stride_row >= p.head_dim && p.k_cache.stride_row < kStrideLimit &&
-                         p.v_cache.stride_row >= p.head_dim_v && p.v_cache.stride_row < kStrideLimit;
-    return dtype && plain_score && !descaled && strides && prefill_has_head_dims(p.head_dim, p.head_dim_v) &&
-           plan.num_splits == 1 && p.mask.attention_chunk == 0;
+    const bool scale = fp8 || (p.score.scale >= kSmallestScale && p.score.scale <= kLargestScale && !descaled);
+    const int64_t k_row = fp8 ? int64_t{p.num_heads_kv} * p.head_dim : p.k_cache.stride_row;
+    const int64_t v_row = fp8 ? int64_t{p.num_heads_kv} * p.head_dim_v : p.v_cache.stride_row;
+    const bool strides = k_row >= p.head_dim && k_row < kStrideLimit && v_row >= p.head_dim_v && v_row < kStrideLimit;
+    const bool memory = !fp8 || converted_kv_bytes(p) <= kMostConvertedBytes;
+    return (fp8 || dtype) && plain_score && scale && strides && memory &&
+           prefill_has_head_dims(p.head_dim, p.head_dim_v) && plan.num_splits == 1 && p.mask.attention_chunk == 0;
 }
 
 // Whether it takes less time than the general kernel, which needs one launch less and may split keys. By upper bounds: the

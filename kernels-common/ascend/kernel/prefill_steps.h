@@ -8,7 +8,7 @@
 namespace flash_attn_npu::ascend::kernel {
 
 /// Keys [keys.begin, keys.end) of one task: the cube works on tiles of KEY_TILE of them, the vector cores on panels of 16.
-/// A task without keys has one step without keys.
+/// A task without keys, or one that the kernel does not serve, has one step without keys.
 struct PrefillStep {
     static constexpr int32_t KEY_TILE = 128;
     static constexpr int32_t PANEL = 16;
@@ -19,6 +19,8 @@ struct PrefillStep {
     int32_t number;     // over all tasks of this core
     bool first;         // of its task
     bool last;
+    float scale;    // of its scores, positive
+    float v_scale;  // of its output
 
     __aicore__ inline int32_t SubBlocks() const { return task.rows() > tile_rows ? 2 : 1; }
     __aicore__ inline int32_t RowBegin(int32_t sub) const { return task.row_begin + sub * tile_rows; }
@@ -37,7 +39,8 @@ class PrefillSteps {
 public:
     __aicore__ inline PrefillSteps(const AttentionArguments& arguments, int32_t step_keys, uint32_t core,
                                    uint32_t cores)
-        : schedule_(arguments, core, cores, TilesPerTask(arguments, cores)),
+        : a_(arguments),
+          schedule_(arguments, core, cores, TilesPerTask(arguments, cores)),
           tile_rows_(arguments.plan.tile.rows),
           step_keys_(step_keys) {}
 
@@ -63,7 +66,8 @@ private:
         const bool first = begin_ >= task_.keys.end;
         if (first) {
             if (!schedule_.Next(task_)) return false;
-            if (task_.keys.empty()) task_.keys = KeyRange{0, 0};
+            const bool served = SetScales();
+            if (task_.keys.empty() || !served) task_.keys = KeyRange{0, 0};
             begin_ = task_.keys.begin;
         }
         step.task = task_;
@@ -71,13 +75,29 @@ private:
         step.tile_rows = tile_rows_;
         step.number = made_;
         step.first = first;
+        step.scale = scale_;
+        step.v_scale = v_scale_;
         step.last = step.keys.end == task_.keys.end;
         begin_ = step.keys.end;
         return true;
     }
 
+    // False if half scores are not for the task.
+    __aicore__ inline bool SetScales() {
+        const Problem& p = a_.problem;
+        scale_ = p.score.scale;
+        v_scale_ = 1.0f;
+        if (p.dtype != DType::kFloat8E4M3) return true;
+        const FoldedScale folded(p, task_.s.n, task_.kv_head);
+        scale_ = folded.rest;
+        v_scale_ = p.score.v_scale_of(task_.s.n, task_.kv_head) / staged_factor(p);
+        return folded.ok;
+    }
+
+    const AttentionArguments& a_;
     Schedule schedule_;
     int32_t tile_rows_, step_keys_;
+    float scale_ = 1.0f, v_scale_ = 1.0f;
     Task task_{};
     int32_t begin_ = 0;  // first key of the next step
     PrefillStep ring_[HISTORY];

@@ -38,6 +38,7 @@ public:
 
     __aicore__ inline Prepare(arch::Resource<ArchTag>& resource, const PrepareArguments& arguments)
         : p_(arguments.problem),
+          folded_scale_(arguments.folded_scale),
           prepared_q_(prepared_q(arguments.problem, arguments.prepared_q)),
           rotary_dim_(p_.rotary.enabled() && p_.rotary.seqlen > 0 ? p_.rotary.dim : 0),
           ub_(resource.ubBuf.template GetBufferByByte<uint8_t>(0)),
@@ -97,6 +98,8 @@ private:
         int32_t dim;
         int32_t position;  // in the rotary tables, of the first token
         bool per_token;    // the following tokens stand at the following positions
+        int32_t n = 0;     // sequence and first head, of queries
+        int32_t head = 0;
     };
     enum class Kind { kCopy, kKey, kQuery };
 
@@ -122,6 +125,7 @@ private:
             move.dim = p_.head_dim;
             move.position = p_.rotary.q_position(s.rotary_start, next.i);
             move.per_token = p_.rotary.q_per_row;
+            move.n = s.n;
             Run<Kind::kQuery, Wide>(p_.q.data, prepared_q_.data, move);
         }
     }
@@ -178,6 +182,7 @@ private:
                 const int32_t token = inner_is_token ? inner : outer;
                 const int32_t head = inner_is_token ? outer : inner;
                 Move tile = move;
+                tile.head = head;
                 tile.from.offset += token * move.from.token + head * move.from.head;
                 tile.to.offset += token * move.to.token + head * move.to.head;
                 tile.tokens = min_of(inner_is_token ? inner_most : outer_most, move.tokens - token);
@@ -213,6 +218,9 @@ private:
             SetFlag<HardEvent::MTE2_V>(slot);
             WaitFlag<HardEvent::MTE2_V>(slot);
             Compute<kKind>(in, wide, rows, pitch);
+            if constexpr (kFp8 && kKind == Kind::kQuery) {
+                if (folded_scale_) ScaleQueries(wide, tile, inner_is_token, pitch);
+            }
             SetFlag<HardEvent::V_MTE3>(slot);
             WaitFlag<HardEvent::V_MTE3>(slot);
         }
@@ -270,6 +278,27 @@ private:
         AscendC::PipeBarrier<PIPE_V>();
     }
 
+    /// Queries times FoldedScale::q of their heads.
+    __aicore__ inline void ScaleQueries(const AscendC::LocalTensor<half>& q, const Move& tile, bool inner_is_token,
+                                        uint32_t pitch) const {
+        const int32_t group = p_.heads_per_kv_head(), head_end = tile.head + tile.heads;
+        AscendC::PipeBarrier<PIPE_V>();
+        for (int32_t head = tile.head, end; head < head_end; head = end) {
+            end = min_of(head_end, (head / group + 1) * group);
+            const half factor = static_cast<half>(FoldedScale(p_, tile.n, head / group).q);
+            const int32_t first = head - tile.head, heads = end - head;
+            if (inner_is_token) {
+                const auto rows = q[static_cast<uint32_t>(first * tile.tokens) * pitch];
+                AscendC::Muls(rows, rows, factor, heads * tile.tokens * static_cast<int32_t>(pitch));
+                continue;
+            }
+            for (int32_t token = 0; token < tile.tokens; ++token) {
+                const auto rows = q[static_cast<uint32_t>(token * tile.heads + first) * pitch];
+                AscendC::Muls(rows, rows, factor, heads * static_cast<int32_t>(pitch));
+            }
+        }
+    }
+
     /// The rotary tables of `rows` positions; kept when they are those of the last tile.
     __aicore__ inline void LoadTables(int32_t position, int32_t rows) {
         using namespace AscendC;
@@ -311,6 +340,7 @@ private:
     }
 
     const Problem& p_;
+    const bool folded_scale_;
     const RowTensor prepared_q_;
     const int32_t rotary_dim_;
     const AscendC::LocalTensor<uint8_t> ub_;

@@ -10,6 +10,7 @@ struct PrepareArguments {
     // Where the queries go that attention reads instead of problem.q: prepared_q_bytes of memory, 32-byte aligned, laid
     // out as prepared_q says. Null when prepares_q is false.
     FA_GM uint8_t* prepared_q = nullptr;
+    bool folded_scale = false;  // AttentionArguments::folded_scale
 };
 
 // fp8 queries are converted to half (exactly), since the cube has no fp8; rotated ones are rotated.

@@ -3,6 +3,7 @@
 // A test's own source is three lines: include the kernel's .cpp, this file, and TWIN_DRIVER(kernel_name, AttentionArguments).
 #pragma once
 #include "kernel/arguments.h"
+#include "kernel/convert_kv_limits.h"
 #include "kernel/prepare_limits.h"
 
 namespace twin_test {
@@ -43,7 +44,7 @@ struct Call {
     int32_t cache_seqlen, seqlen_new, page_size, num_blocks, index_rows, capacity;
     int32_t rotary_seqlen, rotary_dim, rotary_interleaved, rotary_q_per_row;
     int32_t window_left, window_right, attention_chunk, alibi_lse_offset;
-    int32_t num_splits, tile_rows, tile_keys;
+    int32_t num_splits, tile_rows, tile_keys, folded_scale;
     float scale, softcap, lse_of_masked_row;
 };
 
@@ -130,6 +131,7 @@ inline void arguments_of(const Call& c, flash_attn_npu::ascend::kernel::Attentio
     a.core_workspace = c.core_workspace;
     a.core_workspace_bytes = static_cast<uint64_t>(c.core_workspace_bytes);
     a.redo = c.redo;
+    a.folded_scale = c.folded_scale != 0;
 }
 
 // What prepare is launched with.
@@ -137,6 +139,13 @@ inline void arguments_of(const Call& c, flash_attn_npu::ascend::kernel::PrepareA
     a = flash_attn_npu::ascend::kernel::PrepareArguments{};
     a.problem = problem_of(c);
     a.prepared_q = static_cast<uint8_t*>(c.prepared_q.data);
+    a.folded_scale = c.folded_scale != 0;
+}
+
+// What convert_kv is launched with; the converted caches go where other kernels have their workspace.
+inline void arguments_of(const Call& c, flash_attn_npu::ascend::kernel::ConvertKvArguments& a) {
+    a.problem = problem_of(c);
+    a.memory = c.core_workspace;
 }
 
 }  // namespace twin_test

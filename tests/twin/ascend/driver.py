@@ -36,7 +36,8 @@ INT64 = "total_q total_new page_table_stride cos_stride sin_stride core_workspac
 INT32 = (
     "dtype out_dtype batch num_heads_q num_heads_kv head_dim head_dim_v max_seqlen_q max_seqlen_k cache_seqlen "
     "seqlen_new page_size num_blocks index_rows capacity rotary_seqlen rotary_dim rotary_interleaved "
-    "rotary_q_per_row window_left window_right attention_chunk alibi_lse_offset num_splits tile_rows tile_keys"
+    "rotary_q_per_row window_left window_right attention_chunk alibi_lse_offset num_splits tile_rows tile_keys "
+    "folded_scale"
 ).split()
 FLOATS = "scale softcap lse_of_masked_row".split()
 

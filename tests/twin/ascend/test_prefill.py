@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import driver
 import numpy as np
 import pytest
-from test_attention import Case, Problem, bf16, exact
+from test_attention import KERNEL, Case, Problem, bf16, exact
+from test_fp8 import nearest_code
 
 HEAD_DIMS = (64, 128, 192, 256)
-KERNELS = {(dtype, d): f"{dtype}_d{d}" for dtype in ("f16", "bf16") for d in HEAD_DIMS}
+KERNELS = {(dtype, d): f"{KERNEL[dtype]}_d{d}" for dtype in ("f16", "bf16", "f8") for d in HEAD_DIMS}
+FACTOR = 140  # of K and V that were fp8
 
 
 class Prefill(Problem):
-    """A case of the general kernel's tests, run by the prefill kernel."""
+    """A case of the general kernel's tests, run by the prefill kernel. fp8: as convert_kv and prepare leave it."""
 
     def __init__(self, case: Case, library: driver.Library):
         super().__init__(case, library)
@@ -22,6 +26,42 @@ class Prefill(Problem):
         self.call.arrays["redo"] = self.redo
         self.call._point("redo", self.redo)
         self.call.written |= {"redo"}
+        self.cached = {name: self.call.arrays[name] for name in ("k_cache", "v_cache")}
+        if case.dtype == "f8":
+            self.convert()
+
+    def convert(self) -> None:
+        """K and V as half, dense; queries times a power of two near the scale of their scores."""
+        c, flat = self.case, self.call.flat
+        flat.folded_scale = 1
+        self.indices = {n: self.call.arrays.pop(n) for n in ("page_table", "batch_idx") if n in self.call.arrays}
+        self.numbers = {n: getattr(flat, n) for n in ("page_size", "num_blocks", "index_rows")}
+        for name in self.indices:
+            setattr(flat, name, None)
+        flat.page_size, flat.num_blocks, flat.index_rows = 0, len(c.seqlens_k), len(c.seqlens_k)
+        for name, rows in (("k_cache", self.k), ("v_cache", self.v)):
+            cache = np.full((len(rows), flat.capacity, *rows[0].shape[1:]), np.nan, np.float16)
+            for n, x in enumerate(rows):
+                first = c.leftpad[n] if c.leftpad else 0
+                cache[n, first : first + len(x)] = exact(x) * FACTOR
+            self.call.arrays[name] = driver.place(cache)
+            self.call._point(name, self.call.arrays[name])
+        self.factor = 2.0 ** np.maximum(np.floor(np.log2(self.scores_scale())), -15)
+        rows_factor = np.repeat(self.factor, self.group, 1)  # (sequence, query head)
+        if c.packed_q:
+            rows_factor = np.repeat(rows_factor, c.seqlens_q, 0)
+        else:
+            rows_factor = rows_factor[:, None]
+        self.q = driver.place((exact(self.q) * rows_factor[..., None]).astype(np.float16))
+        self.call.arrays["q"] = self.q
+        self.call._point("q", self.q)
+
+    def scores_scale(self) -> np.ndarray:
+        """From products of the kernel's operands to logits, before queries are scaled: (sequence, kv head)."""
+        if self.case.dtype != "f8":
+            return np.full((len(self.case.seqlens_k), self.case.heads[1]), self.scale)
+        scale = self.scale * self.descale["q_descale"].astype(np.float64) * self.descale["k_descale"]
+        return np.where(scale > 0, scale / FACTOR, 1.0)
 
     def run(self, mode: str, seed: int) -> None:
         kernel = KERNELS[self.case.dtype, self.case.dims[0]]
@@ -36,20 +76,35 @@ class Prefill(Problem):
         self.call.arrays["core_workspace"] = workspace
         self.call._point("core_workspace", workspace)
         self.call.fresh -= {"out", "lse"}
-        self.call.run(library, f"flash_attn_attention_{self.case.dtype}", self.case.blocks, mode=mode, seed=seed)
+        for name, array in {**self.cached, **getattr(self, "indices", {})}.items():
+            self.call.arrays[name] = array
+            self.call._point(name, array)
+        for name, number in getattr(self, "numbers", {}).items():
+            setattr(flat, name, number)
+        self.call.run(
+            library, f"flash_attn_attention_{KERNEL[self.case.dtype]}", self.case.blocks, mode=mode, seed=seed
+        )
         self.redo[...] = 0
 
     def rows(self, n: int, head: int) -> tuple[np.ndarray, ...]:
-        """q, k, v of one head, and which keys its rows see."""
+        """q, k, v of one head as the cube multiplies them, and which keys its rows see."""
         c, sq, sk = self.case, self.case.seqlens_q[n], self.case.seqlens_k[n]
         at = slice(self.q_start[n], self.q_start[n] + sq)
         q = (self.q[at] if c.packed_q else self.q[n])[:, head]
+        factor = FACTOR if c.dtype == "f8" else 1
         return (
             exact(q),
-            exact(self.k[n][:, head // self.group]),
-            exact(self.v[n][:, head // self.group]),
+            exact(self.k[n][:, head // self.group]) * factor,
+            exact(self.v[n][:, head // self.group]) * factor,
             self.visible(sq, sk),
         )
+
+    def scales(self, n: int, head: int) -> tuple[float, float]:
+        """From q k^T to logits, and from P v to the output."""
+        if self.case.dtype != "f8":
+            return self.scale, 1.0
+        at = n, head // self.group
+        return float(self.scores_scale()[at] / self.factor[at]), float(self.descale["v_descale"][at]) / FACTOR
 
     def redone(self, n: int, head: int) -> np.ndarray:
         """Which rows of a head the kernel left to the general one."""
@@ -62,11 +117,13 @@ class Prefill(Problem):
         round_to = (
             (lambda x: exact(bf16(x))) if c.dtype == "bf16" else (lambda x: x.astype(np.float16).astype(np.float64))
         )
+        round_out = (lambda x: exact(bf16(x))) if c.dtype == "f8" else round_to
         error, usual, lse_error = 0.0, 0.0, 0.0
         out, lse = exact(self.out), self.lse.astype(np.float64)
         for n, sq in enumerate(c.seqlens_q):
             for head in range(c.heads[0]):
                 q, k, v, see = self.rows(n, head)
+                scale, v_scale = self.scales(n, head)
                 empty = ~see.any(-1)
                 redone = self.redone(n, head)
                 keep = ~redone & ~empty
@@ -81,13 +138,13 @@ class Prefill(Problem):
                         assert not np.any(redone & ~may), "given up without need"
                 if not keep.any():
                     continue
-                s = np.where(see, q @ k.T * self.scale, -np.inf)[keep]
+                s = np.where(see, q @ k.T * scale, -np.inf)[keep]
                 top = s.max(-1, keepdims=True)
                 p = np.exp(s - top)
                 total = p.sum(-1, keepdims=True)
-                want = p / total @ v
+                want = p / total @ v * v_scale
                 # The formula in the input's type: every intermediate result is rounded.
-                s16 = round_to(round_to(q @ k.T) * self.scale)[keep]
+                s16 = round_to(round_to(q @ k.T) * scale)[keep]
                 s16 = np.where(see[keep], s16, -np.inf)
                 p16 = np.exp(s16 - s16.max(-1, keepdims=True))
                 p16 = round_to(p16 / p16.sum(-1, keepdims=True))
@@ -96,7 +153,7 @@ class Prefill(Problem):
                 got_lse = (lse[head, at] if c.packed_q else lse[n, head])[keep]
                 assert np.isfinite(got).all(), f"sequence {n}, head {head}: {np.isnan(got).sum()} NaN"
                 error = max(error, np.abs(got - want).max())
-                usual = max(usual, np.abs(round_to(p16 @ v) - want).max())
+                usual = max(usual, np.abs(round_out(p16 @ v * v_scale) - want).max())
                 lse_error = max(lse_error, np.abs(got_lse - (top + np.log(total))[:, 0]).max())
         assert error <= 2 * usual + 1e-5, f"off by {error}; the formula in {c.dtype} is off by {usual}"
         return error / max(usual, 1e-9), lse_error
@@ -108,7 +165,7 @@ def general():
 
     def get(dtype: str) -> driver.Library:
         if dtype not in built:
-            built[dtype] = driver.Library(f"attention_{dtype}.cpp")
+            built[dtype] = driver.Library(f"attention_{KERNEL[dtype]}.cpp")
         return built[dtype]
 
     return get
@@ -164,6 +221,24 @@ CASES = {
     "head dim 256": Case(seqlens_q=(517,), seqlens_k=(1233,), heads=(2, 1), dims=(256, 256), window=(-1, 0)),
     "bf16, head dim 256": Case(dtype="bf16", seqlens_q=(300,), seqlens_k=(2100,), heads=(1, 1), dims=(256, 256)),
 }
+OF_FP8 = (
+    "several steps",
+    "several tasks",
+    "few rows",
+    "odd lengths",
+    "group of three",
+    "narrow window",
+    "packed queries",
+    "no keys",
+    "odd pages",
+    "left padding",
+    "batch index",
+    "no lse",
+    "head dim 64",
+    "head dims 192, 128",
+    "head dim 256",
+)
+CASES.update({f"fp8: {name}": replace(CASES[name], dtype="f8") for name in OF_FP8})
 
 
 @pytest.mark.parametrize("mode", ["fast", "check"])
@@ -175,20 +250,22 @@ def test_result(libraries, name, mode):
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-@pytest.mark.parametrize("name", ["several tasks", "causal", "packed queries", "no keys", "bf16", "head dim 256"])
+@pytest.mark.parametrize(
+    "name", ["several tasks", "causal", "packed queries", "no keys", "bf16", "head dim 256", "fp8: several tasks"]
+)
 def test_order_of_cores_does_not_matter(libraries, name, seed):
     problem = Prefill(CASES[name], libraries(CASES[name]))
     problem.run("check", seed)
     print(problem.check())
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(16))
 def test_random_lengths(libraries, seed):
     rng = np.random.default_rng(seed)
     group, kv_heads = int(rng.choice([1, 1, 2, 5])), int(rng.integers(1, 3))
     seqlen_k = int(rng.integers(1, 1500))
     case = Case(
-        dtype=str(rng.choice(["f16", "bf16"])),
+        dtype=str(rng.choice(["f16", "bf16", "f8"])),
         seqlens_q=(int(rng.integers(1, 1500)),),
         seqlens_k=(seqlen_k,),
         heads=(group * kv_heads, kv_heads),
@@ -218,6 +295,44 @@ def test_scores_beyond_half_are_left_to_the_general_kernel(libraries, general, d
     problem.run_general(general(dtype), mode, 1)
     assert np.array_equal(problem.out[0, :, 0], kept)
     problem.check(after_general=True)
+
+
+@pytest.mark.parametrize("mode", ["fast", "check"])
+def test_fp8_scores_beyond_half_are_left_to_the_general_kernel(libraries, general, mode):
+    case = Case(dtype="f8", seqlens_q=(300,), seqlens_k=(400,), heads=(2, 2), page_size=37)
+    problem = Prefill(case, libraries(case))
+    # Products of 128 times 448 * 448, and the scale takes little of them.
+    problem.q[0, 128:256, 1] = np.sign(problem.q[0, 128:256, 1]) * 448 * problem.factor[0, 1]
+    problem.k[0][7, 1] = nearest_code(np.sign(exact(problem.q[0, 130, 1])) * 448)
+    problem.call.arrays["k_cache"][0, 7, 1] = exact(problem.k[0][7, 1]) * FACTOR
+    page = problem.indices["page_table"][0, 0]
+    problem.cached["k_cache"][page, 7, 1] = problem.k[0][7, 1]
+    problem.run(mode, 0)
+    assert problem.redo[0, 1, 1] != 0 and np.count_nonzero(problem.redo) == 1
+    problem.run_general(general("f8"), mode, 1)
+    problem.check(after_general=True)
+
+
+@pytest.mark.parametrize("descale", [-1.0, 0.0, 1e-30, 1e30])
+def test_fp8_scales_that_half_scores_are_not_for(libraries, general, descale):
+    """One head's scale is negative, zero, or far from 1: the general kernel computes it, from queries as they were."""
+    case = Case(dtype="f8", seqlens_q=(300,), seqlens_k=(400,), heads=(4, 2))
+    problem = Prefill(case, libraries(case))
+    # The queries of a head that is not served keep their scale.
+    problem.q[0, :, 2:] = exact(problem.q[0, :, 2:]) / problem.factor[0, 1]
+    problem.factor[0, 1] = 1.0
+    problem.descale["k_descale"][0, 1] = descale
+    problem.run("check", 0)
+    assert np.all(problem.redo[0, 1] != 0) and np.all(problem.redo[0, 0] == 0)
+    problem.check()
+    problem.run_general(general("f8"), "check", 1)
+    assert np.isfinite(exact(problem.out)).all()
+    q, k, v, _ = problem.rows(0, 3)
+    s = q @ k.T / FACTOR * problem.scale * problem.descale["q_descale"][0, 1] * np.float64(np.float32(descale))
+    p = np.exp(s - s.max(-1, keepdims=True))
+    want = p / p.sum(-1, keepdims=True) @ v / FACTOR * problem.descale["v_descale"][0, 1]
+    if abs(descale) <= 1:
+        assert np.abs(exact(problem.out)[0, :, 3] - want).max() <= 2.0**-8 * np.abs(want).max() + 1e-3
 
 
 @pytest.mark.parametrize("sign", [1, -1])

@@ -58,6 +58,7 @@ class Case:
     gaps: tuple[int, ...] = (0, 0, 0, 0)
     blocks: int = 4
     offset: int = field(default=0)
+    folded_scale: bool = False
 
 
 def rotated(x: np.ndarray, cos: np.ndarray, sin: np.ndarray, interleaved: bool) -> np.ndarray:
@@ -182,6 +183,18 @@ def run(library, rng, mode, seed, c: Case) -> None:
         **numbers,
         **arrays,
     )
+    factor = np.ones((batch, hk))
+    if c.folded_scale:
+        call.flat.folded_scale = 1
+        call.flat.scale = 0.25
+        descale = {x: place(rng.uniform(1e-3, 2, (batch, hk)).astype(np.float32)) for x in ("q_descale", "k_descale")}
+        # Scales between which nothing can be lost; and, of one head, one that is not for half.
+        descale["k_descale"][-1, -1] = -1
+        for name, array in descale.items():
+            call.arrays[name] = array
+            call._point(name, array)
+        scale = 0.25 * descale["q_descale"].astype(np.float64) * descale["k_descale"] / 140
+        factor = np.where(scale > 0, 2.0 ** np.maximum(np.floor(np.log2(np.abs(scale))), -15), 1.0)
     findings = call.run(library, "flash_attn_prepare", c.blocks, mode=mode, seed=seed)
     assert findings == [], "\n".join(map(str, findings))
 
@@ -205,7 +218,8 @@ def run(library, rng, mode, seed, c: Case) -> None:
                 want = rotated(x, *tables(starts[n] + (i if c.q_per_row else 0)), c.interleaved)
                 check_rounding(mine[:, :r], want[:, :r], wide, np.abs(x).max())
             if c.dtype == "f8":
-                assert np.array_equal(mine[:, r:].astype(np.float64), x[:, r:])
+                scaled = x * np.repeat(factor[n], h // hk)[:, None]
+                assert np.array_equal(mine[:, r:].astype(np.float64), scaled[:, r:])
             else:
                 assert np.array_equal(mine[:, r:].view(np.uint16), source[:, r:].view(np.uint16))
 
@@ -253,6 +267,10 @@ def test_head_dims(library, rng, mode, seed, dtype, dims, rotary):
 
 
 CASES = {
+    "scale in the queries": Case("f8", seqlens_q=(6, 6), dims=(72, 40), heads=(6, 2), folded_scale=True),
+    "scale in the queries, many": Case(
+        "f8", seqlens_q=(90, 3), heads=(4, 4), packed_q=True, folded_scale=True, dims=(128, 128)
+    ),
     "nothing appended, fp8": Case("f8", append=False, seqlens_q=(6, 6), dims=(72, 40)),
     "decode": Case(
         heads=(32, 8),

@@ -1,0 +1,70 @@
+// Rows of fp8 K or V from the cache to UB, for the vector cores to convert.
+#pragma once
+#include "arch/atlas_a2.h"
+#include "flash_attn_npu/problem.h"
+#include "layout/matrix.h"
+
+namespace flash_attn_npu::ascend::tile {
+
+/// Keys [keys.begin, keys.end) of `heads` neighbouring kv heads: (key, head, feature) in UB, each head's `dim` features
+/// followed by zeros up to a whole 32-byte block, so that the conversion finds numbers there too.
+struct LoadFp8Rows {
+    static constexpr uint32_t BLOCK = 32;  // bytes
+
+    __aicore__ inline void operator()(const AscendC::LocalTensor<uint8_t>& dst, const KvTensor& cache,
+                                      const KvView& view, int32_t head, uint32_t heads, KeyRange keys,
+                                      uint32_t dim) const {
+        const uint32_t row = heads * RoundUp<BLOCK>(dim);
+        AscendC::GlobalTensor<uint8_t> gm;
+        gm.SetGlobalBuffer(reinterpret_cast<__gm__ uint8_t*>(cache.data));
+        KvRun run = view.run(keys.begin, keys.end);
+        for (int32_t key = keys.begin, length; key < keys.end; key += length) {
+            const int64_t first = cache.offset(run.block, run.row, head);
+            // Pages that follow each other in memory are one run.
+            for (length = run.length; key + length < keys.end; length += run.length) {
+                run = view.run(key + length, keys.end);
+                if (cache.offset(run.block, run.row, head) != first + length * cache.stride_row) break;
+            }
+            LoadRun(dst[(key - keys.begin) * row], gm[first], static_cast<uint32_t>(length), cache, heads, dim);
+        }
+    }
+
+private:
+    __aicore__ inline void LoadRun(const AscendC::LocalTensor<uint8_t>& dst, const AscendC::GlobalTensor<uint8_t>& src,
+                                   uint32_t keys, const KvTensor& cache, uint32_t heads, uint32_t dim) const {
+        const uint32_t pitch = RoundUp<BLOCK>(dim);
+        if (cache.stride_head == dim && pitch == dim) {
+            Load(dst, src, keys, heads * dim, cache.stride_row, heads * dim);
+            return;
+        }
+        for (uint32_t head = 0; head < heads; ++head) {
+            Load(dst[head * pitch], src[head * cache.stride_head], keys, dim, cache.stride_row, heads * pitch);
+        }
+    }
+
+    // Rows of `bytes`, `stride` apart in memory and `pitch` in UB.
+    __aicore__ inline void Load(const AscendC::LocalTensor<uint8_t>& dst, const AscendC::GlobalTensor<uint8_t>& src,
+                                uint32_t rows, uint32_t bytes, int64_t stride, uint32_t pitch) const {
+        constexpr int64_t GAP_LIMIT = int64_t{1} << 32;
+        const uint32_t padded = RoundUp<BLOCK>(bytes), free = (pitch - padded) / BLOCK;
+        const AscendC::DataCopyPadExtParams<uint8_t> zeros(true, 0, static_cast<uint8_t>(padded - bytes), 0);
+        const int64_t gap = stride - static_cast<int64_t>(bytes);
+        if (gap == 0 && pitch == bytes) {
+            AscendC::DataCopyPad(dst, src, AscendC::DataCopyExtParams(1, rows * bytes, 0, 0, 0), zeros);
+            return;
+        }
+        if (gap >= 0 && gap < GAP_LIMIT) {
+            AscendC::DataCopyPad(
+                dst, src,
+                AscendC::DataCopyExtParams(static_cast<uint16_t>(rows), bytes, static_cast<uint32_t>(gap), free, 0),
+                zeros);
+            return;
+        }
+        for (uint32_t row = 0; row < rows; ++row) {
+            AscendC::DataCopyPad(dst[row * pitch], src[row * stride], AscendC::DataCopyExtParams(1, bytes, 0, 0, 0),
+                                 zeros);
+        }
+    }
+};
+
+}  // namespace flash_attn_npu::ascend::tile
