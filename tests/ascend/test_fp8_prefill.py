@@ -43,6 +43,11 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def prefill_wherever_it_can_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLASH_ATTN_NPU_DEVICE_KERNELS", "fast")
+
+
 def fp8(changes: dict[str, Any]) -> Built:
     return build(Case("v3", SEED, "float8_e4m3fn", **{"heads": 4, "heads_k": 2, "d": 128, **changes}))
 

@@ -30,6 +30,7 @@ def calls() -> Iterator[Case]:
 def launched(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """The kernels that `calls` launch, as the twin records them in cycles mode."""
     monkeypatch.setenv("FLASH_ATTN_NPU_TWIN_MODE", "cycles")
+    monkeypatch.setenv("FLASH_ATTN_NPU_DEVICE_KERNELS", "fast")
     machine = library.machine()
     names: set[str] = set()
     for case in calls():
