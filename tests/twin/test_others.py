@@ -159,28 +159,29 @@ def test_catlass_flash_attention(rng, capfd, tmp_path, b, h, hk, sq, sk, causal,
 
 @needs_catlass
 @pytest.mark.parametrize("mode", ["fast", "check"])
-def test_catlass_mla(rng, capfd, tmp_path, mode):
-    """MLA decode: 16 heads, latent 512 + 64, paged; the golden result and the half-precision one are written here."""
-    lengths, h = [200, 300], 16
-    b, pages = len(lengths), -(-max(lengths) // 128)
-    q = rng.uniform(-1, 1, (b, 1, h, 576)).astype(np.float16)
+@pytest.mark.parametrize("h,queries", [(16, [1, 1]), (16, [2, 3]), (128, [1, 1]), (128, [3, 1])])
+def test_catlass_mla(rng, capfd, tmp_path, h, queries, mode):
+    """MLA decode: latent 512 + 64, paged; the golden result and the half-precision one are written here."""
+    lengths = [200, 300]
+    b, pages, rows = len(lengths), -(-max(lengths) // 128), sum(queries)
+    q = rng.uniform(-1, 1, (rows, h, 576)).astype(np.float16)
     k = rng.uniform(-1, 1, (b * pages, 128, 1, 576)).astype(np.float16)
     table = rng.permutation(b * pages).reshape(b, pages)
-    golden, half = np.zeros((2, b, h, 512))
-    for i, n in enumerate(lengths):
-        keys = k[table[i]].reshape(-1, 576)[:n].astype(np.float64)
-        scores = q[i, 0].astype(np.float64) @ keys.T * 576**-0.5
+    golden, half = np.zeros((2, rows, h, 512))
+    for row, i in enumerate(np.repeat(range(b), queries)):
+        keys = k[table[i]].reshape(-1, 576)[: lengths[i]].astype(np.float64)
+        scores = q[row].astype(np.float64) @ keys.T * 576**-0.5
         p = np.exp(scores - scores.max(-1, keepdims=True))
         p /= p.sum(-1, keepdims=True)
-        golden[i], half[i] = (x.astype(np.float64) @ keys[:, :512] for x in (p, p.astype(np.float16)))
+        golden[row], half[row] = (x.astype(np.float64) @ keys[:, :512] for x in (p, p.astype(np.float16)))
     files = {
         "q": q[..., :512],
         "q_rope": q[..., 512:],
         "k": k[..., :512],
         "k_rope": k[..., 512:],
         "block_table": table.astype(np.int32),
-        "q_ntokens": np.int32([b]),
-        "q_seqlen": np.ones(b, np.int32),
+        "q_ntokens": np.int32([rows]),
+        "q_seqlen": np.int32(queries),
         "kv_seqlen": np.int32(lengths),
         "golden": golden.astype(np.float32),
         "cpu_low": half.astype(np.float16),
@@ -189,11 +190,109 @@ def test_catlass_mla(rng, capfd, tmp_path, mode):
         np.ascontiguousarray(array).tofile(tmp_path / f"{name}.bin")
     folder = Path(os.environ["CATLASS_HOME"]) / "examples" / "19_mla"
     source = f'#include "{folder}/mla.cpp"\n#include "{folder}/mla_tiling.cpp"\n'
-    words = [b, "1,1", ",".join(map(str, lengths)), h, b * pages, 128, "--datapath", tmp_path]
+    words = [b, ",".join(map(str, queries)), ",".join(map(str, lengths)), h, b * pages, 128, "--datapath", tmp_path]
     found = run_program(source, folder, words, mode)
     printed = "".join(capfd.readouterr())
     assert "Compare success" in printed, printed
-    assert found <= KNOWN_WARNINGS | {"uninitialised_read"}  # rows of padding in L0C
+    # Rows of padding in L0C. With 128 heads: a flag that is set twice, Duplicate of a value to one block eight times.
+    allowed = {"uninitialised_read"} | ({"duplicate_event", "illegal_parameter"} if h == 128 else set())
+    assert found <= KNOWN_WARNINGS | allowed, [str(f) for f in Machine.get().findings()]
+
+
+def packed_int4(x: np.ndarray) -> np.ndarray:
+    """Two numbers of the last axis in a byte, the first one low."""
+    low, high = (x[..., i::2].astype(np.uint8) & 15 for i in (0, 1))
+    return (high << 4 | low).astype(np.uint8)
+
+
+def data_w4a8(rng, m, n, k):
+    a, b = rng.integers(-8, 8, (m, k)), rng.integers(-8, 8, (k, n))
+    golden = 1.5 * (a @ b)
+    return [m, n, k], {
+        "data/inputA.dat": a.astype(np.int8),
+        "data/inputB.dat": packed_int4(b),
+        "data/expected.dat": golden,
+    }
+
+
+def data_w4a4(rng, m, n, k):
+    a, b = rng.integers(-8, 8, (m, k)), rng.integers(-8, 8, (k, n))
+    scale, per_token = (0.01 * rng.standard_normal(x).astype(np.float32) for x in (n, m))
+    panels = packed_int4(b).reshape(k // 16, 16, n // 64, 32).transpose(2, 0, 1, 3)
+    return [m, n, k], {
+        "data/inputA.dat": packed_int4(a),
+        "data/inputB.dat": panels,
+        "data/inputScale.dat": scale.view(np.uint32).astype(np.uint64),
+        "data/inputPerTokenScale.dat": per_token,
+        "data/expected.dat": (a @ b) * scale.astype(np.float64) * per_token[:, None],
+    }
+
+
+def data_fp8(rng, m, n, k):
+    def e4m3(*shape):
+        sign, exponent, fraction = rng.integers(0, 2, shape), rng.integers(0, 9, shape), rng.integers(0, 8, shape)
+        value = np.where(exponent, (8 + fraction) * 2.0 ** (exponent - 10), fraction * 2.0**-9)
+        return (sign << 7 | exponent << 3 | fraction).astype(np.uint8), np.where(sign, -value, value)
+
+    (a, a_value), (b, b_value) = e4m3(m, k), e4m3(k, n)
+    return [m, n, k], {"input/a_8.bin": a, "input/b_8.bin": b, "output/expected_data.bin": a_value @ b_value}
+
+
+def data_conv3d(rng, depth, height, width):
+    """Channels in groups of 16: images (n, d, c1, h, w, c0), filters (kd, c1, kh, kw, n1, n0, c0)."""
+    cin, cout, kernel, stride, pad = 32, 16, (2, 3, 3), (1, 2, 1), (0, 1, 1)
+    x = rng.standard_normal((1, cin, depth, height, width)).astype(np.float16)
+    f = rng.standard_normal((cout, cin, *kernel)).astype(np.float16)
+    bias = rng.uniform(-0.1, 0.1, cout).astype(np.float16)
+    wide = np.pad(x.astype(np.float64), ((0, 0), (0, 0), *[(p, p) for p in pad]))
+    windows = np.lib.stride_tricks.sliding_window_view(wide, kernel, (2, 3, 4))[
+        :, :, :: stride[0], :: stride[1], :: stride[2]
+    ]
+    y = np.einsum("ncdhwxyz,ocxyz->nodhw", windows, f.astype(np.float64)) + bias.astype(np.float64)[:, None, None, None]
+
+    def grouped(images):
+        n, c, *rest = images.shape
+        return images.reshape(n, c // 16, 16, *rest).transpose(0, 3, 1, 4, 5, 2)
+
+    filters = f.reshape(cout // 16, 16, cin // 16, 16, *kernel).transpose(4, 2, 5, 6, 0, 1, 3)
+    words = [1, depth, cin // 16, height, width, 16, cout, *kernel, *stride, 1, 1, 1, *pad]
+    return words, {
+        "data/fmap.bin": grouped(x),
+        "data/weight.bin": filters,
+        "data/bias.bin": bias,
+        "data/golden.bin": grouped(y),
+    }
+
+
+#: Programs that read their data: who writes it, for what sizes, and where they look for it.
+WITH_DATA = {
+    "24_conv_bias": (data_conv3d, (3, 9, 10), "examples/24_conv_bias"),
+    "29_a2_fp8_e4m3_matmul": (data_fp8, (150, 256, 200), "."),
+    "32_w4a8_matmul": (data_w4a8, (150, 256, 200), "build/bin"),
+    "38_w4a4_matmul_per_token_per_channel_dequant": (data_w4a4, (150, 256, 192), "build/bin"),
+}
+
+
+@needs_catlass
+@pytest.mark.parametrize("mode", ["fast", "check"])
+@pytest.mark.parametrize("example", WITH_DATA)
+def test_catlass_example_with_data(rng, capfd, tmp_path, monkeypatch, example, mode):
+    make, sizes, place = WITH_DATA[example]
+    words, files = make(rng, *sizes)
+    for name, array in files.items():
+        path = tmp_path / "examples" / example / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        golden = name.startswith(("data/expected", "data/golden", "output/"))
+        np.ascontiguousarray(array.astype(np.float32) if golden else array).tofile(path)
+    (tmp_path / place).mkdir(parents=True, exist_ok=True)
+    monkeypatch.chdir(tmp_path / place)
+    folder = Path(os.environ["CATLASS_HOME"]) / "examples" / example
+    (source,) = folder.glob("*.cpp")
+    found = run_program(source, folder, [*words, 0], mode)
+    printed = "".join(capfd.readouterr())
+    assert "Compare success" in printed, printed
+    allowed = {"duplicate_event"} if example == "24_conv_bias" else set()  # two flags set twice
+    assert found <= KNOWN_WARNINGS | allowed, [str(f) for f in Machine.get().findings()]
 
 
 def attention(

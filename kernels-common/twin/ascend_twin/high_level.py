@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-LIBRARY = ("include/adv_api", "impl/adv_api/detail")
+LIBRARY = ("include/adv_api", "impl/adv_api/detail", "impl/adv_api/tiling")
 #: Headers of the basic API that only hold the library's own parameter blocks.
 BLOCKS = ("kernel_utils_struct_confusion_pad.h", "kernel_utils_struct_norm_sort.h")
 #: Not offered: communication between devices, layouts of convolutions.
@@ -51,6 +51,8 @@ def _build(devkit: Path, view: Path) -> None:
         for source in sorted((devkit / part).rglob("*.h")):
             place = view / source.relative_to(devkit)
             _put(place, '#include "ascendc/basic.h"\n')
+            if source.parent.name == "dav_c220":  # where an installed toolkit has it
+                _put(view / "impl" / "dav_c220" / source.name, '#include "ascendc/basic.h"\n')
             if source.name in BLOCKS:
                 place.unlink()
                 place.symlink_to(source)
@@ -65,6 +67,7 @@ def _build(devkit: Path, view: Path) -> None:
     _put(place, "#pragma once\n" + "\n".join(chosen) + "\n")
     # As an installed toolkit has it: lib/ for include/adv_api, and short names in it.
     (view / "lib").symlink_to("include/adv_api")
+    (view / "include" / "adv_api" / "matrix").symlink_to(".")  # as older toolkits call it
     _put(view / "include" / "adv_api" / "matmul_intf.h", '#include "adv_api/matmul/matmul_intf.h"\n')
     script = devkit / "impl" / "adv_api" / "cmake" / "scripts" / "gen_kernel_tiling_data_def.py"
     made = view / "tiling" / "kernel_tiling" / "kernel_tiling.h"
@@ -89,5 +92,5 @@ def flags(cache: Path) -> list[str]:
         except OSError:  # another process was faster
             if not view.is_dir():
                 raise
-    places = ["tiling", "", "include", "include/adv_api", "include/basic_api", "impl"]
+    places = ["tiling", "", "include", "include/adv_api", "include/basic_api", "impl", "impl/basic_api"]
     return ["-DTWIN_HIGH_LEVEL=1", *(f"-I{view / place}" for place in places)]

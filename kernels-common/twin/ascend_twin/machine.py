@@ -69,6 +69,8 @@ class Machine:
             ctypes.c_uint64,
             ctypes.POINTER(ctypes.c_uint64),
             ctypes.c_uint64,
+            ctypes.POINTER(ctypes.c_float),
+            ctypes.c_uint64,
             ctypes.c_char_p,
         ]
         lib.twin_simulate.argtypes = [
@@ -181,9 +183,10 @@ def aligned(shape: Any, dtype: Any, fill: int | None = 0) -> np.ndarray:
 
 @dataclass
 class Out:
-    """A kernel argument the kernel writes: uninitialised for the checker."""
+    """A kernel argument the kernel writes: uninitialised for the checker, unless the kernel reads it too."""
 
     array: np.ndarray
+    initialised: bool = False
 
 
 class Kernel:
@@ -211,29 +214,42 @@ class Kernel:
         """Run on `blocks` AI cores.
 
         args: numpy arrays (inputs, copied to aligned memory, read-only for the checker), Out(array) for outputs and
-            in-out tensors (written back), Python ints.
+            in-out tensors (written back), Python ints; floats for parameters of type float.
         mode: "fast", "check", "cycles" or "timing"; options as in Machine.configure.
         Raises CheckFailure when the model reports errors and expect_clean is set; returns all findings.
         """
         machine = self.machine
         machine.configure(mode, **options)
         machine.clear()
-        words = (ctypes.c_uint64 * 16)()
+        words: list[int] = []
+        reals: list[float] = []
         held: list[tuple[np.ndarray, np.ndarray | None, int]] = []
         for i, arg in enumerate(args):
             if isinstance(arg, (int, np.integer)):
-                words[i] = int(arg) & (2**64 - 1)
+                words.append(int(arg) & (2**64 - 1))
+                continue
+            if isinstance(arg, (float, np.floating)):
+                reals.append(float(arg))
                 continue
             out = isinstance(arg, Out)
             array = arg.array if out else np.asarray(arg)
             device = aligned(array.shape, array.dtype)
             device[...] = array
-            address = machine.register(device, f"arg{i}", initialised=not out, read_only=not out)
+            known = arg.initialised if isinstance(arg, Out) else True
+            address = machine.register(device, f"arg{i}", initialised=known, read_only=not out)
             held.append((device, array if out else None, address))
-            words[i] = address
+            words.append(address)
         try:
             failure = machine.lib.twin_launch(
-                self.cube, self.vec, self.kind, blocks, words, len(args), self.name.encode()
+                self.cube,
+                self.vec,
+                self.kind,
+                blocks,
+                (ctypes.c_uint64 * len(words))(*words),
+                len(words),
+                (ctypes.c_float * len(reals))(*reals),
+                len(reals),
+                self.name.encode(),
             )
         finally:
             for _, _, address in held:

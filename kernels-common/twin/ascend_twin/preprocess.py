@@ -304,7 +304,7 @@ def uses_cube(text: str, foreign: str = TWIN_HEADERS) -> bool:
     """Whether lines outside headers below `foreign` mention the cube side (bisheng infers kinds likewise)."""
     return bool(
         re.search(
-            r"\b(Mmad|LoadData|Fixpipe|CrossCoreSetFlag|CrossCoreWaitFlag|g_coreType|AIC|L0C)\b",
+            r"\b(Mmad|LoadData|Fixpipe|CrossCoreSetFlag|CrossCoreWaitFlag|AIC|L0C)\b|\bg_coreType\s*!=",
             _parts(text, foreign)[1],
         )
     )

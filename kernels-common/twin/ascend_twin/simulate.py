@@ -48,7 +48,7 @@ def run_matmul(m: int, n: int, k: int, cores: int, check: bool):
 
 
 def run_kernel(spec: str, blocks: int, arguments: list[str], cores: int, check: bool, mode: str):
-    """Any extern "C" kernel: arguments are COUNT:TYPE[:out] tensors of random numbers or plain integers."""
+    """Any extern "C" kernel: arguments are COUNT:TYPE[:out] tensors of random numbers, integers, or floats (1.0)."""
     source, _, name = spec.rpartition(":")
     kernel = load(Path(source), name)
     rng = np.random.default_rng(0)
@@ -56,7 +56,7 @@ def run_kernel(spec: str, blocks: int, arguments: list[str], cores: int, check: 
     for text in arguments:
         parts = text.split(":")
         if len(parts) == 1:
-            args.append(int(text))
+            args.append(float(text) if "." in text else int(text))
             continue
         dtype = DTYPES[parts[1]]
         data = (
@@ -77,7 +77,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("sizes", nargs="*", type=int, help="M N K of matmul")
     parser.add_argument("--chip", default="910B2", help="910B1, 910B2, 910B3, 910B4 or 910C (one die)")
     parser.add_argument("--blocks", type=int, default=24)
-    parser.add_argument("--arg", action="append", default=[], help="kernel argument: COUNT:TYPE[:out] or an integer")
+    parser.add_argument(
+        "--arg",
+        action="append",
+        default=[],
+        help="kernel argument: COUNT:TYPE[:out], an integer, or a float (with a point)",
+    )
     parser.add_argument("--cost", action="append", default=[], help="NAME=VALUE: change a constant of costs.def")
     parser.add_argument("--corners", action="store_true", help="rerun the report over the model's uncertain constants")
     parser.add_argument(

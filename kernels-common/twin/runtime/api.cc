@@ -28,18 +28,24 @@ void quote(std::ostringstream& out, const std::string& s) {
     out << '"';
 }
 
-/// Arguments of an extern "C" kernel as 64-bit words: pointers and integers go in registers on every host ABI.
+/// Arguments of an extern "C" kernel: pointers and integers as 64-bit words, floats by themselves. On x86-64 and aarch64
+/// each kind has registers of its own, taken in order, so that only the order within a kind counts; more than eight
+/// floats would go to the stack.
 struct Words {
-    uint64_t count;
-    uint64_t word[16];
+    uint64_t word[32];
+    float real[8];
 };
+using W = uint64_t;
 void invoke_words(const void* function, const void* args) {
     const Words& w = *static_cast<const Words*>(args);
-    using F = void (*)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t,
-                       uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
+    using F = void (*)(W, W, W, W, W, W, W, W, W, W, W, W, W, W, W, W, W, W, W, W, W, W, W, W, W, W, W, W, W, W, W, W,
+                       float, float, float, float, float, float, float, float);
     const uint64_t* a = w.word;
-    reinterpret_cast<F>(const_cast<void*>(function))(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10],
-                                                     a[11], a[12], a[13], a[14], a[15]);
+    const float* f = w.real;
+    reinterpret_cast<F>(const_cast<void*>(function))(
+        a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[11], a[12], a[13], a[14], a[15], a[16],
+        a[17], a[18], a[19], a[20], a[21], a[22], a[23], a[24], a[25], a[26], a[27], a[28], a[29], a[30], a[31], f[0],
+        f[1], f[2], f[3], f[4], f[5], f[6], f[7]);
 }
 
 }  // namespace
@@ -66,17 +72,19 @@ int twin_physical_cores() { return twin::Device::get().options.physical_cores; }
 
 /// Runs an extern "C" kernel by its two passes; returns null or the text of a failure.
 const char* twin_launch(const void* cube, const void* vec, int kind, uint64_t blocks, const uint64_t* args,
-                        uint64_t count, const char* name) {
+                        uint64_t count, const float* reals, uint64_t real_count, const char* name) {
     try {
-        if (count > 16) throw std::runtime_error("more than 16 kernel arguments");
+        if (count > 32) throw std::runtime_error("more than 32 pointers and integers as kernel arguments");
+        if (real_count > 8) throw std::runtime_error("more than 8 floats as kernel arguments");
         twin::KernelEntry entry;
         entry.name = name;
         entry.cube = cube;
         entry.vec = vec;
         entry.kind = kind;
         entry.uses_cube = true;
-        twin::Words words{count, {}};
+        twin::Words words{};
         std::memcpy(words.word, args, count * 8);
+        std::memcpy(words.real, reals, real_count * 4);
         twin::launch_entry(entry, {&twin::invoke_words, &words, sizeof(words)}, blocks);
         return nullptr;
     } catch (const std::exception& e) {

@@ -465,7 +465,7 @@ void load_3d(const Load3dArgs& args, const Loc& loc) {
     }
     if (a.l1_h == 0 || a.l1_w == 0 || a.stride_w == 0 || a.stride_h == 0 || a.filter_w == 0 || a.filter_h == 0)
         return illegal(core, loc, "image, stride and filter sizes are at least 1");
-    if (a.k_start % c0 || a.m_start % 16) return illegal(core, loc, "kStartPt is a multiple of C0, mStartPt of 16");
+    if (a.k_start % c0) return illegal(core, loc, "kStartPt is a multiple of C0");
     const uint32_t out_w = (a.l1_w + a.pad[0] + a.pad[1] - (a.filter_w - 1) * a.dilation_w - 1) / a.stride_w + 1;
     const bool to_b = a.dst.memory == Memory::kL0B;
     const uint32_t m16 = (a.m_extension + 15) / 16 * 16, kc = (a.k_extension + c0 - 1) / c0 * c0;

@@ -445,6 +445,26 @@ void spread_validity(Core& c, const Plan& plan, const VectorArgs& a, uint32_t ds
         }
 }
 
+/// Casts between half and int4: a byte that holds two lanes is defined when both are.
+void spread_int4_validity(Core& c, const Plan& plan, const VectorArgs& a, uint32_t ds, uint32_t ss) {
+    uint8_t* valid = c.memory[static_cast<int>(Memory::kUb)].valid.data();
+    const auto lane_at = [&](const Ref& ref, uint32_t size, const Stride& stride, uint32_t r, uint32_t lane) {
+        const uint32_t bits = size ? size * 8 : 4, per_block = 256 / bits;
+        return valid + ref.address + (uint64_t(r) * stride.repeat + uint64_t(lane / per_block) * stride.block) * 32 +
+               lane % per_block * bits / 8;
+    };
+    for (uint32_t r = 0; r < plan.repeats; ++r)
+        for (uint32_t lane = 0; lane < plan.lanes; ++lane) {
+            if (!plan.of(r).on(lane)) continue;
+            const bool good = std::memchr(lane_at(a.src0, ss, a.src0_stride, r, lane), 0, ss ? ss : 1) == nullptr;
+            uint8_t* dst = lane_at(a.dst, ds, a.dst_stride, r, lane);
+            if (ds)
+                std::memset(dst, good, ds);
+            else
+                *dst = (lane % 2 == 0 || *dst) && good;
+        }
+}
+
 /// Cycles an instruction loses to UB bank conflicts: in one cycle a repeat reads at most one block of each of the 16 bank
 /// groups (32-byte block number modulo 16) and writes at most one; the same block is read once.
 uint32_t conflicts(const Plan& plan, const VectorArgs& a) {
@@ -658,7 +678,8 @@ void vector(const VectorArgs& a, const Loc& loc) {
         const uint32_t ds = bits_of(a.dst_type) / 8, ss = bits_of(a.src_type) / 8;
         const bool int4 = a.dst_type == DType::kInt4 || a.src_type == DType::kInt4;
         const auto bytes = [&](uint32_t size, const Stride& stride) {
-            if (size == 0) return uint64_t(plan.repeats - 1) * stride.repeat * 32 + plan.lanes / 2;
+            if (size == 0)  // int4: two lanes in a byte, a repeat without gaps
+                return uint64_t(plan.repeats - 1) * stride.repeat * 32 + (plan.last.end() + 1) / 2;
             return extent_of(plan, size, stride);
         };
         const uint64_t de = bytes(ds, a.dst_stride);
@@ -686,12 +707,10 @@ void vector(const VectorArgs& a, const Loc& loc) {
             if (a.sources > 1) declare(a.src1, ss, a.src1_stride, Touch::kRead);
             if (reads_dst) declare(a.dst, ds, a.dst_stride, Touch::kRead);
             declare(a.dst, ds, a.dst_stride, Touch::kWrite);
-            if (!int4) spread_validity(c, plan, a, ds, ss, reads_dst, clean);
-            if (int4) {
-                const uint64_t n = bytes(0, a.dst_stride);
-                if (uint8_t* valid = a.dst_type == DType::kInt4 ? c.resolve_valid(a.dst, n) : nullptr)
-                    std::memset(valid, 1, n);
-            }
+            if (int4)
+                spread_int4_validity(c, plan, a, ds, ss);
+            else
+                spread_validity(c, plan, a, ds, ss, reads_dst, clean);
             if (a.dst_stride.block == 0 && plan.lanes * ds > 32)
                 illegal(c, at, "a destination block stride of 0 writes the same block eight times");
             // Source and destination of one repeat are the same bytes or disjoint ones; strides that shift one against the

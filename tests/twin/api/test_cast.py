@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from ascend_twin.machine import Out
 
 from .elements import (
     FLOAT_GRID,
@@ -218,3 +219,12 @@ def test_int4_to_half(api_kernel, rng):
     got = launch(api_kernel(FILE, "Cast_int4b_t_half"), [case])[0][:1024].view(np.float16)
     nibbles = np.stack([packed & 15, packed >> 4], 1).ravel().astype(np.int64)
     assert np.array_equal(got, np.where(nibbles >= 8, nibbles - 16, nibbles))
+
+
+@pytest.mark.parametrize("count", [64, 128, 200, 1000])
+def test_int4_keeps_what_is_defined(api_kernel, rng, count):
+    """What a Cast from or to int4 writes is defined where its source is."""
+    packed = rng.integers(-128, 128, count // 2).astype(np.int8)
+    out = np.zeros_like(packed)
+    found = api_kernel("cast.cpp", "FreshInt4")(1, packed, Out(out), np.array([count]), mode="check")
+    assert np.array_equal(out, packed) and not found

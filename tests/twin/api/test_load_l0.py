@@ -152,7 +152,7 @@ def test_load_3d(api_kernel, rng, where, transpose, dtype, kind):
         pixels = to_float64(image[: c1 * h * w * c0], dtype).reshape(c1, h, w, c0)
         matrix = im2col(pixels, pad, value, stride, filters, dilation)
         step = 16 if c0 < 16 else c0  # of k
-        m_start = 16 * int(rng.integers(0, max(1, matrix.shape[0] // 16)))
+        m_start = int(rng.integers(0, max(1, matrix.shape[0] - 15)))
         k_start = step * int(rng.integers(0, max(1, matrix.shape[1] // step)))
         m = min(16 * int(rng.integers(1, 4)), (matrix.shape[0] - m_start) // 16 * 16)
         k = min(step * int(rng.integers(1, 4)), (matrix.shape[1] - k_start) // step * step)

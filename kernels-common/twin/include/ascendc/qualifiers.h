@@ -31,3 +31,4 @@
 #define __schedmode__(mode)
 
 #define GM_ADDR __gm__ uint8_t*
+#define __bf16 bfloat16_t

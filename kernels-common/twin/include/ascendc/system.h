@@ -76,6 +76,12 @@ void DumpTensor(const T&, uint32_t, uint32_t) {}
 inline void InitDump(bool, GM_ADDR, uint32_t) {}
 inline void InitSocState() {}
 
+/// The workspace of a kernel begins with what the system keeps for itself; the twin keeps nothing.
+inline GM_ADDR GetUserWorkspace(GM_ADDR workspace) { return workspace; }
+inline GM_ADDR GetSysWorkSpacePtr() { return nullptr; }
+inline void SetSysWorkspace(GM_ADDR) {}
+inline void SetSysWorkspaceForce(GM_ADDR) {}
+
 template <typename A, typename B>
 constexpr auto CeilDivision(A a, B b) {
     return b == 0 ? a : (a + b - 1) / b;
@@ -102,11 +108,24 @@ enum TwinKernelType {
 };
 #define KERNEL_TASK_TYPE_DEFAULT(value) \
     ::twin::kernel_task_type(value, ::twin::At::here().as("KERNEL_TASK_TYPE_DEFAULT"))
-#define KERNEL_TASK_TYPE(key, value) KERNEL_TASK_TYPE_DEFAULT(value)
+// Operator projects compile a kernel once for every tiling key, which they define as TILING_KEY_VAR; without it every key is
+// taken for the one in use.
+#ifdef TILING_KEY_VAR
+#define TILING_KEY_IS(key) ((TILING_KEY_VAR) == (key))
+#define KERNEL_TASK_TYPE(key, value) \
+    if (TILING_KEY_IS(key)) KERNEL_TASK_TYPE_DEFAULT(value)
+#else
 #define TILING_KEY_IS(key) (true)
-#define GET_TILING_DATA(data, address)                          \
-    auto& data##_ref = *reinterpret_cast<TilingData*>(address); \
-    auto data = data##_ref
+#define KERNEL_TASK_TYPE(key, value) KERNEL_TASK_TYPE_DEFAULT(value)
+#endif
+// The tiling structure: of a type named TilingData unless another is registered.
+#define REGISTER_TILING_DEFAULT(type) using TilingData = type
+#define REGISTER_TILING_FOR_TILINGKEY(condition, type)
+#define REGISTER_NONE_TILING
+#define GET_TILING_DATA_WITH_STRUCT(type, data, address) type data = *reinterpret_cast<const type*>(address)
+#define GET_TILING_DATA(data, address) GET_TILING_DATA_WITH_STRUCT(TilingData, data, address)
+#define GET_TILING_DATA_MEMBER(type, member, data, address) auto data = reinterpret_cast<const type*>(address)->member
+#define GET_TILING_DATA_PTR_WITH_STRUCT(type, data, address) const type* data = reinterpret_cast<const type*>(address)
 #define ASCENDC_ASSERT(condition, ...)                                                            \
     do {                                                                                          \
         if (!(condition)) ::twin::user_trap(#condition, ::twin::At::here().as("ascendc_assert")); \

@@ -49,3 +49,26 @@ CAST(int32_t, int64_t)
 CAST(int64_t, int32_t)
 CAST(int64_t, float)
 UB_KERNEL(Cast_int32_t_half, RunDequant(c))
+
+/// int4 to half and back through memory that nothing has written before.
+API_KERNEL(FreshInt4) {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
+    GlobalTensor<int64_t> numbers;
+    numbers.SetGlobalBuffer(reinterpret_cast<__gm__ int64_t*>(params));
+    const uint32_t count = static_cast<uint32_t>(numbers.GetValue(0)), bytes = (count / 2 + 31) / 32 * 32;
+    GlobalTensor<int8_t> from, to;
+    from.SetGlobalBuffer(reinterpret_cast<__gm__ int8_t*>(in));
+    to.SetGlobalBuffer(reinterpret_cast<__gm__ int8_t*>(out));
+    TPipe pipe;
+    TBuf<TPosition::VECCALC> packed, wide, again;
+    pipe.InitBuffer(packed, bytes);
+    pipe.InitBuffer(wide, count * 2);
+    pipe.InitBuffer(again, bytes);
+    DataCopyPad(packed.Get<int8_t>(), from, DataCopyExtParams(1, count / 2, 0, 0, 0), DataCopyPadExtParams<int8_t>());
+    PipeBarrier<PIPE_ALL>();
+    Cast(wide.Get<half>(), packed.Get<int4b_t>(), RoundMode::CAST_NONE, count);
+    PipeBarrier<PIPE_V>();
+    Cast(again.Get<int4b_t>(), wide.Get<half>(), RoundMode::CAST_RINT, count);
+    PipeBarrier<PIPE_ALL>();
+    DataCopyPad(to, again.Get<int8_t>(), DataCopyExtParams(1, count / 2, 0, 0, 0));
+}

@@ -1,0 +1,96 @@
+"""Kernels of a serving library, unmodified, read in place. Opt-in: SGL_KERNEL_HOME names its checkout."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ascend_twin import load
+from ascend_twin.machine import Kernel, Out
+from test_others import from_bf16, to_bf16
+
+pytestmark = [
+    pytest.mark.skipif(
+        "SGL_KERNEL_HOME" not in os.environ, reason="SGL_KERNEL_HOME names no checkout of sgl-kernel-npu"
+    ),
+    pytest.mark.parametrize("mode", ["fast", "check"]),
+]
+
+# Left to the compiler's auto-sync; queues whose events are safe by the order in which they are used.
+WARNINGS = {"event_reuse", "scalar_sync", "uninitialised_lanes"}
+NARROW = {"half": lambda x: x.astype(np.float16), "bfloat16_t": to_bf16}
+WIDE = {"half": lambda x: x.astype(np.float64), "bfloat16_t": lambda x: from_bf16(x).astype(np.float64)}
+
+
+def kernel(folder: str, source: str, name: str) -> Kernel:
+    return load(Path(os.environ["SGL_KERNEL_HOME"]) / "csrc" / folder / "op_kernel" / source, name)
+
+
+def run(call: Kernel, blocks: int, *args, mode: str) -> set[str]:
+    """Kinds of errors that the checker reports."""
+    found = call(blocks, *args, mode=mode, expect_clean=False)
+    assert {f.kind for f in found if f.severity == "warning"} <= WARNINGS
+    return {f.kind for f in found if f.severity == "error"}
+
+
+@pytest.mark.parametrize("dtype", ["half", "bfloat16_t"])
+@pytest.mark.parametrize("hidden", [2048, 12000])
+def test_lora_shrink(rng, hidden, dtype, mode):
+    """bgmv_shrink: y = scale * W[index] x for each token; no adapter where the index is negative."""
+    tokens, rank, adapters = 7, 16, 3
+    x, w = (NARROW[dtype](rng.standard_normal(s)) for s in ((tokens, hidden), (adapters, rank, hidden)))
+    index = np.array([0, 2, -1, 1, 1, 0, 2])
+    y = np.zeros((tokens, rank), np.float32)
+    call = kernel("lora", "bgmv_shrink_kernel.cpp", f"bgmv_shrink_{dtype}")
+    args = (x, w, index, tokens, Out(y), tokens, 2, hidden, rank, 0.5)
+    assert not run(call, 4, *args, mode=mode)
+    for i, adapter in enumerate(index):
+        exact = 0.5 * WIDE[dtype](w)[adapter] @ WIDE[dtype](x)[i] if adapter >= 0 else np.zeros(rank)
+        assert np.abs(y[i] - exact).max() < 1e-3
+
+
+@pytest.mark.parametrize("rank", [8, 16, 32, 64])
+def test_lora_expand(rng, rank, mode):
+    """bgmv_expand: y += W[index] x."""
+    tokens, hidden, adapters = 5, 4608, 3
+    x = rng.standard_normal((tokens, rank)).astype(np.float32)
+    w, before = (rng.standard_normal(s).astype(np.float16) for s in ((adapters, hidden, rank), (tokens, hidden)))
+    index, y = np.array([0, 2, -1, 1, 1]), before.copy()
+    call = kernel("lora", "bgmv_expand_kernel.cpp", "bgmv_expand_half")
+    args = (x, w, index, tokens, before, Out(y), tokens, 2, rank, hidden, 0, hidden)
+    assert not run(call, 3, *args, mode=mode)
+    for i, adapter in enumerate(index):
+        exact = before[i] + (w[adapter].astype(np.float64) @ x[i] if adapter >= 0 else 0)
+        assert np.abs(y[i] - exact).max() < 2e-3 * max(1, np.abs(exact).max())
+
+
+@pytest.mark.parametrize("dtype,n", [("fp32", 16), ("fp32", 64), ("fp16", 32)])
+def test_triangular_inverse(rng, dtype, n, mode):
+    """Inverses of upper triangular matrices with ones on the diagonal, given and returned by columns."""
+    kind = np.float32 if dtype == "fp32" else np.float16
+    a = (np.triu(0.1 * rng.standard_normal((5, n, n)), 1) + np.eye(n)).astype(kind)
+    y = np.zeros_like(a)
+    sizes = np.array([len(a), a.size, n], np.uint32)
+    call = kernel("tri_inv", "tri_inv_kernel.cpp", f"tri_inv_col_sweep_{dtype}")
+    # Its vector instructions depend on each other with no barrier, and on scalar writes: left to auto-sync.
+    assert run(call, len(a), a.transpose(0, 2, 1), Out(y), sizes, mode=mode) <= {"missing_pipe_barrier"}
+    exact = np.linalg.inv(a.astype(np.float64))
+    assert np.abs(y.transpose(0, 2, 1) - exact).max() < (1e-6 if dtype == "fp32" else 3e-3)
+
+
+@pytest.mark.parametrize("dtype", ["fp16", "fp32", "bf16"])
+def test_token_bitmask(rng, dtype, mode):
+    """Logits of tokens whose bit is 0 become -inf."""
+    rows, vocabulary, tile, blocks = 5, 1536, 512, 3
+    narrow = {"fp16": NARROW["half"], "fp32": lambda x: x.astype(np.float32), "bf16": to_bf16}[dtype]
+    x, minus_inf = narrow(rng.standard_normal((rows, vocabulary))), narrow(np.array([-np.inf]))
+    mask = rng.integers(-(2**31), 2**31, (rows, vocabulary // 32)).astype(np.int32)
+    mask[1] = -1
+    y = x.copy()
+    call = kernel("apply_token_bitmask", "apply_token_bitmask.cpp", f"apply_token_bitmask_{dtype}")
+    args = (Out(y, initialised=True), mask, rows, vocabulary, vocabulary, vocabulary // 32)
+    assert not run(call, blocks, *args, rows // blocks, rows % blocks, tile, blocks, x.itemsize, mode=mode)
+    bits = np.unpackbits(mask.view(np.uint8), axis=1, bitorder="little").astype(bool)
+    assert np.array_equal(y, np.where(bits, x, minus_inf[0]).astype(x.dtype))
