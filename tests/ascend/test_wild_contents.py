@@ -44,8 +44,16 @@ BASES: dict[str, dict[str, Any]] = {
         "rotary_seqlens": (0, 7),
     },
     "fp8": {"dtype": "float8_e4m3fn", "cache_seqlens": (20, 64), "page_size": 16, "seqlen_q": 3},
+    "fp8 many rows": {
+        "dtype": "float8_e4m3fn",
+        "d": 64,
+        "cache_seqlens": (20, 64),
+        "page_size": 16,
+        "seqlen_q": 20,
+        "leftpad": (3, 0),
+    },
 }
-V3_ONLY = {"varlen", "varlen decode", "append varlen", "rotary_seqlens", "fp8"}
+V3_ONLY = {"varlen", "varlen decode", "append varlen", "rotary_seqlens", "fp8", "fp8 many rows"}
 # What wild contents may bring about without leaving the tensors: sequences that share rows of out or pages, and keys
 # that nobody ever wrote.
 HARMLESS = {"race_between_cores", "uninitialised_read"}
