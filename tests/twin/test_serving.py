@@ -1,4 +1,7 @@
-"""Kernels of a serving library, unmodified, read in place. Opt-in: SGL_KERNEL_HOME names its checkout."""
+"""Kernels of serving libraries, unmodified, read in place.
+
+Opt-in: SGL_KERNEL_HOME and VLLM_ASCEND_HOME name checkouts of sgl-kernel-npu and vllm-ascend.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,8 @@ from ascend_twin import load
 from ascend_twin.machine import Kernel, Out
 from test_others import from_bf16, to_bf16
 
-pytestmark = [
-    pytest.mark.skipif(
-        "SGL_KERNEL_HOME" not in os.environ, reason="SGL_KERNEL_HOME names no checkout of sgl-kernel-npu"
-    ),
-    pytest.mark.parametrize("mode", ["fast", "check"]),
-]
+pytestmark = pytest.mark.parametrize("mode", ["fast", "check"])
+needs_sgl = pytest.mark.skipif("SGL_KERNEL_HOME" not in os.environ, reason="SGL_KERNEL_HOME names no checkout")
 
 # Left to the compiler's auto-sync; queues whose events are safe by the order in which they are used.
 WARNINGS = {"event_reuse", "scalar_sync", "uninitialised_lanes"}
@@ -28,6 +27,17 @@ def kernel(folder: str, source: str, name: str) -> Kernel:
     return load(Path(os.environ["SGL_KERNEL_HOME"]) / "csrc" / folder / "op_kernel" / source, name)
 
 
+@pytest.fixture(params=["SGL_KERNEL_HOME", "VLLM_ASCEND_HOME"])
+def lora(request):
+    """lora(kernel, dtype): one of the LoRA kernels that both libraries have."""
+    if request.param not in os.environ:
+        pytest.skip(f"{request.param} names no checkout")
+    home = Path(os.environ[request.param]) / "csrc"
+    if request.param == "SGL_KERNEL_HOME":
+        return lambda name, dtype: kernel("lora", f"{name}_kernel.cpp", f"{name}_{dtype}")
+    return lambda name, dtype: load(home / "kernels" / f"{name}.cpp", f"{name}_{dtype}")
+
+
 def run(call: Kernel, blocks: int, *args, mode: str) -> set[str]:
     """Kinds of errors that the checker reports."""
     found = call(blocks, *args, mode=mode, expect_clean=False)
@@ -37,35 +47,54 @@ def run(call: Kernel, blocks: int, *args, mode: str) -> set[str]:
 
 @pytest.mark.parametrize("dtype", ["half", "bfloat16_t"])
 @pytest.mark.parametrize("hidden", [2048, 12000])
-def test_lora_shrink(rng, hidden, dtype, mode):
+def test_lora_shrink(rng, lora, hidden, dtype, mode):
     """bgmv_shrink: y = scale * W[index] x for each token; no adapter where the index is negative."""
     tokens, rank, adapters = 7, 16, 3
     x, w = (NARROW[dtype](rng.standard_normal(s)) for s in ((tokens, hidden), (adapters, rank, hidden)))
     index = np.array([0, 2, -1, 1, 1, 0, 2])
     y = np.zeros((tokens, rank), np.float32)
-    call = kernel("lora", "bgmv_shrink_kernel.cpp", f"bgmv_shrink_{dtype}")
     args = (x, w, index, tokens, Out(y), tokens, 2, hidden, rank, 0.5)
-    assert not run(call, 4, *args, mode=mode)
+    assert not run(lora("bgmv_shrink", dtype), 4, *args, mode=mode)
     for i, adapter in enumerate(index):
         exact = 0.5 * WIDE[dtype](w)[adapter] @ WIDE[dtype](x)[i] if adapter >= 0 else np.zeros(rank)
         assert np.abs(y[i] - exact).max() < 1e-3
 
 
 @pytest.mark.parametrize("rank", [8, 16, 32, 64])
-def test_lora_expand(rng, rank, mode):
+def test_lora_expand(rng, lora, rank, mode):
     """bgmv_expand: y += W[index] x."""
     tokens, hidden, adapters = 5, 4608, 3
     x = rng.standard_normal((tokens, rank)).astype(np.float32)
     w, before = (rng.standard_normal(s).astype(np.float16) for s in ((adapters, hidden, rank), (tokens, hidden)))
     index, y = np.array([0, 2, -1, 1, 1]), before.copy()
-    call = kernel("lora", "bgmv_expand_kernel.cpp", "bgmv_expand_half")
     args = (x, w, index, tokens, before, Out(y), tokens, 2, rank, hidden, 0, hidden)
-    assert not run(call, 3, *args, mode=mode)
+    assert not run(lora("bgmv_expand", "half"), 3, *args, mode=mode)
     for i, adapter in enumerate(index):
         exact = before[i] + (w[adapter].astype(np.float64) @ x[i] if adapter >= 0 else 0)
         assert np.abs(y[i] - exact).max() < 2e-3 * max(1, np.abs(exact).max())
 
 
+def test_lora_of_requests(rng, lora, mode):
+    """sgmv_shrink and sgmv_expand: the adapters are of requests, which have several tokens each."""
+    lengths, adapter_of = np.array([3, 1, 4]), np.array([2, -1, 0])
+    tokens, rank, hidden, adapters = int(lengths.sum()), 16, 2048, 3
+    x = rng.standard_normal((tokens, hidden)).astype(np.float16)
+    a = rng.standard_normal((adapters, rank, hidden)).astype(np.float16)
+    b, before = (rng.standard_normal(s).astype(np.float16) for s in ((adapters, hidden, rank), (tokens, hidden)))
+    low, y = np.zeros((tokens, rank), np.float32), before.copy()
+    requests = (adapter_of, len(adapter_of), lengths, len(lengths))
+    args = (x, a, *requests, Out(low), tokens, 3, hidden, rank, 0.25)
+    assert not run(lora("sgmv_shrink", "half"), 3, *args, mode=mode)
+    args = (low, b, *requests, before, Out(y), tokens, 3, rank, hidden, 0, hidden)
+    assert not run(lora("sgmv_expand", "half"), 3, *args, mode=mode)
+    for i, adapter in enumerate(np.repeat(adapter_of, lengths)):
+        exact = 0.25 * a[adapter].astype(np.float64) @ x[i] if adapter >= 0 else np.zeros(rank)
+        assert np.abs(low[i] - exact).max() < 1e-3
+        exact = before[i] + (b[adapter].astype(np.float64) @ low[i] if adapter >= 0 else 0)
+        assert np.abs(y[i] - exact).max() < 2e-3 * max(1, np.abs(exact).max())
+
+
+@needs_sgl
 @pytest.mark.parametrize("dtype,n", [("fp32", 16), ("fp32", 64), ("fp16", 32)])
 def test_triangular_inverse(rng, dtype, n, mode):
     """Inverses of upper triangular matrices with ones on the diagonal, given and returned by columns."""
@@ -80,6 +109,7 @@ def test_triangular_inverse(rng, dtype, n, mode):
     assert np.abs(y.transpose(0, 2, 1) - exact).max() < (1e-6 if dtype == "fp32" else 3e-3)
 
 
+@needs_sgl
 @pytest.mark.parametrize("dtype", ["fp16", "fp32", "bf16"])
 def test_token_bitmask(rng, dtype, mode):
     """Logits of tokens whose bit is 0 become -inf."""
@@ -94,3 +124,33 @@ def test_token_bitmask(rng, dtype, mode):
     assert not run(call, blocks, *args, rows // blocks, rows % blocks, tile, blocks, x.itemsize, mode=mode)
     bits = np.unpackbits(mask.view(np.uint8), axis=1, bitorder="little").astype(bool)
     assert np.array_equal(y, np.where(bits, x, minus_inf[0]).astype(x.dtype))
+
+
+@needs_sgl
+@pytest.mark.parametrize("dtype", ["half", "bfloat16_t"])
+@pytest.mark.parametrize("length", [1, 3])
+def test_causal_convolution(rng, length, dtype, mode):
+    """causal_conv1d_update: silu of a short convolution over the state and the new tokens, which it takes in."""
+    batch, channels, width, slots = 5, 256, 4, 8
+    narrow, wide = NARROW[dtype], WIDE[dtype]
+    x, w, state, bias = (
+        narrow(rng.standard_normal(s))
+        for s in ((batch, length, channels), (width, channels), (slots, width - 1, channels), (channels,))
+    )
+    where = rng.permutation(slots)[:batch].astype(np.int32)
+    y, after, cores = np.zeros_like(x), state.copy(), 3
+    per, last = -(-batch // cores), batch - (cores - 1) * -(-batch // cores)
+    tiling = np.array([cores, per, last, batch, length, channels, width, width - 1, 1, 1, 0, 0, 1, -1], np.int64)
+    unused = np.zeros(8, np.int32)
+    call = kernel("causal_conv1d_update", "causal_conv1d_update.cpp", f"causal_conv1d_update_{dtype}")
+    args = (x, w, Out(after, initialised=True), where, bias, unused, unused, Out(y), unused, tiling)
+    # Barriers are left to auto-sync. The race is true: the next state is loaded over the token that V may still read.
+    assert run(call, cores, *args, mode=mode) <= {"missing_pipe_barrier", "pipe_race"}
+    history = np.concatenate([wide(state)[where], wide(x)], 1)
+    windows = np.lib.stride_tricks.sliding_window_view(history, width, 1)
+    exact = np.einsum("btcw,wc->btc", windows, wide(w)) + wide(bias)
+    exact = exact / (1 + np.exp(-exact))
+    assert np.abs(wide(y) - exact).max() < (4e-3 if dtype == "half" else 3e-2) * np.abs(exact).max()
+    expected = state.copy()
+    expected[where] = np.concatenate([state[where], x], 1)[:, -(width - 1) :]
+    assert np.array_equal(after, expected)
