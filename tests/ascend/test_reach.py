@@ -26,20 +26,39 @@ def calls() -> Iterator[Case]:
             yield Case("v3", SEED, dtype, batch=3, heads=8, heads_k=8, seqlen_q=512, capacity=512, d=d, dv=dv)
 
 
-@pytest.fixture
-def launched(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """The kernels that `calls` launch, as the twin records them in cycles mode."""
-    monkeypatch.setenv("FLASH_ATTN_NPU_TWIN_MODE", "cycles")
-    monkeypatch.setenv("FLASH_ATTN_NPU_DEVICE_KERNELS", "fast")
-    machine = library.machine()
-    names: set[str] = set()
-    for case in calls():
-        machine.clear()
+class Launches:
+    """Which kernels a call launches, as the twin records them in cycles mode."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.monkeypatch = monkeypatch
+        self.machine = library.machine()
+        monkeypatch.setenv("FLASH_ATTN_NPU_TWIN_MODE", "cycles")
+
+    def of(self, case: Case, kernels: str = "") -> set[str]:
+        """`kernels`: FLASH_ATTN_NPU_DEVICE_KERNELS."""
+        self.monkeypatch.setenv("FLASH_ATTN_NPU_DEVICE_KERNELS", kernels)
+        self.machine.clear()
         call("v3", arguments(case))
-        names |= {machine.simulate(i)["kernel"] for i in range(machine.recorded())}
-    machine.clear()
-    return names
+        names = {self.machine.simulate(i)["kernel"] for i in range(self.machine.recorded())}
+        self.machine.clear()
+        return names
 
 
-def test_every_kernel_is_reached(launched: set[str]) -> None:
-    assert launched == declared()
+@pytest.fixture
+def launches(monkeypatch: pytest.MonkeyPatch) -> Launches:
+    return Launches(monkeypatch)
+
+
+def test_every_kernel_is_reached(launches: Launches) -> None:
+    assert set[str]().union(*(launches.of(case, "fast") for case in calls())) == declared()
+
+
+def test_fast_paths_are_taken_where_they_pay(launches: Launches) -> None:
+    general = {"flash_attn_attention_f16"}
+    prefill = {"flash_attn_prefill_f16_d64", *general}  # and the general kernel for what it gives up
+    large = Case("v3", SEED, heads=16, heads_k=16, batch=1, seqlen_q=512, capacity=1024, d=64)
+    small = Case("v3", SEED, heads=4, heads_k=4, batch=1, seqlen_q=130, capacity=130, d=64)
+    assert [launches.of(large, kernels) for kernels in ("", "fast", "general")] == [prefill, prefill, general]
+    assert [launches.of(small, kernels) for kernels in ("", "fast", "general")] == [general, prefill, general]
+    decode = Case("v3", SEED, heads=4, heads_k=4, batch=1, seqlen_q=1, capacity=130, d=64)
+    assert [launches.of(decode, kernels) for kernels in ("", "general")] == [{"flash_attn_decode_f16"}, general]

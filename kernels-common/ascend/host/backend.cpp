@@ -38,9 +38,8 @@ uint64_t workspace_bytes(const Problem* problem) {
 void check(const Problem* problem, BackendStatus* status) {
     if (problem->dtype != DType::kFloat32) return;
     set(status, BackendStatus::kNotImplemented,
-        "q: got dtype torch.float32, expected torch.float16, torch.bfloat16 or (v3) torch.float8_e4m3fn: the cube of "
-        "the "
-        "Ascend 910B has no float32 attention");
+        "q: got dtype torch.float32, expected torch.float16, torch.bfloat16 or (v3) torch.float8_e4m3fn: "
+        "the cube of the Ascend 910B has no float32 attention");
 }
 
 void forward(const Problem* problem, const Execution* execution, BackendStatus* status) {

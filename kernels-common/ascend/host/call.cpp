@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <stdexcept>
+#include <string>
 
 #include "host/device.h"
 #include "kernel/attention_limits.h"
@@ -60,9 +62,11 @@ AttentionLauncher prefill_kernel(DType dtype, int32_t head_dim) {
 enum class FastPaths { kNone, kWhereTheyPay, kAll };
 FastPaths fast_paths() {
     const char* kernels = std::getenv("FLASH_ATTN_NPU_DEVICE_KERNELS");
-    if (kernels != nullptr && std::strcmp(kernels, "general") == 0) return FastPaths::kNone;
-    if (kernels != nullptr && std::strcmp(kernels, "fast") == 0) return FastPaths::kAll;
-    return FastPaths::kWhereTheyPay;
+    if (kernels == nullptr || *kernels == '\0') return FastPaths::kWhereTheyPay;
+    if (std::strcmp(kernels, "general") == 0) return FastPaths::kNone;
+    if (std::strcmp(kernels, "fast") == 0) return FastPaths::kAll;
+    throw std::runtime_error(std::string("FLASH_ATTN_NPU_DEVICE_KERNELS: got ") + kernels +
+                             ", expected general or fast");
 }
 
 template <class T>
