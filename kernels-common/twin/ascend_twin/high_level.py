@@ -16,8 +16,10 @@ from pathlib import Path
 LIBRARY = ("include/adv_api", "impl/adv_api/detail", "impl/adv_api/tiling")
 #: Headers of the basic API that only hold the library's own parameter blocks.
 BLOCKS = ("kernel_utils_struct_confusion_pad.h", "kernel_utils_struct_norm_sort.h")
-#: Not offered: communication between devices, layouts of convolutions.
-ABSENT = ("hccl/", "transpose/", "sort/")
+#: Messages by which Matmul objects of AIVs give work to their AIC.
+MESSAGES = "impl/basic_api/dav_c220/kfc"
+#: Not offered: communication between devices.
+ABSENT = ("hccl/",)
 BASIC = ("include/basic_api", "impl/basic_api", "include/utils/std", "impl/utils", "include/utils/debug")
 
 
@@ -53,7 +55,7 @@ def _build(devkit: Path, view: Path) -> None:
             _put(place, '#include "ascendc/basic.h"\n')
             if source.parent.name == "dav_c220":  # where an installed toolkit has it
                 _put(view / "impl" / "dav_c220" / source.name, '#include "ascendc/basic.h"\n')
-            if source.name in BLOCKS:
+            if source.name in BLOCKS or str(source.parent.relative_to(devkit)) == MESSAGES:
                 place.unlink()
                 place.symlink_to(source)
     everything = devkit / "include" / "adv_api" / "kernel_api.h"

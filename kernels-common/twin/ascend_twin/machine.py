@@ -60,6 +60,7 @@ class Machine:
         self.lib = ctypes.CDLL(str(loaded_runtime() or runtime_library()), mode=ctypes.RTLD_GLOBAL)
         lib = self.lib
         lib.twin_set_options.argtypes = [ctypes.c_int, ctypes.c_uint64] + [ctypes.c_int] * 6
+        lib.twin_set_tiling_key.argtypes = [ctypes.c_uint64]
         lib.twin_register_gm.argtypes = [ctypes.c_uint64, ctypes.c_uint64, ctypes.c_char_p, ctypes.c_int, ctypes.c_int]
         lib.twin_unregister_gm.argtypes = [ctypes.c_uint64]
         lib.twin_launch.argtypes = [
@@ -102,13 +103,16 @@ class Machine:
         auto_sync: bool = False,
         skip_math: bool = False,
         max_findings: int = 200,
+        tiling_key: int | None = None,
     ) -> None:
         """Set options for the launches that follow (see runtime/device.h).
 
         mode: "fast" (results), "check" (results and findings), "cycles" (results and a recorded program for simulate())
             or "timing" (cycles with skip_math: floating-point work is recorded and left out, 10 to 50 times faster;
             scalar code, flags, integers and small transfers stay real, see runtime/timing_only.h).
+        tiling_key: the key TILING_KEY_IS compares with; None: every TILING_KEY_IS holds.
         """
+        self.lib.twin_set_tiling_key(2**64 - 1 if tiling_key is None else tiling_key)
         if mode == "timing":
             mode, skip_math = "cycles", True
         self.lib.twin_set_options(
@@ -189,6 +193,13 @@ class Out:
     initialised: bool = False
 
 
+@dataclass
+class InOut(Out):
+    """A kernel argument the kernel reads and writes: what it holds counts as written."""
+
+    initialised: bool = True
+
+
 class Kernel:
     """An extern "C" kernel of a built library."""
 
@@ -213,8 +224,9 @@ class Kernel:
     ) -> list[Finding]:
         """Run on `blocks` AI cores.
 
-        args: numpy arrays (inputs, copied to aligned memory, read-only for the checker), Out(array) for outputs and
-            in-out tensors (written back), Python ints; floats for parameters of type float.
+        args: numpy arrays (inputs, copied to aligned memory, read-only for the checker), Out(array) for outputs,
+            InOut(array) for tensors that are read as well (both written back), Python ints; floats for parameters of
+            type float.
         mode: "fast", "check", "cycles" or "timing"; options as in Machine.configure.
         Raises CheckFailure when the model reports errors and expect_clean is set; returns all findings.
         """

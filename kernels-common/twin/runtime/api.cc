@@ -59,6 +59,8 @@ void twin_set_options(int mode, uint64_t seed, int threads, int cores, int kind,
     o = {static_cast<twin::Mode>(mode), seed, threads, cores, kind, auto_sync != 0, skip_math != 0, max_findings};
 }
 
+void twin_set_tiling_key(uint64_t key) { twin::set_tiling_key(key); }
+
 void twin_register_gm(uint64_t address, uint64_t bytes, const char* name, int initialised, int read_only) {
     twin::Device::get().register_gm(address, bytes, name, initialised, read_only);
 }

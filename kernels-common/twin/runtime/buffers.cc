@@ -54,7 +54,11 @@ Core::Core(AiCore& group_, bool cube_, int sub_, int global_index)
             memory[m].blocks.resize(capacity_of(which));
         }
     }
-    if (cube) unit_flags.assign(capacity_of(Memory::kL0C) / 512, 0);
+    if (cube) {
+        unit_flags.assign(capacity_of(Memory::kL0C) / 512, 0);
+        sparse_index.assign(capacity_of(Memory::kL0B) / 4, 0xff);
+        sparse_valid.assign(sparse_index.size(), 0);
+    }
 }
 
 std::string Core::name() const {

@@ -110,11 +110,18 @@ public:
     DType atomic_type = DType::kFloat;
     uint64_t ctrl = 1ull << 48;  // infinities and NaN stay (documented default of the twin)
     float deq_scale = 1.0f;
+    uint64_t deq_config = 0;  // of CastDequant
+    Ref deq_table;
+    uint32_t merged[4] = {};      // pairs the last MrgSort took from each queue
     uint64_t pad_value = 0;       // of LoadData3D
     uint64_t copy_pad_value = 0;  // of DataCopyPad
     bool copy_pad_set = false;
     uint64_t prequant = 0;
     uint32_t nd_num = 1, src_nd_stride = 0, dst_nd_stride = 0;
+    uint32_t load_repeat_stride = 0, load_repeat_times = 1;  // of LoadData3D
+    bool load_repeat_along_k = false;
+    uint32_t load_boundary = 0;                       // of LoadData3D: L1 addresses wrap here
+    std::vector<uint8_t> sparse_index, sparse_valid;  // a quarter of L0B
     uint16_t f_matrix_h[2] = {}, f_matrix_w[2] = {};
     uint8_t f_matrix_pad[2][4] = {};
     Ref fix_scale;  // of SetFixPipeConfig

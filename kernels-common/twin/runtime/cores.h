@@ -2,6 +2,7 @@
 #pragma once
 #include <atomic>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -38,6 +39,8 @@ public:
     // Mode 0: [AIC or AIV][flag] -> for each participating core its sets that wait for the others'.
     std::vector<std::deque<Clock>> all_pending[2][kCrossFlags];
     std::vector<Core*> all_cores[2];
+    // Check mode: what the last writes of words in global memory release (soft_sync.cc), by address.
+    std::map<uint64_t, Clock> soft_clocks;
     std::atomic<uint64_t> progress{0};
     std::atomic<bool> stopped{false};
 };

@@ -155,6 +155,27 @@ void compute(const MmadArgs& a, uint8_t* c, const uint8_t* pa, const uint8_t* pb
         for (uint32_t j = 0; j < a.n; ++j) std::memcpy(at(i, j), &C[uint64_t(i) * a.n + j], 4);
 }
 
+/// Of each 4 elements of a row of A the 2 that the column's indices name, times a dense B of half the height. Indices: 2 bits
+/// each, for 4 elements of a column of B in a byte; the first names one of elements 0 to 2, the second one of 1 to 3.
+void compute_sparse(const MmadArgs& a, uint8_t* c, const uint8_t* pa, const uint8_t* pb, const uint8_t* bias,
+                    const uint8_t* index, uint32_t kr, uint32_t m16) {
+    constexpr uint32_t c0 = 32;
+    const uint32_t n16 = up(a.n, 16), dense = a.k / 2;
+    for (uint32_t i = 0; i < a.m; ++i)
+        for (uint32_t j = 0; j < a.n; ++j) {
+            uint8_t* at = c + (uint64_t(j / 16) * m16 * 16 + i * 16 + j % 16) * 4;
+            int32_t sum = a.from_bias ? load<int32_t>(bias + j * 4) : a.init ? 0 : load<int32_t>(at);
+            for (uint32_t p = 0; p < dense; ++p) {
+                const uint64_t b = uint64_t(p / c0) * n16 * c0 + uint64_t(j / 16) * 16 * c0 + (j % 16) * c0 + p % c0;
+                const uint32_t k = p / 2 * 4 + (index[b / 4] >> (b % 4 * 2) & 3) + p % 2;
+                if (k >= kr) continue;  // an index that names no element
+                const uint64_t from = uint64_t(i / 16) * 16 * kr + uint64_t(k / c0) * 16 * c0 + (i % 16) * c0 + k % c0;
+                sum += int32_t(static_cast<int8_t>(pa[from])) * static_cast<int8_t>(pb[b]);
+            }
+            std::memcpy(at, &sum, 4);
+        }
+}
+
 /// Blocks of `pipe` on the unit flags of [address, +bytes) of L0C until all equal `want`.
 bool unit_flags_are(const Core& core, uint64_t address, uint64_t bytes, uint8_t want) {
     for (uint64_t b = address / 512; b < (address + bytes + 511) / 512 && b < core.unit_flags.size(); ++b)
@@ -228,19 +249,21 @@ void mmad(const MmadArgs& args, const Loc& loc) {
     }
     const uint32_t bits = bits_of(a.a_type), c0 = 256 / bits;
     const uint32_t m16 = up(a.m, 16), n16 = up(a.n, 16), kc = up(a.k, c0), kr = a.k_align ? up(a.k, 16) : kc;
-    const bool gemv = a.m == 1;
+    const bool gemv = a.m == 1 && !a.sparse;
+    const uint32_t kb = a.sparse ? a.k / 2 : a.k, kbc = up(kb, c0);  // rows of B
+    if (a.sparse && a.k % 4) return illegal(core, loc, format("k is a multiple of 4, not %u", a.k));
     const uint32_t k0 = a.a_type == DType::kFloat ? (a.hf32 ? 8 : 4) : c0;  // HF32 doubles the rate
     Cost cost;
     cost.kind = CostKind::kMmad;
-    cost.a = m16 / 16 * (n16 / 16) * ((a.k + k0 - 1) / k0);
-    cost.b = a.m, cost.c = a.n, cost.d = a.k;
+    cost.a = m16 / 16 * (n16 / 16) * ((kb + k0 - 1) / k0);
+    cost.b = a.m, cost.c = a.n, cost.d = kb;
     cost.gm.run_bytes = bits;
     cost.gm.runs = a.unit_flag;
     cost.gm.address = a.c.address;
     const uint64_t c_bytes = uint64_t(m16) * n16 * 4;
     const auto op = [=](Core& c, const Loc& at) {
         const uint64_t a_bytes = gemv ? uint64_t(kc) * bits / 8 : uint64_t(m16) * kr * bits / 8,
-                       b_bytes = uint64_t(kc) * n16 * bits / 8;
+                       b_bytes = uint64_t(kbc) * n16 * bits / 8;
         uint8_t* pc = c.resolve(a.c, c_bytes, "result", at);
         const uint8_t* pa = c.resolve(a.a, a_bytes, "A", at);
         const uint8_t* pb = c.resolve(a.b, b_bytes, "B", at);
@@ -267,10 +290,14 @@ void mmad(const MmadArgs& args, const Loc& loc) {
                 for (uint32_t k = 0; k < a.k; ++k)
                     rows[r] &= va[byte(
                         gemv ? k : uint64_t(r / 16) * 16 * kr + uint64_t(k / c0) * 16 * c0 + (r % 16) * c0 + k % c0)];
-            for (uint32_t k = 0; vb && k < a.k; ++k)
-                for (uint32_t n = 0; n < a.n; ++n)
-                    columns[n] &=
-                        vb[byte(uint64_t(k / c0) * n16 * c0 + uint64_t(n / 16) * 16 * c0 + (n % 16) * c0 + k % c0)];
+            const uint64_t index_at = a.b.address / 4;
+            for (uint32_t k = 0; vb && k < kb; ++k)
+                for (uint32_t n = 0; n < a.n; ++n) {
+                    const uint64_t at_element =
+                        uint64_t(k / c0) * n16 * c0 + uint64_t(n / 16) * 16 * c0 + (n % 16) * c0 + k % c0;
+                    columns[n] &= vb[byte(at_element)];
+                    if (a.sparse) columns[n] &= c.sparse_valid[index_at + at_element / 4];
+                }
             const auto none = [](const std::vector<uint8_t>& v) { return std::find(v.begin(), v.end(), 1) == v.end(); };
             if (none(rows) || none(columns))
                 c.error("uninitialised_read",
@@ -289,7 +316,9 @@ void mmad(const MmadArgs& args, const Loc& loc) {
         }
         if (Device::get().options.skip_math) return;
         static thread_local Scratch s;
-        if (a.c_type == DType::kInt32)
+        if (a.sparse)
+            compute_sparse(a, pc, pa, pb, bias, &c.sparse_index[a.b.address / 4], kr, m16);
+        else if (a.c_type == DType::kInt32)
             compute<int32_t>(a, pc, pa, pb, bias, c0, kr, m16, s.ia, s.ib, s.ic, gemv);
         else
             compute<float>(a, pc, pa, pb, bias, c0, kr, m16, s.fa, s.fb, s.fc, gemv);
@@ -297,10 +326,15 @@ void mmad(const MmadArgs& args, const Loc& loc) {
     issue_unit(core, Pipe::kM, Pipe::kFix, loc, cost, a.unit_flag, a.c.address, c_bytes, 0, op);
 }
 
-void set_fix_scale(const Ref& ref) {
+void set_fix_config(const Ref& scale, bool clear_unit_flags, const Loc& loc) {
     Core& core = current();
-    core.fix_scale = ref;
-    core.has_fix_scale = true;
+    scalar_note(loc);
+    if (!core.cube) return core.warning("wrong_core", format("%s has no effect on an AIV", loc.api), loc);
+    if (scale.memory != Memory::kFb && !(clear_unit_flags && scale.memory == Memory::kL0C))
+        return illegal(core, loc, "the tensor is of the fixpipe buffer (C2PIPE2GM)");
+    core.has_fix_scale = scale.memory == Memory::kFb;
+    if (core.has_fix_scale) core.fix_scale = scale;
+    if (clear_unit_flags) std::fill(core.unit_flags.begin(), core.unit_flags.end(), uint8_t{0});
 }
 void set_hf32(bool enable) { current().hf32 = enable; }
 void set_hf32_ties(bool towards_zero) { current().hf32_ties_to_zero = towards_zero; }

@@ -279,6 +279,10 @@ double Timeline::vector_cycles(const Cost& c) const {
         case VecOp::kSqrt: slope = (half_wide ? costs_.vec_half_transcendental : costs_.vec_exp); break;
         case VecOp::kDiv: slope = (half_wide ? costs_.vec_half_transcendental : costs_.vec_div); break;
         case VecOp::kCast:
+        case VecOp::kCastDequant:
+        case VecOp::kAddDeqRelu:
+        case VecOp::kAddReluCast:
+        case VecOp::kSubReluCast:
         case VecOp::kMulCast: slope = (c.gm.run_bytes ? costs_.vec_cast : costs_.vec_one_source); break;
         case VecOp::kAdd:
         case VecOp::kSub:
@@ -310,7 +314,10 @@ double Timeline::vector_cycles(const Cost& c) const {
         case VecOp::kGather:
         case VecOp::kGatherb:
         case VecOp::kTranspose:
+        case VecOp::kTransposeExt:
         case VecOp::kBrcb: slope = costs_.vec_gather; break;
+        case VecOp::kSort32:
+        case VecOp::kMergeSort: slope = costs_.vec_sort; break;
         case VecOp::kGatherMask: slope = costs_.vec_gather_mask; break;
         default: slope = costs_.vec_one_source;
     }

@@ -1,4 +1,6 @@
 // SetFlag and WaitFlag inside a core; CrossCoreSetFlag and CrossCoreWaitFlag between cores.
+#include <algorithm>
+
 #include "cores.h"
 
 namespace twin {
@@ -55,7 +57,9 @@ void raise(Core& core, Pipe src, Pipe dst, int32_t id, const Loc& loc) {
                    loc);
     }
     if (core.checker) {
-        if (flag.waited_at && src != Pipe::kS && dst != Pipe::kS && core.checker->known(src, dst) < flag.waited_at)
+        // A set is issued by the scalar unit: after a barrier of all pipes it knows of the wait as well.
+        if (flag.waited_at && src != Pipe::kS && dst != Pipe::kS &&
+            std::max(core.checker->known(src, dst), core.checker->known(Pipe::kS, dst)) < flag.waited_at)
             core.warning(
                 "event_reuse",
                 format(
@@ -122,6 +126,12 @@ int32_t alloc_event(Pipe src, Pipe dst, bool reserve, const Loc& loc) {
 
 void release_event(Pipe src, Pipe dst, int32_t id, const Loc&) {
     if (id >= 0 && id < kEvents) current().flags[static_cast<int>(src)][static_cast<int>(dst)][id].allocated = false;
+}
+
+void release_all_events() {
+    for (auto& from : current().flags)
+        for (auto& to : from)
+            for (Flag& flag : to) flag.allocated = false;
 }
 
 // ------------------------------------------------------------------------------- between cores
@@ -248,10 +258,10 @@ void cross_core_wait(uint32_t flag, const Loc& loc) {
     cross_wait_unchecked(core, flag, loc);
 }
 
-void sync_all(bool aiv_only, bool software, const Loc& loc) {
+void sync_all(bool aiv_only, const Loc& loc) {
     Core& core = current();
     if (aiv_only && core.cube) return;
-    if (!software && !core.group.launch.cross_core() && !aiv_only) {
+    if (!core.group.launch.cross_core() && !aiv_only) {
         core.error("no_cross_core_sync", "SyncAll<false>: the kernel runs on one kind of core", loc);
         return;
     }

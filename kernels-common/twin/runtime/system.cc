@@ -17,6 +17,33 @@ void scalar_note(const Loc& loc) {
     if (core.recorder) core.recorder->scalar(loc);
 }
 
+uint16_t atomic_config() {
+    const Core& core = current();
+    if (core.atomic == Atomic::kNone) return 0;
+    switch (core.atomic_type) {
+        case DType::kFloat: return 1;
+        case DType::kHalf: return 2;
+        case DType::kInt16: return 3;
+        case DType::kInt32: return 4;
+        case DType::kInt8: return 5;
+        default: return 6;
+    }
+}
+
+const void* dump_access(const Ref& ref, uint32_t bytes, const Loc& loc) {
+    Core& core = current();
+    Ref aligned = ref;
+    if (ref.memory != Memory::kGm) aligned.address -= ref.address % alignment_of(ref.memory);
+    const uint8_t* data = core.resolve(aligned, ref.address - aligned.address + bytes, "tensor", loc);
+    return data ? static_cast<const void*>(data + (ref.address - aligned.address)) : core.scratch;
+}
+
+namespace {
+uint64_t chosen_key = ~0ull;
+}
+uint64_t tiling_key() { return chosen_key; }
+void set_tiling_key(uint64_t key) { chosen_key = key; }
+
 int64_t system_cycle() {
     static std::atomic<int64_t> ticks{0};
     return ++ticks;

@@ -335,6 +335,25 @@ void mixed(const Plan& plan, const VectorArgs& a, const Context& c, uint8_t* dst
         return lanes<float, half>(plan, a, dst, s0, nullptr,
                                   [s](float d, half x, half) { return __builtin_fmaf(widen(x), s, d); });
     }
+    if (a.op == VecOp::kAddReluCast || a.op == VecOp::kSubReluCast) {
+        const VecOp op = a.op == VecOp::kAddReluCast ? VecOp::kAddRelu : VecOp::kSubRelu;
+        if (a.src_type == DType::kFloat)
+            return lanes<half, float>(plan, a, dst, s0, s1, [&](half, float x, float y) {
+                return to_half(binary<float>(op, 0, x, y, c), c.saturate);
+            });
+        if (a.src_type == DType::kHalf)
+            return lanes<int8_t, half>(plan, a, dst, s0, s1, [&](int8_t, half x, half y) {
+                return saturate_to<int8_t>(std::nearbyint(static_cast<double>(binary<half>(op, half(0), x, y, c))));
+            });
+        return lanes<int8_t, int16_t>(plan, a, dst, s0, s1, [&](int8_t, int16_t x, int16_t y) {
+            return clamp<int8_t>(binary<int16_t>(op, 0, x, y, c));
+        });
+    }
+    if (a.op == VecOp::kAddDeqRelu)
+        return lanes<half, int32_t>(plan, a, dst, s0, s1, [&](half, int32_t x, int32_t y) {
+            const int32_t sum = binary<int32_t>(VecOp::kAdd, 0, x, y, c);
+            return to_half(std::max(static_cast<float>(sum) * c.deq_scale, 0.0f), c.saturate);
+        });
     if (a.op == VecOp::kMulCast) {
         const auto product = [](half x, half y) {
             return std::nearbyint(static_cast<double>(static_cast<half>(widen(x) * widen(y))));
@@ -418,7 +437,10 @@ void copy_lanes(const Plan& plan, const VectorArgs& a, uint8_t* dst, const uint8
     lanes<T, T>(plan, a, dst, src, nullptr, [](T, T x, T) { return x; });
 }
 
-bool is_arithmetic_mixed(VecOp op) { return op == VecOp::kMulAddDst || op == VecOp::kAxpy || op == VecOp::kMulCast; }
+bool is_arithmetic_mixed(VecOp op) {
+    return op == VecOp::kMulAddDst || op == VecOp::kAxpy || op == VecOp::kMulCast || op == VecOp::kAddReluCast ||
+           op == VecOp::kSubReluCast || op == VecOp::kAddDeqRelu;
+}
 
 /// A result lane is as initialised as the operands it came from.
 void spread_validity(Core& c, const Plan& plan, const VectorArgs& a, uint32_t ds, uint32_t ss, bool reads_dst,
@@ -600,6 +622,8 @@ void set_mask_length(int64_t length, uint32_t lanes_per_repeat, const Loc& loc) 
     set_mask(m.high, m.low, loc);
 }
 void set_deq_scale(float scale) { current().deq_scale = scale; }
+void set_deq_config(uint64_t word) { current().deq_config = word; }
+void set_deq_table(const Ref& ref) { current().deq_table = ref; }
 
 namespace {
 
@@ -656,6 +680,8 @@ void vector(const VectorArgs& a, const Loc& loc) {
         if (a.dst.address >= top || a.src0.address >= top)
             core.error("reserved_ub", format("%s uses the reserved 8 KB at UB byte 188416 for itself", loc.api), loc);
     }
+    if (a.op == VecOp::kAddDeqRelu && (a.dst.address >= 184 << 10 || a.src0.address >= 184 << 10))
+        core.error("reserved_ub", format("%s uses the reserved 8 KB at UB byte 188416 for itself", loc.api), loc);
     const Plan plan = plan_of(core, a, loc);
     if (plan.repeats == 0) return;
     const bool count_form = a.form == MaskForm::kCount;

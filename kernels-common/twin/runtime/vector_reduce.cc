@@ -3,68 +3,12 @@
 #include <limits>
 
 #include "numeric.h"
+#include "operands.h"
 #include "timing_only.h"
 #include "vector.h"
 
 namespace twin {
 namespace {
-
-/// Operand access of one instruction: bounds, ordering and validity in one place.
-class Operands {
-public:
-    Operands(Core& core, const Loc& loc) : core_(core), loc_(loc) {}
-
-    /// A read of undefined bytes taints what is written until fresh().
-    const uint8_t* read(const Ref& base, uint64_t offset, uint64_t bytes, const char* role) {
-        return touch(base, offset, bytes, role, Touch::kRead);
-    }
-    uint8_t* write(const Ref& base, uint64_t offset, uint64_t bytes, const char* role) {
-        uint8_t* p = touch(base, offset, bytes, role, Touch::kWrite);
-        if (p && core_.checker) {
-            Ref part = base;
-            part.address += offset;
-            if (uint8_t* valid = core_.resolve_valid(part, bytes)) std::memset(valid, !tainted_, bytes);
-        }
-        return p;
-    }
-    void fresh(bool tainted = false) { tainted_ = tainted; }
-    bool is_valid(const Ref& base, uint64_t offset, uint64_t bytes) const {
-        Ref part = base;
-        part.address += offset;
-        const uint8_t* valid = core_.checker ? core_.resolve_valid(part, bytes) : nullptr;
-        return !valid || !std::memchr(valid, 0, bytes);
-    }
-    void set_valid(const Ref& base, uint64_t offset, uint64_t bytes, bool valid) {
-        Ref part = base;
-        part.address += offset;
-        if (uint8_t* bits = core_.checker ? core_.resolve_valid(part, bytes) : nullptr) std::memset(bits, valid, bytes);
-    }
-    void error(const char* kind, const std::string& text) {
-        core_.error(kind, std::string(loc_.api) + ": " + text, loc_);
-    }
-
-private:
-    uint8_t* touch(const Ref& base, uint64_t offset, uint64_t bytes, const char* role, Touch kind) {
-        uint8_t* p = core_.resolve(base, offset + bytes, role, loc_);
-        if (!p) return nullptr;
-        if (core_.checker) {
-            Ref part = base;
-            part.address += offset;
-            if (!core_.checker->access(Pipe::kV, part, bytes, kind, Uninit::kTaint, loc_)) tainted_ = true;
-        }
-        return p + offset;
-    }
-    Core& core_;
-    const Loc& loc_;
-    bool tainted_ = false;
-};
-
-template <typename T>
-T get(const uint8_t* p) {
-    T v;
-    std::memcpy(&v, p, sizeof(T));
-    return v;
-}
 
 template <typename T>
 T add(T a, T b, bool saturate) {
@@ -504,6 +448,54 @@ void transpose16(Operands& ops, const VectorArgs& a) {
     if (uint8_t* dst = ops.write(a.dst, 0, 512, "destination")) std::memcpy(dst, out, 512);
 }
 
+/// Images between [n][c][hw] and [n][hw][c]; the device goes through the scratch buffer.
+void transpose_images(Operands& ops, const VectorArgs& a) {
+    const uint32_t size = bits_of(a.dst_type) / 8;
+    const uint64_t images = a.extra[0], rows = a.extra[1], cols = a.extra[2], bytes = rows * cols * size;
+    for (uint64_t n = 0; n < images; ++n) {
+        ops.fresh();
+        const uint8_t* src = ops.read(a.src0, n * bytes, bytes, "source");
+        if (!src) return;
+        uint8_t* dst = ops.write(a.dst, n * bytes, bytes, "destination");
+        if (!dst) return;
+        for (uint64_t r = 0; r < rows; ++r)
+            for (uint64_t c = 0; c < cols; ++c)
+                std::memcpy(dst + (c * rows + r) * size, src + (r * cols + c) * size, size);
+    }
+    ops.fresh(true);
+    ops.write(a.src1, 0, a.extra[3], "scratch");
+}
+
+/// int16 -> 8 bits by scale, offset and sign, one set for all elements or one for each of the 16 of a block; results fill
+/// the lower or the upper half of a block (extra[1]).
+void cast_dequant(Core& core, Operands& ops, const Plan& plan, const VectorArgs& a) {
+    const bool table = a.extra[0];
+    uint64_t words[16];
+    if (table) {
+        const uint8_t* p = ops.read(core.deq_table, 0, sizeof(words), "scales");
+        if (!p) return;
+        std::memcpy(words, p, sizeof(words));
+    } else {
+        std::fill(words, words + 16, core.deq_config);
+    }
+    for (uint32_t r = 0; r < plan.repeats; ++r)
+        for (uint32_t lane = 0; lane < plan.lanes; ++lane) {
+            if (!plan.of(r).on(lane)) continue;
+            ops.fresh();
+            const uint8_t* src = ops.read(a.src0, lane_offset(lane, r, 2, a.src0_stride), 2, "source");
+            if (!src) return;
+            const uint64_t word = words[lane % 16];
+            const double moved =
+                std::nearbyint(get<int16_t>(src) * double(float_of_bits(static_cast<uint32_t>(word)))) +
+                (static_cast<int32_t>(word >> 37 & 0x1ff) - (word >> 45 & 1 ? 512 : 0));
+            const uint8_t result =
+                word >> 46 & 1 ? static_cast<uint8_t>(saturate_to<int8_t>(moved)) : saturate_to<uint8_t>(moved);
+            const uint64_t at = (uint64_t(r) * a.dst_stride.repeat + uint64_t(lane / 16) * a.dst_stride.block) * 32 +
+                                (a.extra[1] ? 16 : 0) + lane % 16;
+            store(ops, a.dst, at, result);
+        }
+}
+
 template <typename T>
 void create_index(Operands& ops, const Plan& plan, const VectorArgs& a) {
     T first;
@@ -562,6 +554,8 @@ void execute_special(Core& core, const VectorArgs& a, const Plan& plan, const Lo
         case VecOp::kGatherb: return gather_blocks(ops, a);
         case VecOp::kGatherMask: return gather_mask(ops, a);
         case VecOp::kTranspose: return transpose16(ops, a);
+        case VecOp::kTransposeExt: return transpose_images(ops, a);
+        case VecOp::kCastDequant: return cast_dequant(core, ops, plan, a);
         case VecOp::kCreateVecIndex:
             switch (a.dst_type) {
                 case DType::kFloat: return create_index<float>(ops, plan, a);

@@ -182,6 +182,27 @@ constexpr twin::Memory TwinMemory(TPosition position) {
     }
 }
 
+constexpr Hardware GetPhyType(TPosition position) {
+    switch (position) {
+        case TPosition::GM:
+        case TPosition::CO2: return Hardware::GM;
+        case TPosition::A1:
+        case TPosition::B1:
+        case TPosition::C1:
+        case TPosition::TSCM:
+        case TPosition::SPM: return Hardware::L1;
+        case TPosition::A2: return Hardware::L0A;
+        case TPosition::B2: return Hardware::L0B;
+        case TPosition::C2: return Hardware::BIAS;
+        case TPosition::CO1: return Hardware::L0C;
+        case TPosition::C2PIPE2GM: return Hardware::FIXBUF;
+        case TPosition::VECIN:
+        case TPosition::VECOUT:
+        case TPosition::VECCALC: return Hardware::UB;
+        default: return Hardware::MAX;
+    }
+}
+
 constexpr twin::Pipe TwinPipe(pipe_t pipe) {
     switch (pipe) {
         case PIPE_S: return twin::Pipe::kS;

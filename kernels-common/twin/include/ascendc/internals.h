@@ -81,7 +81,6 @@ constexpr uint32_t SINGLE_MSG_SIZE = 64;
 constexpr uint32_t CACHE_LINE_SIZE = 64;
 constexpr size_t RESERVED_WORKSPACE = 16 * 1024 * 1024;
 
-constexpr uint8_t MRG_SORT_ELEMENT_LEN = 4;
 constexpr uint64_t MASK_PLACEHOLDER_LIST[2] = {0, 0};
 constexpr uint32_t F32_INF = 0x7f800000;
 constexpr uint32_t F32_NEG_INF = 0xff800000;
@@ -102,20 +101,8 @@ enum class DeQuantMode : uint8_t { DEQUANT_WITH_SINGLE_ROW = 0, DEQUANT_WITH_MUL
 template <class... T>
 struct Tuple {};
 
+inline uint32_t Ceil(uint32_t a, uint32_t b) { return (a + b - 1) / b; }
 constexpr uint32_t ConstCeil(uint32_t a, uint32_t b) { return (a + b - 1) / b; }
-
-/// What is left of UB behind the pipe's buffers, but for the last 64 bytes.
-template <typename T, TPosition pos>
-bool PopStackBuffer(LocalTensor<T>& pop) {
-    static_assert(TwinMemory(pos) == twin::Memory::kUb, "PopStackBuffer: positions in UB");
-    const uint32_t start = GetTPipePtr()->template GetQueueEndAddress<pos>();
-    const uint32_t end = TOTAL_UB_SIZE - SINGLE_MSG_SIZE;
-    if (start >= end)
-        twin::report("buffer_overflow", "no UB is left for the call's temporary",
-                     twin::At::here().as("PopStackBuffer"));
-    pop.SetAddr(TBuffAddr{end > start ? end - start : 0, start, 0, static_cast<uint8_t>(pos)});
-    return true;
-}
 
 }  // namespace AscendC
 
@@ -127,4 +114,6 @@ enum class TraceId : uint32_t {};
 #ifdef TWIN_HIGH_LEVEL  // parameter blocks that the library's implementation passes around
 #include "basic_api/utils/kernel_utils_struct_confusion_pad.h"
 #include "basic_api/utils/kernel_utils_struct_norm_sort.h"
+
+#include "ascendc/matmul_library.h"
 #endif

@@ -39,18 +39,8 @@ inline void set_atomic_none(const twin::At& at = twin::At::here()) { AscendC::Se
 inline void set_nd_para(uint64_t config) {
     twin::set_nd_state(config & 0xffff, config >> 16 & 0xffff, config >> 32 & 0xffff);
 }
-
 namespace AscendC {
 
 inline void SetNdParaImpl(uint64_t config) { set_nd_para(config); }
-
-template <typename... T, typename... A>
-void LoadDataWithSparse(A&&...) {
-    static_assert(sizeof...(A) == ~0u, "the twin does not model LoadDataWithSparse");
-}
-template <typename... T, typename... A>
-void MmadWithSparse(A&&...) {
-    static_assert(sizeof...(A) == ~0u, "the twin does not model MmadWithSparse");
-}
 
 }  // namespace AscendC

@@ -53,12 +53,34 @@ void SetLoadDataPaddingValue(const T value, const twin::At& at = twin::At::here(
     twin::set_pad_value(TwinBits(value));
     twin::scalar_note(at.as("SetLoadDataPaddingValue"));
 }
-inline void SetLoadDataBoundary(uint32_t, const twin::At& at = twin::At::here()) {
+/// L1 addresses of LoadData3D wrap to 0 there; 0: nowhere.
+inline void SetLoadDataBoundary(uint32_t boundaryValue, const twin::At& at = twin::At::here()) {
+    twin::set_load_boundary(boundaryValue);
     twin::scalar_note(at.as("SetLoadDataBoundary"));
+}
+struct LoadDataRepeatParam {
+    LoadDataRepeatParam() {}
+    LoadDataRepeatParam(const uint16_t stride, const uint8_t times, const uint8_t mode)
+        : repeatStride(stride), repeatTime(times), repeatMode(mode) {}
+    uint16_t repeatStride = 0;
+    uint8_t repeatTime = 1;
+    uint8_t repeatMode = 0;
+    uint8_t reserved = 0;
+};
+inline void SetLoadDataRepeat(const LoadDataRepeatParam& p, const twin::At& at = twin::At::here()) {
+    twin::set_load_repeat(p.repeatStride, p.repeatTime, p.repeatMode != 0);
+    twin::scalar_note(at.as("SetLoadDataRepeat"));
+}
+/// Fractals of a dense int8 matrix with the indices MmadWithSparse needs; they go to a buffer of their own.
+template <typename T = int8_t, typename U = uint8_t>
+void LoadDataWithSparse(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<U>& idx,
+                        const LoadData2DParams& p, const twin::At& at = twin::At::here()) {
+    static_assert(TwinSame<T, int8_t> && TwinSame<U, uint8_t>, "LoadDataWithSparse: int8, indices in uint8");
+    twin::load_sparse({dst.Twin(), src.Twin(), idx.Twin(), p.startIndex, p.repeatTimes}, at.as("LoadDataWithSparse"));
 }
 
 template <typename T, const IsResetLoad3dConfig& config = IS_RESER_LOAD3D_DEFAULT_CONFIG>
-void LoadData(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LoadData3DParamsV2<T>& p,
+void LoadData(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LoadData3DParamsV2<PrimT<T>>& p,
               const twin::At& at = twin::At::here()) {
     if (config.isSetFMatrix) twin::set_f_matrix(p.l1H, p.l1W, p.padList, p.fMatrixCtrl);
     if (config.isSetPadding) twin::set_pad_value(TwinBits(p.padValue));
@@ -76,8 +98,8 @@ void LoadData(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LoadDa
     a.m_start = p.mStartPt;
     a.stride_w = p.strideW;
     a.stride_h = p.strideH;
-    a.filter_w = p.filterW;
-    a.filter_h = p.filterH;
+    a.filter_w = static_cast<uint16_t>(p.filterW + (p.filterSizeW ? 256 : 0));
+    a.filter_h = static_cast<uint16_t>(p.filterH + (p.filterSizeH ? 256 : 0));
     a.dilation_w = p.dilationFilterW;
     a.dilation_h = p.dilationFilterH;
     a.transpose = p.enTranspose;
@@ -89,6 +111,10 @@ void LoadData(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LoadDa
 inline void Load3DSetFMatrixCal(uint16_t l1H, uint16_t l1W, const uint8_t padList[4],
                                 const twin::At& at = twin::At::here()) {
     SetFmatrix(l1H, l1W, padList, FmatrixMode::FMATRIX_LEFT, at);
+}
+inline void Load3DSetFMatrixBCal(uint16_t l1H, uint16_t l1W, const uint8_t padList[4],
+                                 const twin::At& at = twin::At::here()) {
+    SetFmatrix(l1H, l1W, padList, FmatrixMode::FMATRIX_RIGHT, at);
 }
 template <typename T>
 void LoadData(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LoadData3DParamsV2Pro& p,
@@ -104,8 +130,8 @@ void LoadData(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LoadDa
     a.m_start = static_cast<uint16_t>(p.extConfig >> 48);
     a.stride_w = static_cast<uint8_t>(p.filterConfig);
     a.stride_h = static_cast<uint8_t>(p.filterConfig >> 8);
-    a.filter_w = static_cast<uint8_t>(p.filterConfig >> 16);
-    a.filter_h = static_cast<uint8_t>(p.filterConfig >> 24);
+    a.filter_w = static_cast<uint16_t>((p.filterConfig >> 16 & 0xff) + (p.filterSizeW ? 256 : 0));
+    a.filter_h = static_cast<uint16_t>((p.filterConfig >> 24 & 0xff) + (p.filterSizeH ? 256 : 0));
     a.dilation_w = static_cast<uint8_t>(p.filterConfig >> 32);
     a.dilation_h = static_cast<uint8_t>(p.filterConfig >> 40);
     a.transpose = p.enTranspose;
@@ -117,7 +143,7 @@ void LoadData(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LoadDa
 template <typename T, typename U = T>
 void InitConstValue(const LocalTensor<T>& dst, const InitConstValueParams<U>& p,
                     const twin::At& at = twin::At::here()) {
-    static_assert(sizeof(T) == sizeof(U) && sizeof(T) >= 2, "InitConstValue: 2- and 4-byte types");
+    static_assert(sizeof(PrimT<T>) == sizeof(PrimT<U>) && sizeof(PrimT<T>) >= 2, "InitConstValue: 2- and 4-byte types");
     twin::fill({TwinType<U>, dst.Twin(), p.repeatTimes, p.blockNum, p.dstGap, TwinBits(p.initValue)},
                at.as("InitConstValue"));
 }
@@ -151,8 +177,8 @@ inline void SetMMLayoutTransform(bool, const twin::At& at = twin::At::here()) {
 
 template <typename C, typename A, typename B>
 constexpr bool TwinMmadTypes() {
-    if (std::is_same<C, float>::value) return std::is_same<A, B>::value && IsOneOf<A, half, bfloat16_t, float>;
-    if (std::is_same<C, int32_t>::value) return std::is_same<A, B>::value && IsOneOf<A, int8_t, int4b_t>;
+    if (TwinSame<C, float>) return TwinSame<A, B> && IsOneOf<A, half, bfloat16_t, float>;
+    if (TwinSame<C, int32_t>) return TwinSame<A, B> && IsOneOf<A, int8_t, int4b_t>;
     return false;
 }
 template <typename T, typename U, typename S>
@@ -172,6 +198,7 @@ twin::MmadArgs TwinMmad(const LocalTensor<T>& dst, const LocalTensor<U>& a, cons
     m.unit_flag = p.unitFlag;
     m.k_align = p.kDirectionAlign;
     m.from_bias = p.cmatrixSource;
+    m.bias.memory = twin::Memory::kBt;  // from its first byte, where a call names no bias
     m.init = p.cmatrixInitVal;
     return m;
 }
@@ -188,6 +215,16 @@ void Mmad(const LocalTensor<T>& dst, const LocalTensor<U>& fm, const LocalTensor
     m.bias_type = TwinType<V>;
     m.from_bias = true;
     twin::mmad(m, at.as("Mmad"));
+}
+
+/// A is full, B the dense half of a matrix of which each 4 rows have at most 2 elements per column (k counts A's columns).
+template <typename T = int32_t, typename U = int8_t>
+void MmadWithSparse(const LocalTensor<T>& dst, const LocalTensor<U>& fm, const LocalTensor<U>& filter,
+                    const MmadParams& p, const twin::At& at = twin::At::here()) {
+    static_assert(TwinSame<T, int32_t> && TwinSame<U, int8_t>, "MmadWithSparse: int32 from int8");
+    twin::MmadArgs m = TwinMmad(dst, fm, filter, p);
+    m.sparse = true;
+    twin::mmad(m, at.as("MmadWithSparse"));
 }
 
 constexpr twin::Quant TwinQuant(QuantMode_t mode) {
@@ -252,13 +289,18 @@ inline void SetFixpipeNz2ndFlag(uint16_t nd_num, uint16_t src_nd_stride, uint16_
     twin::set_nd_state(nd_num, src_nd_stride, dst_nd_stride);
     twin::scalar_note(at.as("SetFixpipeNz2ndFlag"));
 }
-/// Per-column scales for the Fixpipes that follow, in the fixpipe buffer (C2PIPE2GM).
+/// Per-column scales for the Fixpipes that follow, in the fixpipe buffer (C2PIPE2GM). isUnitFlag clears L0C's unit flags,
+/// for which a tensor of L0C will do. The relu tensor is reserved.
 template <typename T, bool setRelu = false>
 void SetFixPipeConfig(const LocalTensor<T>& preData, bool isUnitFlag = false, const twin::At& at = twin::At::here()) {
     static_assert(!setRelu, "SetFixPipeConfig: parametric relu is not modelled");
-    (void)isUnitFlag;
-    twin::set_fix_scale(preData.Twin());
-    twin::scalar_note(at.as("SetFixPipeConfig"));
+    twin::set_fix_config(preData.Twin(), isUnitFlag, at.as("SetFixPipeConfig"));
+}
+template <typename T>
+void SetFixPipeConfig(const LocalTensor<T>& reluPre, const LocalTensor<T>& quantPre, bool isUnitFlag = false,
+                      const twin::At& at = twin::At::here()) {
+    (void)reluPre;
+    twin::set_fix_config(quantPre.Twin(), isUnitFlag, at.as("SetFixPipeConfig"));
 }
 inline void SetFixpipePreQuantFlag(uint64_t bits, const twin::At& at = twin::At::here()) {
     twin::set_prequant(bits);

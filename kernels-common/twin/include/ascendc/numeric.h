@@ -45,11 +45,19 @@ struct int4b_t {
     uint8_t bits;
 };
 
+/// Element type behind a TensorTrait (ascendc/trait.h); any other type is its own.
 template <typename T>
-using PrimT = T;
+struct TwinPrimOf {
+    using Type = T;
+};
+template <typename T>
+using PrimT = typename TwinPrimOf<T>::Type;
 
 template <typename A, typename... B>
-constexpr bool IsOneOf = (std::is_same<A, B>::value || ...);
+constexpr bool IsOneOf = (std::is_same<PrimT<A>, B>::value || ...);
+
+template <typename A, typename B>
+constexpr bool TwinSame = std::is_same<PrimT<A>, PrimT<B>>::value;
 
 template <typename A, typename B>
 struct IsSameType {

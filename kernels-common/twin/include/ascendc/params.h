@@ -226,8 +226,14 @@ struct LoadData3DParamsV2 {
                        const uint16_t k_ext, const uint16_t m_ext, const uint16_t k_start, const uint16_t m_start,
                        const uint8_t stride_w, const uint8_t stride_h, const uint8_t filter_w, const uint8_t filter_h,
                        const uint8_t dilation_w, const uint8_t dilation_h, const bool transpose, const bool small_k,
-                       const T pad, const bool filter_size_w = false, const bool filter_size_h = false,
-                       const bool f_matrix = false)
+                       const T pad)
+        : LoadData3DParamsV2(pads, h, w, channel, k_ext, m_ext, k_start, m_start, stride_w, stride_h, filter_w,
+                             filter_h, dilation_w, dilation_h, transpose, small_k, pad, false, false, false) {}
+    LoadData3DParamsV2(const uint8_t pads[PAD_SIZE], const uint16_t h, const uint16_t w, const uint16_t channel,
+                       const uint16_t k_ext, const uint16_t m_ext, const uint16_t k_start, const uint16_t m_start,
+                       const uint8_t stride_w, const uint8_t stride_h, const uint8_t filter_w, const uint8_t filter_h,
+                       const uint8_t dilation_w, const uint8_t dilation_h, const bool transpose, const bool small_k,
+                       const T pad, const bool filter_size_w, const bool filter_size_h, const bool f_matrix)
         : l1H(h),
           l1W(w),
           channelSize(channel),
@@ -333,6 +339,7 @@ struct FixpipeConfig {
 };
 inline constexpr FixpipeConfig CFG_NZ = {CO2Layout::NZ};
 inline constexpr FixpipeConfig CFG_ROW_MAJOR = {CO2Layout::ROW_MAJOR};
+inline constexpr FixpipeConfig CFG_COLUMN_MAJOR = {CO2Layout::COLUMN_MAJOR};
 
 struct FixpipeParamsV220 {
     FixpipeParamsV220() {}

@@ -86,7 +86,7 @@ TWIN_WHOLE(WholeReduceMin, kWholeMin, const int32_t mask, static_cast<uint64_t>(
     void ReduceDataBlock(const LocalTensor<T>& dst, const LocalTensor<U>& src, MASK, const int32_t repeatTime,        \
                          const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,          \
                          const twin::At& at = twin::At::here()) {                                                     \
-        static_assert(std::is_same<T, U>::value, "ReduceDataBlock: one element type");                                \
+        static_assert(TwinSame<T, U>, "ReduceDataBlock: one element type");                                           \
         constexpr auto op = type == ReduceType::SUM   ? twin::VecOp::kBlockSum                                        \
                             : type == ReduceType::MAX ? twin::VecOp::kBlockMax                                        \
                                                       : twin::VecOp::kBlockMin;                                       \
@@ -98,15 +98,14 @@ TWIN_WHOLE(WholeReduceMin, kWholeMin, const int32_t mask, static_cast<uint64_t>(
     void ReducePairElem(const LocalTensor<T>& dst, const LocalTensor<U>& src, MASK, const int32_t repeatTime,         \
                         const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,           \
                         const twin::At& at = twin::At::here()) {                                                      \
-        static_assert(std::is_same<T, U>::value && type == ReduceType::SUM,                                           \
-                      "ReducePairElem: sums of one element type");                                                    \
+        static_assert(TwinSame<T, U> && type == ReduceType::SUM, "ReducePairElem: sums of one element type");         \
         PairReduceSum<T, isSetMask>(dst, src, repeatTime, mask, dstRepStride, srcBlkStride, srcRepStride, at);        \
     }                                                                                                                 \
     template <ReduceType type, typename T, typename U, bool isSetMask = true>                                         \
     void ReduceRepeat(const LocalTensor<T>& dst, const LocalTensor<U>& src, MASK, const int32_t repeatTime,           \
                       const int32_t dstRepStride, const int32_t srcBlkStride, const int32_t srcRepStride,             \
                       ReduceOrder order = ReduceOrder::ORDER_VALUE_INDEX, const twin::At& at = twin::At::here()) {    \
-        static_assert(std::is_same<T, U>::value, "ReduceRepeat: one element type");                                   \
+        static_assert(TwinSame<T, U>, "ReduceRepeat: one element type");                                              \
         if constexpr (type == ReduceType::SUM)                                                                        \
             WholeReduceSum<T, isSetMask>(dst, src, mask, repeatTime, dstRepStride, srcBlkStride, srcRepStride, at);   \
         else if constexpr (type == ReduceType::MAX)                                                                   \
@@ -218,7 +217,7 @@ struct RA {};
         static_assert((IsOneOf<T, __VA_ARGS__>), #NAME " by pattern: element type not supported on dav-2201");   \
         if (!srcInnerPad)                                                                                        \
             twin::report("illegal_parameter", #NAME ": srcInnerPad can only be true on dav-2201", at.as(#NAME)); \
-        constexpr uint32_t per_block = 32 / sizeof(T);                                                           \
+        constexpr uint32_t per_block = 32 / sizeof(PrimT<T>);                                                    \
         auto v = TwinReduce(twin::VecOp::OP, dst, src, 1, 1, 8);                                                 \
         TwinForm(v, static_cast<int64_t>(srcShape[0]) * srcShape[1]);                                            \
         v.extra[0] = srcShape[0];                                                                                \

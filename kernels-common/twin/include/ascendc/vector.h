@@ -99,7 +99,7 @@ void SetVectorMask(int32_t len, const twin::At& at = twin::At::here()) {
     if (mode == MaskMode::COUNTER)
         twin::set_mask(0, static_cast<uint32_t>(len), at.as("SetVectorMask"));
     else
-        twin::set_mask_length(len, 256 / sizeof(T), at.as("SetVectorMask"));
+        twin::set_mask_length(len, 256 / sizeof(PrimT<T>), at.as("SetVectorMask"));
 }
 
 // ------------------------------------------------------------------------------- two sources
@@ -178,9 +178,14 @@ TWIN_BINARY(FusedMulAddRelu, kFusedMulAddRelu, half, float)
         twin::vector(v, at.as(#NAME));                                                                                 \
     }
 TWIN_MIXED_BINARY(MulAddDst, kMulAddDst,
-                  ((std::is_same<T, U>::value && IsOneOf<T, half, float>) ||
-                   (std::is_same<T, float>::value && std::is_same<U, half>::value)))
-TWIN_MIXED_BINARY(MulCast, kMulCast, (IsOneOf<T, int8_t, uint8_t> && std::is_same<U, half>::value))
+                  ((TwinSame<T, U> && IsOneOf<T, half, float>) || (TwinSame<T, float> && TwinSame<U, half>)))
+TWIN_MIXED_BINARY(MulCast, kMulCast, (IsOneOf<T, int8_t, uint8_t> && TwinSame<U, half>))
+/// Casts the positive part of a sum or difference.
+TWIN_MIXED_BINARY(AddReluCast, kAddReluCast,
+                  ((TwinSame<T, int8_t> && IsOneOf<U, half, int16_t>) || (TwinSame<T, half> && TwinSame<U, float>)))
+TWIN_MIXED_BINARY(SubReluCast, kSubReluCast,
+                  ((TwinSame<T, int8_t> && IsOneOf<U, half, int16_t>) || (TwinSame<T, half> && TwinSame<U, float>)))
+TWIN_MIXED_BINARY(AddDeqRelu, kAddDeqRelu, (TwinSame<T, half> && TwinSame<U, int32_t>))
 #undef TWIN_MIXED_BINARY
 
 // ------------------------------------------------------------------------------- one source and a scalar
@@ -258,8 +263,7 @@ void ShiftRight(const LocalTensor<T>& dst, const LocalTensor<T>& src, const T& s
     template <typename T, typename U, bool isSetMask = true>                                                    \
     void Axpy(const LocalTensor<T>& dst, const LocalTensor<U>& src, const U& scalarValue, MASK,                 \
               const TwinRepeat repeatTime, const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) { \
-        static_assert((std::is_same<T, U>::value && IsOneOf<T, half, float>) ||                                 \
-                          (std::is_same<T, float>::value && std::is_same<U, half>::value),                      \
+        static_assert((TwinSame<T, U> && IsOneOf<T, half, float>) || (TwinSame<T, float> && TwinSame<U, half>), \
                       "Axpy: (half, half), (float, float) or (float, half)");                                   \
         auto v = TwinUnary(twin::VecOp::kAxpy, dst, src);                                                       \
         v.scalar = TwinBits(scalarValue);                                                                       \
@@ -273,14 +277,36 @@ TWIN_AXPY(const uint64_t mask)
 template <typename T, typename U>
 void Axpy(const LocalTensor<T>& dst, const LocalTensor<U>& src, const U& scalarValue, const int32_t& count,
           const twin::At& at = twin::At::here()) {
-    static_assert((std::is_same<T, U>::value && IsOneOf<T, half, float>) ||
-                      (std::is_same<T, float>::value && std::is_same<U, half>::value),
+    static_assert((TwinSame<T, U> && IsOneOf<T, half, float>) || (TwinSame<T, float> && TwinSame<U, half>),
                   "Axpy: (half, half), (float, float) or (float, half)");
     auto v = TwinUnary(twin::VecOp::kAxpy, dst, src);
     v.scalar = TwinBits(scalarValue);
     TwinForm(v, count);
     twin::vector(v, at.as("Axpy"));
 }
+
+/// With the scalar's type as a template argument of its own: the element type behind a trait. M: lanes or two words.
+#define TWIN_TRAIT_SCALAR(NAME)                                                                                 \
+    template <typename T, typename U, bool isSetMask = true, typename M,                                        \
+              typename = std::enable_if_t<std::is_same<PrimT<T>, U>::value>>                                    \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const U& scalarValue, M mask,               \
+              const TwinRepeat repeatTime, const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) { \
+        NAME<U, isSetMask>(dst.TwinPlain(), src.TwinPlain(), scalarValue, mask, repeatTime, p, at);             \
+    }                                                                                                           \
+    template <typename T, typename U, bool isSetMask = true,                                                    \
+              typename = std::enable_if_t<std::is_same<PrimT<T>, U>::value>>                                    \
+    void NAME(const LocalTensor<T>& dst, const LocalTensor<T>& src, const U& scalarValue, const int32_t& count, \
+              const twin::At& at = twin::At::here()) {                                                          \
+        NAME<U>(dst.TwinPlain(), src.TwinPlain(), scalarValue, count, at);                                      \
+    }
+TWIN_TRAIT_SCALAR(Adds)
+TWIN_TRAIT_SCALAR(Muls)
+TWIN_TRAIT_SCALAR(Maxs)
+TWIN_TRAIT_SCALAR(Mins)
+TWIN_TRAIT_SCALAR(LeakyRelu)
+TWIN_TRAIT_SCALAR(ShiftLeft)
+TWIN_TRAIT_SCALAR(ShiftRight)
+#undef TWIN_TRAIT_SCALAR
 
 // ------------------------------------------------------------------------------- one source
 #define TWIN_UNARY_FORM(NAME, OP, MASK, ...)                                                           \
@@ -318,14 +344,14 @@ TWIN_UNARY(Not, kNot, int16_t, uint16_t)
 /// Source/destination pairs and rounding modes that exist (checked again with the mode at run time).
 template <typename T, typename U>
 constexpr bool TwinCastPair() {
-    if (std::is_same<U, half>::value) return IsOneOf<T, float, int32_t, int16_t, int8_t, uint8_t, int4b_t>;
-    if (std::is_same<U, float>::value) return IsOneOf<T, half, bfloat16_t, float, int16_t, int32_t, int64_t>;
-    if (std::is_same<U, bfloat16_t>::value) return IsOneOf<T, float, int32_t>;
-    if (std::is_same<U, int4b_t>::value) return std::is_same<T, half>::value;
-    if (IsOneOf<U, int8_t, uint8_t>) return std::is_same<T, half>::value;
-    if (std::is_same<U, int16_t>::value) return IsOneOf<T, half, float>;
-    if (std::is_same<U, int32_t>::value) return IsOneOf<T, float, half, int16_t, int64_t>;
-    if (std::is_same<U, int64_t>::value) return IsOneOf<T, int32_t, float>;
+    if (TwinSame<U, half>) return IsOneOf<T, float, int32_t, int16_t, int8_t, uint8_t, int4b_t>;
+    if (TwinSame<U, float>) return IsOneOf<T, half, bfloat16_t, float, int16_t, int32_t, int64_t>;
+    if (TwinSame<U, bfloat16_t>) return IsOneOf<T, float, int32_t>;
+    if (TwinSame<U, int4b_t>) return TwinSame<T, half>;
+    if (IsOneOf<U, int8_t, uint8_t>) return TwinSame<T, half>;
+    if (TwinSame<U, int16_t>) return IsOneOf<T, half, float>;
+    if (TwinSame<U, int32_t>) return IsOneOf<T, float, half, int16_t, int64_t>;
+    if (TwinSame<U, int64_t>) return IsOneOf<T, int32_t, float>;
     return false;
 }
 template <typename T, typename U>
@@ -359,6 +385,76 @@ void Cast(const LocalTensor<T>& dst, const LocalTensor<U>& src, const RoundMode&
     TwinForm(v, count);
     twin::vector(v, at.as("Cast"));
 }
+// CastDequant: int16 -> 8 bits by the scales of SetDeqScale, int32 -> half.
+constexpr int32_t VDEQ_TENSOR_SIZE = 16;
+struct VdeqInfo {
+    VdeqInfo() {}
+    VdeqInfo(const float scale[VDEQ_TENSOR_SIZE], const int16_t offset[VDEQ_TENSOR_SIZE],
+             const bool sign_mode[VDEQ_TENSOR_SIZE]) {
+        for (int i = 0; i < VDEQ_TENSOR_SIZE; ++i) {
+            vdeqScale[i] = scale[i];
+            vdeqOffset[i] = offset[i];
+            vdeqSignMode[i] = sign_mode[i];
+        }
+    }
+    float vdeqScale[VDEQ_TENSOR_SIZE] = {0};
+    int16_t vdeqOffset[VDEQ_TENSOR_SIZE] = {0};
+    bool vdeqSignMode[VDEQ_TENSOR_SIZE] = {0};
+};
+inline uint64_t TwinDeqWord(float scale, int16_t offset, bool sign_mode) {
+    return uint64_t(sign_mode) << 46 | uint64_t(offset & 0x1ff) << 37 | TwinBits(scale);
+}
+inline void SetDeqScale(float scale, int16_t offset, bool signMode, const twin::At& at = twin::At::here()) {
+    twin::set_deq_config(TwinDeqWord(scale, offset, signMode));
+    twin::scalar_note(at.as("SetDeqScale"));
+}
+/// Sixteen sets, written into `vdeq` by scalar code.
+template <typename T>
+void SetDeqScale(const LocalTensor<T>& vdeq, const VdeqInfo& info, const twin::At& at = twin::At::here()) {
+    static_assert(sizeof(PrimT<T>) == 8, "SetDeqScale: a tensor of uint64_t");
+    for (int i = 0; i < VDEQ_TENSOR_SIZE; ++i)
+        vdeq.SetValue(i, TwinDeqWord(info.vdeqScale[i], info.vdeqOffset[i], info.vdeqSignMode[i]), at);
+    twin::set_deq_table(vdeq.Twin());
+}
+template <typename T, typename U>
+twin::VectorArgs TwinDequant(const LocalTensor<T>& dst, const LocalTensor<U>& src, bool table, bool upper) {
+    static_assert((IsOneOf<T, int8_t, uint8_t> && TwinSame<U, int16_t>) || (TwinSame<T, half> && TwinSame<U, int32_t>),
+                  "CastDequant: int16 to int8 or uint8, int32 to half");
+    auto v = TwinUnary(TwinSame<T, half> ? twin::VecOp::kCast : twin::VecOp::kCastDequant, dst, src);
+    v.extra[0] = table;
+    v.extra[1] = upper;
+    return v;
+}
+#define TWIN_DEQUANT(MASK, AS_MASK)                                                                           \
+    template <typename T, typename U, bool isSetMask = true, bool isVecDeq = true, bool halfBlock = true>     \
+    void CastDequant(const LocalTensor<T>& dst, const LocalTensor<U>& src, MASK, const TwinRepeat repeatTime, \
+                     const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) {                     \
+        auto v = TwinDequant(dst, src, isVecDeq, halfBlock);                                                  \
+        TwinForm(v, isSetMask, AS_MASK, repeatTime);                                                          \
+        TwinStrides(v, p);                                                                                    \
+        twin::vector(v, at.as("CastDequant"));                                                                \
+    }                                                                                                         \
+    template <typename T, typename U, bool isSetMask = true, bool isVecDeq = true, bool halfBlock = true>     \
+    void CastDeq(const LocalTensor<T>& dst, const LocalTensor<U>& src, MASK, const TwinRepeat repeatTime,     \
+                 const UnaryRepeatParams& p, const twin::At& at = twin::At::here()) {                         \
+        CastDequant<T, U, isSetMask, isVecDeq, halfBlock>(dst, src, mask, repeatTime, p, at);                 \
+    }
+TWIN_DEQUANT(const uint64_t mask[], mask)
+TWIN_DEQUANT(const int32_t mask, static_cast<uint64_t>(mask))
+#undef TWIN_DEQUANT
+template <typename T, typename U, bool isVecDeq = true, bool halfBlock = true>
+void CastDequant(const LocalTensor<T>& dst, const LocalTensor<U>& src, const uint32_t count,
+                 const twin::At& at = twin::At::here()) {
+    auto v = TwinDequant(dst, src, isVecDeq, halfBlock);
+    TwinForm(v, count);
+    if (sizeof(PrimT<T>) == 1) v.dst_stride = {1, 8};  // half a block of results for each block
+    twin::vector(v, at.as("CastDequant"));
+}
+template <typename T, typename U, bool isVecDeq = true, bool halfBlock = true>
+void CastDeq(const LocalTensor<T>& dst, const LocalTensor<U>& src, const uint32_t count,
+             const twin::At& at = twin::At::here()) {
+    CastDequant<T, U, isVecDeq, halfBlock>(dst, src, count, at);
+}
 inline void SetDeqScale(half scale, const twin::At& at = twin::At::here()) {
     twin::set_deq_scale(static_cast<float>(scale));
     twin::scalar_note(at.as("SetDeqScale"));
@@ -368,7 +464,7 @@ inline void SetDeqScale(half scale, const twin::At& at = twin::At::here()) {
     template <typename T, bool isSetMask = true>                                                       \
     void Copy(const LocalTensor<T>& dst, const LocalTensor<T>& src, MASK, const TwinRepeat repeatTime, \
               const CopyRepeatParams& p, const twin::At& at = twin::At::here()) {                      \
-        static_assert(sizeof(T) == 2 || sizeof(T) == 4, "Copy: 2- and 4-byte types");                  \
+        static_assert(sizeof(PrimT<T>) == 2 || sizeof(PrimT<T>) == 4, "Copy: 2- and 4-byte types");    \
         auto v = TwinUnary(twin::VecOp::kCopy, dst, src);                                              \
         TwinForm(v, isSetMask, mask, repeatTime);                                                      \
         v.dst_stride = {p.dstStride, p.dstRepeatSize};                                                 \
@@ -602,7 +698,7 @@ void Select(const LocalTensor<T>& dst, const LocalTensor<U>& selMask, const Loca
 template <typename T>
 void Brcb(const LocalTensor<T>& dst, const LocalTensor<T>& src, const TwinRepeat repeatTime, const BrcbRepeatParams& p,
           const twin::At& at = twin::At::here()) {
-    static_assert(sizeof(T) == 2 || sizeof(T) == 4, "Brcb: 2- and 4-byte types");
+    static_assert(sizeof(PrimT<T>) == 2 || sizeof(PrimT<T>) == 4, "Brcb: 2- and 4-byte types");
     auto v = TwinUnary(twin::VecOp::kBrcb, dst, src);
     v.repeat = repeatTime;
     v.dst_stride = {p.dstBlkStride, p.dstRepStride};
@@ -613,7 +709,7 @@ void Brcb(const LocalTensor<T>& dst, const LocalTensor<T>& src, const TwinRepeat
     void Gather(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<uint32_t>& srcOffset, \
                 const uint32_t srcBaseOffset, MASK, const TwinRepeat repeatTime, const uint16_t dstRepStride, \
                 const twin::At& at = twin::At::here()) {                                                      \
-        static_assert(sizeof(T) == 2 || sizeof(T) == 4, "Gather: 2- and 4-byte types");                       \
+        static_assert(sizeof(PrimT<T>) == 2 || sizeof(PrimT<T>) == 4, "Gather: 2- and 4-byte types");         \
         auto v = TwinUnary(twin::VecOp::kGather, dst, src);                                                   \
         v.src1 = srcOffset.Twin();                                                                            \
         v.extra[0] = srcBaseOffset;                                                                           \
@@ -627,7 +723,7 @@ TWIN_GATHER(const uint64_t mask)
 template <typename T>
 void Gather(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<uint32_t>& srcOffset,
             const uint32_t srcBaseOffset, const uint32_t count, const twin::At& at = twin::At::here()) {
-    static_assert(sizeof(T) == 2 || sizeof(T) == 4, "Gather: 2- and 4-byte types");
+    static_assert(sizeof(PrimT<T>) == 2 || sizeof(PrimT<T>) == 4, "Gather: 2- and 4-byte types");
     auto v = TwinUnary(twin::VecOp::kGather, dst, src);
     v.src1 = srcOffset.Twin();
     v.extra[0] = srcBaseOffset;
@@ -647,7 +743,7 @@ void Gatherb(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTe
 template <typename T>
 twin::VectorArgs TwinGatherMask(const LocalTensor<T>& dst, const LocalTensor<T>& src0, bool reduceMode, uint32_t mask,
                                 const GatherMaskParams& p, uint64_t& rsvdCnt) {
-    static_assert(sizeof(T) == 2 || sizeof(T) == 4, "GatherMask: 2- and 4-byte types");
+    static_assert(sizeof(PrimT<T>) == 2 || sizeof(PrimT<T>) == 4, "GatherMask: 2- and 4-byte types");
     auto v = TwinUnary(twin::VecOp::kGatherMask, dst, src0);
     v.repeat = p.repeatTimes;
     v.src0_stride = {p.src0BlockStride, p.src0RepeatStride};
@@ -661,7 +757,7 @@ template <typename T, typename U>
 void GatherMask(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const LocalTensor<U>& src1Pattern,
                 const bool reduceMode, const uint32_t mask, const GatherMaskParams& p, uint64_t& rsvdCnt,
                 const twin::At& at = twin::At::here()) {
-    static_assert(std::is_unsigned<U>::value && sizeof(U) == sizeof(T),
+    static_assert(std::is_unsigned<U>::value && sizeof(PrimT<U>) == sizeof(PrimT<T>),
                   "GatherMask: the pattern is unsigned of the data's width");
     auto v = TwinGatherMask(dst, src0, reduceMode, mask, p, rsvdCnt);
     v.sources = 2;
@@ -678,9 +774,67 @@ void GatherMask(const LocalTensor<T>& dst, const LocalTensor<T>& src0, const uin
 }
 template <typename T>
 void Transpose(const LocalTensor<T>& dst, const LocalTensor<T>& src, const twin::At& at = twin::At::here()) {
-    static_assert(sizeof(T) == 2, "Transpose: 16x16 of a 2-byte type");
+    static_assert(sizeof(PrimT<T>) == 2, "Transpose: 16x16 of a 2-byte type");
     twin::vector(TwinUnary(twin::VecOp::kTranspose, dst, src), at.as("Transpose"));
 }
+enum class TransposeType : uint8_t {
+    TRANSPOSE_TYPE_NONE,
+    TRANSPOSE_NZ2ND_0213,
+    TRANSPOSE_NZ2NZ_0213,
+    TRANSPOSE_NZ2NZ_012_WITH_N,
+    TRANSPOSE_NZ2ND_012_WITH_N,
+    TRANSPOSE_NZ2ND_012_WITHOUT_N,
+    TRANSPOSE_NZ2NZ_012_WITHOUT_N,
+    TRANSPOSE_ND2ND_ONLY,
+    TRANSPOSE_ND_UB_GM,
+    TRANSPOSE_GRAD_ND_UB_GM,
+    TRANSPOSE_ND2ND_B16,
+    TRANSPOSE_NCHW2NHWC,
+    TRANSPOSE_NHWC2NCHW
+};
+struct TransposeParamsExt {
+    TransposeParamsExt() {}
+    TransposeParamsExt(const uint16_t n, const uint16_t c, const uint16_t h, const uint16_t w, const TransposeType type)
+        : nSize(n), cSize(c), hSize(h), wSize(w), transposeType(type) {}
+    uint16_t nSize = 0;
+    uint16_t cSize = 0;
+    uint16_t hSize = 0;
+    uint16_t wSize = 0;
+    TransposeType transposeType = TransposeType::TRANSPOSE_ND2ND_B16;
+};
+template <typename T>
+void Transpose(const LocalTensor<T>& dst, const LocalTensor<T>& src, const LocalTensor<uint8_t>& sharedTmpBuffer,
+               const TransposeParamsExt& p, const twin::At& at = twin::At::here()) {
+    constexpr uint32_t size = sizeof(PrimT<T>);
+    static_assert(size <= 4 && !TwinSame<T, bfloat16_t>, "Transpose: element type not supported on dav-2201");
+    if (p.transposeType == TransposeType::TRANSPOSE_TYPE_NONE) return;
+    if (p.transposeType == TransposeType::TRANSPOSE_ND2ND_B16) {
+        if constexpr (TwinSame<T, uint16_t>) return Transpose(dst, src, at);
+        twin::report("illegal_parameter", "Transpose: TRANSPOSE_ND2ND_B16 takes uint16_t", at.as("Transpose"));
+        return;
+    }
+    const bool to_nhwc = p.transposeType == TransposeType::TRANSPOSE_NCHW2NHWC;
+    if (!to_nhwc && p.transposeType != TransposeType::TRANSPOSE_NHWC2NCHW) {
+        twin::report("illegal_parameter", "Transpose: this transposeType is not supported", at.as("Transpose"));
+        return;
+    }
+    const uint32_t image = uint32_t(p.hSize) * p.wSize, channels = p.cSize;
+    if (p.nSize == 0 || channels == 0 || image == 0) return;
+    if (channels > 4095 || image > 4095 || image * size % 32)
+        twin::report("illegal_parameter",
+                     "Transpose: cSize and hSize * wSize are at most 4095, hSize * wSize elements whole blocks",
+                     at.as("Transpose"));
+    auto v = TwinUnary(twin::VecOp::kTransposeExt, dst, src);
+    v.src1 = sharedTmpBuffer.Twin();
+    v.extra[0] = p.nSize;
+    v.extra[1] = to_nhwc ? channels : image;
+    v.extra[2] = to_nhwc ? image : channels;
+    const uint32_t tile = (size == 1 ? 32 : 16) * 32;
+    v.extra[3] = (to_nhwc ? channels + 2 : 2 * channels + 1) * tile;
+    TwinForm(v, static_cast<int64_t>(p.nSize) * channels * image);
+    twin::vector(v, at.as("Transpose"));
+}
+
 template <typename T>
 void TransDataTo5HD(const LocalTensor<T> (&dstList)[NCHW_CONV_ADDR_LIST_SIZE],
                     const LocalTensor<T> (&srcList)[NCHW_CONV_ADDR_LIST_SIZE], const TransDataTo5HDParams& p,
@@ -705,8 +859,10 @@ void TransDataTo5HD(uint64_t dstList[NCHW_CONV_ADDR_LIST_SIZE], uint64_t srcList
                     const TransDataTo5HDParams& p, const twin::At& at = twin::At::here()) {
     LocalTensor<T> dst[NCHW_CONV_ADDR_LIST_SIZE], src[NCHW_CONV_ADDR_LIST_SIZE];
     for (int i = 0; i < NCHW_CONV_ADDR_LIST_SIZE; ++i) {
-        dst[i] = LocalTensor<T>(TPosition::VECCALC, static_cast<uint32_t>(twin::ub_offset(dstList[i])), 32 / sizeof(T));
-        src[i] = LocalTensor<T>(TPosition::VECCALC, static_cast<uint32_t>(twin::ub_offset(srcList[i])), 32 / sizeof(T));
+        dst[i] = LocalTensor<T>(TPosition::VECCALC, static_cast<uint32_t>(twin::ub_offset(dstList[i])),
+                                32 / sizeof(PrimT<T>));
+        src[i] = LocalTensor<T>(TPosition::VECCALC, static_cast<uint32_t>(twin::ub_offset(srcList[i])),
+                                32 / sizeof(PrimT<T>));
     }
     TransDataTo5HD<T>(dst, src, p, at);
 }
@@ -720,6 +876,65 @@ void TransDataTo5HD(const LocalTensor<uint64_t>& dst, const LocalTensor<uint64_t
         from[i] = src.GetValue(i, at);
     }
     TransDataTo5HD<T>(to, from, p, at);
+}
+
+/// In software on this chip: blocks are gathered, the weights broadcast, products summed over the horizontal repeats.
+#define TWIN_BILINEAR(MASK)                                                                                            \
+    template <typename T>                                                                                              \
+    void BilinearInterpolation(                                                                                        \
+        const LocalTensor<T>& dst, const LocalTensor<T>& src0, const LocalTensor<uint32_t>& src0Offset,                \
+        const LocalTensor<T>& src1, MASK, uint8_t hRepeat, bool repeatMode, uint16_t dstBlkStride, uint16_t vROffset,  \
+        uint8_t vRepeat, const LocalTensor<uint8_t>& sharedTmpBuffer, const twin::At& at = twin::At::here()) {         \
+        static_assert((IsOneOf<T, half>), "BilinearInterpolation: half");                                              \
+        const twin::Loc loc = at.as("BilinearInterpolation");                                                          \
+        const uint32_t rounds = uint32_t(hRepeat) * vRepeat, weights = repeatMode ? rounds * 8 : rounds;               \
+        const auto gathered = sharedTmpBuffer.template ReinterpretCast<half>();                                        \
+        const auto spread = gathered[rounds * 128];                                                                    \
+        Gatherb(gathered.template ReinterpretCast<uint16_t>(), src0.template ReinterpretCast<uint16_t>(), src0Offset,  \
+                rounds, GatherRepeatParams(1, 8), at);                                                                 \
+        Brcb(spread, src1.TwinPlain(), (weights + 7) / 8, BrcbRepeatParams(1, 8), at);                                 \
+        twin::pipe_barrier(twin::Pipe::kV, loc);                                                                       \
+        Mul(gathered, gathered, spread, mask, rounds,                                                                  \
+            BinaryRepeatParams(1, 1, repeatMode ? 1 : 0, 8, 8, repeatMode ? 8 : 1), at);                               \
+        twin::pipe_barrier(twin::Pipe::kV, loc);                                                                       \
+        for (uint32_t v = 0; v < vRepeat; ++v) {                                                                       \
+            const auto out = dst.TwinPlain()[v * vROffset];                                                            \
+            const auto rows = gathered[v * hRepeat * 128];                                                             \
+            if (hRepeat == 1) {                                                                                        \
+                Adds(out, rows, half(0.0f), mask, 1, UnaryRepeatParams(dstBlkStride, 1, 8, 8), at);                    \
+                continue;                                                                                              \
+            }                                                                                                          \
+            Add(out, rows, rows[128], mask, 1, BinaryRepeatParams(dstBlkStride, 1, 1, 8, 8, 8), at);                   \
+            for (uint32_t h = 2; h < hRepeat; ++h) {                                                                   \
+                twin::pipe_barrier(twin::Pipe::kV, loc);                                                               \
+                Add(out, out, rows[h * 128], mask, 1, BinaryRepeatParams(dstBlkStride, dstBlkStride, 1, 8, 8, 8), at); \
+            }                                                                                                          \
+        }                                                                                                              \
+    }
+TWIN_BILINEAR(uint64_t mask[])
+TWIN_BILINEAR(uint64_t mask)
+#undef TWIN_BILINEAR
+
+// ------------------------------------------------------------------------------- tensors in expressions
+#define TWIN_SYMBOL(KIND, CALL)                                                               \
+    template <typename T>                                                                     \
+    void LocalTensor<T>::operator=(const TwinExpression<T, TwinSymbol::KIND>& e) {            \
+        CALL(TwinPlain(), e.a.TwinPlain(), e.b.TwinPlain(), static_cast<int32_t>(GetSize())); \
+    }
+TWIN_SYMBOL(kAdd, Add)
+TWIN_SYMBOL(kSub, Sub)
+TWIN_SYMBOL(kMul, Mul)
+TWIN_SYMBOL(kDiv, Div)
+TWIN_SYMBOL(kOr, Or)
+TWIN_SYMBOL(kAnd, And)
+#undef TWIN_SYMBOL
+template <typename T>
+void LocalTensor<T>::operator=(const TwinComparison<float>& e) {
+    Compare(TwinPlain(), e.a, e.b, e.mode, e.a.GetSize());
+}
+template <typename T>
+void LocalTensor<T>::operator=(const TwinComparison<half>& e) {
+    Compare(TwinPlain(), e.a, e.b, e.mode, e.a.GetSize());
 }
 
 }  // namespace AscendC

@@ -99,9 +99,16 @@ struct Load3dArgs {
     Ref dst, src;
     uint8_t pad[4];
     uint16_t l1_h, l1_w, channels, k_extension, m_extension, k_start, m_start;
-    uint8_t stride_w, stride_h, filter_w, filter_h, dilation_w, dilation_h;
+    uint16_t filter_w, filter_h;
+    uint8_t stride_w, stride_h, dilation_w, dilation_h;
     bool transpose, f_matrix_right;
     uint64_t pad_value;
+};
+
+/// LoadDataWithSparse: fractals of the dense matrix into L0B, their indices (128 bytes each) into a buffer of their own.
+struct LoadSparseArgs {
+    Ref dst, src, index;
+    uint32_t start = 0, repeat = 0;
 };
 
 /// InitConstValue on L1, L0A or L0B: `repeat` runs of `blocks` blocks (32 B in L1, 512 B in L0).
@@ -118,6 +125,7 @@ struct MmadArgs {
     Ref c, a, b, bias;
     uint32_t m, n, k;
     uint8_t unit_flag = 0;
+    bool sparse = false;                           // of each 4 elements of A the indices of B select 2
     bool k_align = false;                          // float A loaded transposed: K padded to 16 rows
     bool from_bias = false;                        // initial C is the bias
     bool init = true;                              // initial C is zero (ignored with from_bias)
@@ -154,6 +162,9 @@ enum class VecOp : uint8_t {
     kFusedMulAdd,
     kFusedMulAddRelu,
     kMulCast,
+    kAddReluCast,
+    kSubReluCast,
+    kAddDeqRelu,
     kAdds,
     kMuls,
     kMaxs,
@@ -200,6 +211,10 @@ enum class VecOp : uint8_t {
     kColumnMax,
     kColumnMin,
     kBroadcast,
+    kTransposeExt,
+    kCastDequant,
+    kSort32,
+    kMergeSort,
     kCount
 };
 
@@ -235,26 +250,63 @@ struct Vnchwconv {
     bool dst_high, src_high;
 };
 
+/// Sort32: groups of 32 scores with their indices.
+struct SortArgs {
+    DType type = DType::kFloat;
+    Ref dst, src, index;
+    uint32_t repeat = 1;
+};
+
+/// MrgSort: up to 4 sorted queues of (score, index) pairs of 8 bytes; `valid` has a bit per queue.
+struct MergeArgs {
+    DType type = DType::kFloat;
+    Ref dst, src[4];
+    uint16_t length[4] = {};
+    uint16_t valid = 0;
+    bool suspend = false;  // stop when a queue is exhausted
+    uint32_t repeat = 1;
+};
+
 // ---------------------------------------------------------------------------------------------- calls
 void copy(const CopyArgs&, const Loc&);
 void nd2nz(const Nd2NzArgs&, const Loc&);
 void load_2d(const Load2dArgs&, const Loc&);
 void load_transpose(const LoadTransposeArgs&, const Loc&);
 void load_3d(const Load3dArgs&, const Loc&);
+void load_sparse(const LoadSparseArgs&, const Loc&);
 void fill(const FillArgs&, const Loc&);
 void mmad(const MmadArgs&, const Loc&);
 void fixpipe(const FixpipeArgs&, const Loc&);
 void vector(const VectorArgs&, const Loc&);
 void vnchwconv(const Vnchwconv&, const Loc&);
+void sort32(const SortArgs&, const Loc&);
+void merge_sort(const MergeArgs&, const Loc&);
+/// How many pairs the last MrgSort took from each queue.
+void merged_counts(uint32_t* counts, const Loc&);
 
 void set_flag(Pipe src, Pipe dst, int32_t id, const Loc&);
 void wait_flag(Pipe src, Pipe dst, int32_t id, const Loc&);
 void pipe_barrier(Pipe, const Loc&);
 void cross_core_set(uint32_t mode, Pipe, uint32_t flag, const Loc&);
 void cross_core_wait(uint32_t flag, const Loc&);
-void sync_all(bool aiv_only, bool software, const Loc&);
+void sync_all(bool aiv_only, const Loc&);
+
+// Between AIVs in software, through words in global memory of 32 bytes each (runtime/soft_sync.cc).
+/// Waits until the word is `expected` and makes it `desired`: IBSet (0, 1) and IBWait (1, 0).
+void soft_exchange(const Ref& gm, const Ref& ub, int32_t expected, int32_t desired, const Loc&);
+/// SyncAll of the first `cores` AIVs (0: all).
+void soft_sync_all(const Ref& gm, const Ref& ub, uint32_t cores, const Loc&);
+/// AIVs in the order of their block: InitDetermineComputeWorkspace, WaitPreBlock, NotifyNextBlock.
+void soft_order_init(const Ref& gm, const Ref& ub, const Loc&);
+void soft_order_wait(const Ref& gm, const Ref& ub, const Loc&);
+void soft_order_notify(const Ref& gm, const Ref& ub, const Loc&);
+/// Counters, in `copies` places (one per reader).
+void soft_add(const Ref& gm, uint32_t copies, uint32_t stride, int32_t value, const Loc&);
+void soft_wait_for(const Ref& gm, int32_t value, bool exactly, const Loc&);
 int32_t alloc_event(Pipe src, Pipe dst, bool reserve, const Loc&);
 void release_event(Pipe src, Pipe dst, int32_t id, const Loc&);
+/// All ids are free again (a new TPipe).
+void release_all_events();
 
 /// Scalar access to `bytes` bytes; returns the host address, or the address of a scratch word when refused.
 /// cached: global memory through the data cache.
@@ -272,10 +324,16 @@ void set_mask_length(int64_t lanes, uint32_t lanes_per_repeat, const Loc&);
 
 enum class Atomic : uint8_t { kNone, kAdd, kMax, kMin };
 void set_atomic(Atomic, DType, const Loc&);
+uint16_t atomic_config();  // number of the element type that stores to global memory add up, 0: none
 void set_ctrl_bit(int bit, bool on, const Loc&);
 uint64_t get_ctrl();
 void set_deq_scale(float);
-void set_pad_value(uint64_t bits);       // of LoadData3D
+/// Scale, offset and sign of CastDequant, for all elements or, at a place in UB, for each of the 16 of a block.
+void set_deq_config(uint64_t word);
+void set_deq_table(const Ref&);
+void set_pad_value(uint64_t bits);  // of LoadData3D
+void set_load_repeat(uint32_t stride, uint32_t times, bool along_k);
+void set_load_boundary(uint32_t bytes);
 void set_copy_pad_value(uint64_t bits);  // of DataCopyPad
 /// Bits of the last ReduceSum's result; of the last extreme over repeats, and its lane.
 uint64_t reduced_sum(const Loc&);
@@ -284,7 +342,7 @@ void set_nd_state(uint32_t nd_num, uint32_t src_nd_stride, uint32_t dst_nd_strid
 void get_nd_state(uint32_t* nd_num, uint32_t* src_nd_stride, uint32_t* dst_nd_stride);
 void set_prequant(uint64_t bits);
 uint64_t get_prequant();
-void set_fix_scale(const Ref&);
+void set_fix_config(const Ref& scale, bool clear_unit_flags, const Loc& loc);
 void set_hf32(bool enable);
 void set_hf32_ties(bool towards_zero);
 void set_f_matrix(uint16_t h, uint16_t w, const uint8_t* pad, bool right);
@@ -302,6 +360,12 @@ void user_print(const char* text);
 // TPipe state lives in the core so that GetTPipePtr() works without statics in the kernel.
 void* core_slot(int index);
 void set_core_slot(int index, void* value);
+
+/// Host address of bytes for printing: bounds are checked, order and validity are not.
+const void* dump_access(const Ref&, uint32_t bytes, const Loc&);
+/// Tiling key of the launch, ~0: none was chosen.
+uint64_t tiling_key();
+void set_tiling_key(uint64_t);
 
 /// Reports wrong use found by a header (alignment of a TBuf, ...).
 void report(const char* error_class, const char* message, const Loc&);

@@ -1,0 +1,3 @@
+// For sources that include it; kernel_operator.h has everything.
+#pragma once
+#include "kernel_operator.h"
