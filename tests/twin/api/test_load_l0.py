@@ -26,7 +26,7 @@ def numbers(rng, dtype: str, count: int) -> np.ndarray:
 
 
 def run(kernel, memory: np.ndarray, out: np.ndarray, *words: int) -> np.ndarray:
-    params = np.zeros(24, np.int64)
+    params = np.zeros(32, np.int64)
     params[: len(words)] = words
     kernel(1, memory, Out(out), params, mode="check")
     return out
@@ -195,6 +195,64 @@ def test_load_3d(api_kernel, rng, where, transpose, dtype, kind):
         flat = blocks.reshape(-1, 16, c0)[:FRACTALS]
         expected[: len(flat)] = flat
         same(got, expected, f"LoadData3D {h}x{w}, pad {pad}, filter {filters}, window m {m_start}+{m}, k {k_start}+{k}")
+
+
+def as_fractals(matrix: np.ndarray, c0: int) -> np.ndarray:
+    """zZ: rows of fractals of 16 x C0."""
+    rows, cols = matrix.shape
+    return matrix.reshape(rows // 16, 16, cols // c0, c0).transpose(0, 2, 1, 3).reshape(-1, 16, c0)
+
+
+@pytest.mark.parametrize("transpose", [0, 1])
+@pytest.mark.parametrize("along_k", [0, 1])
+def test_load_3d_repeat(api_kernel, rng, along_k, transpose):
+    """Repetitions make one matrix: windows `stride` * 16 rows (or stride * C0 columns) apart (SetLoadDataRepeat.md)."""
+    h, w, c1, c0 = 8, 16, 4, 16
+    image = numbers(rng, "half", IMAGE // 2)
+    pixels = to_float64(image[: c1 * h * w * c0], "half").reshape(c1, h, w, c0)
+    matrix = im2col(pixels, (0, 0, 0, 0), 0, (1, 1), (1, 1), (1, 1))  # 128 x 64
+    for stride, times in [(1, 2), (2, 2), (1, 1)]:
+        m, k = 32, 16
+        if along_k:
+            part = np.concatenate([matrix[:m, i * stride * c0 :][:, :k] for i in range(times)], axis=1)
+        else:
+            part = np.concatenate([matrix[i * stride * 16 :][:m, :k] for i in range(times)])
+        words = [2, 0, h, w, c1 * c0, k, m, 0, 0, 1, 1, 1, 1, 1, 1, transpose, 0, 0, 0, 0, 0, 0, stride, times, along_k]
+        got = show(api_kernel, "A", "half", image, *words)
+        expected = fractals_of(image, "half")[:FRACTALS].copy()
+        flat = as_fractals(part.T if transpose else part, c0)
+        expected[: len(flat)] = flat
+        same(got, expected, f"LoadData3D, {times} repetitions {stride} apart, along K {along_k}")
+
+
+@pytest.mark.parametrize("way", [0, 2])
+def test_load_3d_wide_filter(api_kernel, rng, way):
+    """filterSizeW adds 256 columns to the filter."""
+    w, c0, columns = 300, 16, 259
+    image = numbers(rng, "half", IMAGE // 2)
+    pixels = to_float64(image[: w * c0], "half").reshape(1, 1, w, c0)
+    matrix = im2col(pixels, (0, 0, 0, 0), 0, (1, 1), (1, columns), (1, 1))
+    m, k, k_start = 32, 48, 16 * 250
+    words = [2, 0, 1, w, c0, k, m, k_start, 0, 1, 1, columns - 256, 1, 1, 1, 0, 0, 0, 0, 0, 0, way, 0, 0, 0, 0, 1]
+    got = show(api_kernel, "A", "half", image, *words)
+    expected = fractals_of(image, "half")[:FRACTALS].copy()
+    flat = as_fractals(matrix[:m, k_start : k_start + k], c0)
+    expected[: len(flat)] = flat
+    same(got, expected, "LoadData3D, filter of 259 columns")
+
+
+def test_load_3d_boundary(api_kernel, rng):
+    """What lies beyond the boundary is read from the beginning of L1 (SetLoadDataBoundary.md)."""
+    w, c0, boundary, start = 64, 16, 1536, 512
+    image = numbers(rng, "half", IMAGE // 2)
+    wrapped = np.resize(to_float64(image[: boundary // 2], "half"), 4 * boundary)[start // 2 :]
+    matrix = im2col(wrapped[: w * c0].reshape(1, 1, w, c0), (0, 0, 0, 0), 0, (1, 1), (1, 1), (1, 1))
+    words = [2, start, 1, w, c0, c0, w, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, boundary]
+    got = show(api_kernel, "A", "half", image, *words)
+    expected = fractals_of(image, "half")[:FRACTALS].copy()
+    flat = as_fractals(matrix, c0)
+    expected[: len(flat)] = flat
+    same(got, expected, "LoadData3D with a boundary")
 
 
 @pytest.mark.parametrize("dtype", ["half", "bfloat16_t", "float"])

@@ -130,7 +130,7 @@ def test_product(api_kernel, rng, dtype, shape):
 
 
 @pytest.mark.parametrize("unit", [0, 1], ids=["flags", "unit_flag"])
-@pytest.mark.parametrize("bias", [0, 1, 2], ids=["zero", "bias", "bias_by_source"])
+@pytest.mark.parametrize("bias", [0, 1, 2, 3], ids=["zero", "bias", "bias_by_source", "bias_not_named"])
 @pytest.mark.parametrize("dtype", RESULT)
 def test_accumulation(api_kernel, rng, dtype, bias, unit):
     """Three steps of k onto one tile: cmatrixInitVal, the bias table, unit flags 2, 2, 3 and 3 of the Fixpipe."""
@@ -275,6 +275,22 @@ def test_data_copy_out_of_l0c(api_kernel, rng, source, dtype, quant, scaled, rel
         for way in (0, 1)
     ]
     assert np.array_equal(run[0].view(np.uint8), run[1].view(np.uint8)) and np.any(run[0])
+
+
+@pytest.mark.parametrize("way", [2, 3], ids=["one tensor", "two tensors"])
+@pytest.mark.parametrize(
+    ("source", "dtype", "quant"), [("float", "int8_t", VB8), ("int8_t", "half", VDEQF16), ("int8_t", "uint8_t", VREQ8)]
+)
+def test_fixpipe_config(api_kernel, rng, source, dtype, quant, way):
+    """SetFixPipeConfig: the older call takes the scale of column c from the fixpipe buffer (SetFixPipeConfig.md)."""
+    m, n = 37, 48
+    a, b, x = tile(rng, source, m, n)
+    extra, scale = scaling(rng, True, 1, dtype, n)
+    out = np.zeros((m, n), STORAGE[dtype])
+    got, _ = multiply(
+        api_kernel, f"{source}_{dtype}_ND", source, a, b, out, quant=quant, scales=extra["scales"], by_copy=way
+    )
+    assert np.array_equal(got, converted(x, dtype, scale, False, False)) and len(np.unique(scale)) > 8
 
 
 def test_k_direction_align(api_kernel, rng):

@@ -73,9 +73,12 @@ __aicore__ inline void Load(Cube& c, LocalTensor<T> dst) {
         }
         case 2: {
             const uint8_t pads[4] = {c.U8(17), c.U8(18), c.U8(19), c.U8(20)};
+            // 22 to 24: repetitions; 25: where L1 wraps; 26: 256 more columns of the filter.
+            if (c[23]) SetLoadDataRepeat(LoadDataRepeatParam(c.U16(22), c.U8(23), c.U8(24)));
+            SetLoadDataBoundary(static_cast<uint32_t>(c[25]));
             const LoadData3DParamsV2<T> p(pads, c.U16(2), c.U16(3), c.U16(4), c.U16(5), c.U16(6), c.U16(7), c.U16(8),
                                           c.U8(9), c.U8(10), c.U8(11), c.U8(12), c.U8(13), c.U8(14), c[15] != 0, false,
-                                          FromBits<T>(c.params.GetValue(16)));
+                                          FromBits<T>(c.params.GetValue(16)), c[26] != 0, false, false);
             if (c[21] == 0) {
                 LoadData(dst, src, p);
             } else if (c[21] == 1) {  // the image's sizes and the padding value by their own calls
@@ -89,6 +92,7 @@ __aicore__ inline void Load(Cube& c, LocalTensor<T> dst) {
                 LoadData3DParamsV2Pro q;
                 q.channelSize = p.channelSize;
                 q.enTranspose = p.enTranspose;
+                q.filterSizeW = p.filterSizeW;
                 q.extConfig = uint64_t(p.mStartPt) << 48 | uint64_t(p.kStartPt) << 32 | uint64_t(p.mExtension) << 16 |
                               p.kExtension;
                 q.filterConfig = uint64_t(p.dilationFilterH) << 40 | uint64_t(p.dilationFilterW) << 32 |

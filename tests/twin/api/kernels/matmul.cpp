@@ -90,6 +90,10 @@ __aicore__ inline void Run(GM_ADDR in, GM_ADDR out, GM_ADDR params) {
             m.cmatrixInitVal = false;
             m.cmatrixSource = true;
             Mmad(c, a, b, bias, m);
+        } else if (s == 0 && p.GetValue(kHasBias) == 3) {  // no bias named: the bias table from its first byte
+            m.cmatrixInitVal = false;
+            m.cmatrixSource = true;
+            Mmad(c, a, b, m);
         } else {
             Mmad(c, a, b, m);
         }
@@ -131,6 +135,14 @@ __aicore__ inline void Run(GM_ADDR in, GM_ADDR out, GM_ADDR params) {
         o.nz2ndEn = rowMajor;
         SetFixpipeNz2ndFlag(f.ndNum, f.srcNdStride, f.dstNdStride);
         SetFixpipePreQuantFlag(f.deqScalar);
+        if (p.GetValue(kByCopy) >= 2) {  // a scale for each column
+            LocalTensor<uint64_t> columns(TPosition::C2PIPE2GM, 0, 256);
+            DataCopy(columns, scales, DataCopyParams(1, static_cast<uint16_t>((f.nSize * 8 + 127) / 128), 0, 0));
+            if (p.GetValue(kByCopy) == 2)
+                SetFixPipeConfig(columns);
+            else
+                SetFixPipeConfig(LocalTensor<uint64_t>(TPosition::C2PIPE2GM, 0, 256), columns, false);
+        }
         PipeBarrier<PIPE_FIX>();
         DataCopy(gm, from, o);
         return;
