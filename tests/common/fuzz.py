@@ -136,7 +136,9 @@ def cases(draw: Any, api: str, dtypes: tuple[str, ...] | None = None, sizes: Siz
     cache_seqlens: Any = None
     kind = draw(st.sampled_from(("int", "tensor") if append else ("none", "int", "tensor")))
     if kind == "int":
-        cache_seqlens = draw(st.integers(0, capacity - max(new, default=0)))
+        # With no sequence at all, new keys of one length must still fit.
+        most_new = seqlen_new if isinstance(seqlen_new, int) else max(new, default=0)
+        cache_seqlens = draw(st.integers(0, capacity - most_new))
     elif kind == "tensor":
         cache_seqlens = tuple(draw(st.integers(0, capacity - n)) for n in new)
     leftpad: tuple[int, ...] | None = None
