@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ascend_twin import build_kernel
-from ascend_twin.machine import Kernel, Machine, Out
+from ascend_twin.machine import InOut, Kernel, Machine, Out
 
 FOLDER = Path(__file__).resolve().parent / "devkit"
 COUNT, PADDED = 1000, 1024
@@ -127,3 +127,12 @@ def test_matmul(matmul, rng, name, kind, sum_kind, transposed, bias, m, n, k):
     out = np.zeros((m, n), sum_kind)
     matmul(name)(1, a, np.ascontiguousarray(b.T) if transposed else b, row, Out(out), m, n, k, mode="check")
     assert np.array_equal(out, a.astype(np.float64) @ b.astype(np.float64) + (row if bias else 0))
+
+
+@pytest.mark.parametrize("mode", ["fast", "check"])
+def test_matmul_of_aivs_is_refused(mode):
+    """It would poll for ever."""
+    kernel = kernels("matmul_of_aivs.cpp")("mixed")
+    work, out = np.zeros(40 << 20, np.uint8), np.zeros((64, 64), np.float32)
+    with pytest.raises(RuntimeError, match="Matmul objects of AIVs are not modelled"):
+        kernel(1, np.zeros((64, 64), np.float16), Out(out), InOut(work), mode=mode)

@@ -1,6 +1,9 @@
 // What the headers of the high-level Matmul want of the framework. Objects on the cube (ASCENDC_CUBE_ONLY) work; the
-// messages by which AIVs give work to an AIC poll plain pointers and are refused at run time.
+// messages by which AIVs give work to an AIC poll plain pointers and end the launch.
 #pragma once
+#include <exception>
+#include <stdexcept>
+
 #include "ascendc/intrinsics.h"
 #include "ascendc/matrix.h"
 #include "ascendc/system.h"
@@ -21,12 +24,12 @@ inline uint8_t get_imm(int64_t) { return 0; }
 
 #define __disable_kernel_type_autoinfer__
 
-/// Stops a core that would use the messages.
-#define TWIN_NO_MESSAGES(NAME)                                                                             \
-    template <typename... A>                                                                               \
-    void NAME(A...) {                                                                                      \
-        twin::user_trap("messages of the high-level Matmul between AIV and AIC (ASCENDC_CUBE_ONLY works)", \
-                        twin::At::here().as(#NAME));                                                       \
+/// Ends a launch that would use the messages: who polls for one would do so for ever.
+#define TWIN_NO_MESSAGES(NAME)                                                                                      \
+    template <typename... A>                                                                                        \
+    void NAME(A...) {                                                                                               \
+        if (std::uncaught_exceptions() == 0)                                                                        \
+            throw std::runtime_error(#NAME ": Matmul objects of AIVs are not modelled (define ASCENDC_CUBE_ONLY)"); \
     }
 TWIN_NO_MESSAGES(dcci)
 TWIN_NO_MESSAGES(dc_preload)
