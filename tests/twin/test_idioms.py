@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from ascend_twin import build_kernel, load
 from ascend_twin.machine import Kernel, Out
+from ascend_twin.operator_project import tiling_structures
 from conftest import KERNELS
 
 
@@ -34,6 +35,39 @@ def test_operator_project(key, expected):
     tiling = np.array([7, np.float32(5).view(np.uint32)], np.uint32)
     call(1, Out(y), np.zeros(64, np.uint8), tiling, mode="check")
     assert y[0] == expected
+
+
+def test_tiling_structures():
+    """What an operator project's build makes of the host's definitions."""
+    text = """
+BEGIN_TILING_DATA_DEF(Part)
+  TILING_DATA_FIELD_DEF(uint8_t, few);
+  // TILING_DATA_FIELD_DEF(uint8_t, gone);
+  TILING_DATA_FIELD_DEF_ARR(int64_t, 3, many);
+END_TILING_DATA_DEF;
+BEGIN_TILING_DATA_DEF(Whole)
+TILING_DATA_FIELD_DEF_STRUCT(Part, part);
+TILING_DATA_FIELD_DEF(float, scale);
+END_TILING_DATA_DEF;
+"""
+    source = (
+        tiling_structures(text)
+        + """
+#include "kernel_operator.h"
+extern "C" __global__ __aicore__ void read(GM_ADDR y, GM_ADDR tiling) {
+    REGISTER_TILING_DEFAULT(Whole);
+    GET_TILING_DATA(data, tiling);
+    AscendC::GlobalTensor<float> out;
+    out.SetGlobalBuffer(reinterpret_cast<__gm__ float*>(y));
+    out.SetValue(0, data.part.few * 1000 + data.part.many[2] + data.scale);
+}
+"""
+    )
+    tiling = np.zeros(1, np.dtype({"names": ["few", "many", "scale"], "formats": ["u1", "3i8", "f4"]}, align=True))
+    tiling["few"], tiling["many"], tiling["scale"] = 2, [1, 2, 30], 0.5
+    y = np.zeros(1, np.float32)
+    Kernel(build_kernel(source), "read")(1, Out(y), tiling.view(np.uint8), mode="check")
+    assert y[0] == 2030.5
 
 
 @pytest.mark.skipif(not shutil.which("clang++"), reason="no clang++ here")

@@ -6,12 +6,14 @@ Opt-in: SGL_KERNEL_HOME and VLLM_ASCEND_HOME name checkouts of sgl-kernel-npu an
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from ascend_twin import build_kernel, load
 from ascend_twin.machine import Kernel, Out
+from ascend_twin.operator_project import tiling_structures
 from test_others import from_bf16, to_bf16
 
 pytestmark = pytest.mark.parametrize("mode", ["fast", "check"])
@@ -156,32 +158,24 @@ def test_causal_convolution(rng, length, dtype, mode):
     assert np.array_equal(after, expected)
 
 
-#: Members of the tiling structure that vllm-ascend's build makes of add_rms_norm_bias_tiling.h.
-RMS_NORM_TILING = (
-    "num_row num_col block_factor row_factor ub_factor epsilon avg_factor num_col_align last_block_factor row_loop "
-    "last_block_row_loop row_tail last_block_row_tail mul_loop_fp32 mul_tail_fp32 dst_rep_stride_fp32 mul_loop_fp16 "
-    "mul_tail_fp16 dst_rep_stride_fp16 is_performance nullptr_beta"
-).split()
-
-
 @pytest.mark.skipif("VLLM_ASCEND_HOME" not in os.environ, reason="VLLM_ASCEND_HOME names no checkout")
 @pytest.mark.parametrize("dtype,key", [("half", 10), ("float", 20), ("bfloat16_t", 30)])
 def test_rms_norm(rng, dtype, key, mode):
     """add_rms_norm_bias: x = x1 + x2, y = x * rstd * gamma + beta with rstd of each row."""
     rows, columns, blocks, per_block = 10, 1024, 3, 4
-    home = Path(os.environ["VLLM_ASCEND_HOME"]) / "csrc" / "moe" / "add_rms_norm_bias" / "op_kernel"
-    members = "".join(f"{'float' if m in ('epsilon', 'avg_factor') else 'uint32_t'} {m}; " for m in RMS_NORM_TILING)
-    source = (
-        f"#include <cstdint>\nstruct AddRMSNormBiasTilingData {{ {members}}};\n"
-        f'using TilingData = AddRMSNormBiasTilingData;\n#include "{home}/add_rms_norm_bias.cpp"\n'
-    )
+    project = Path(os.environ["VLLM_ASCEND_HOME"]) / "csrc" / "moe" / "add_rms_norm_bias"
+    home = project / "op_kernel"
+    structures = tiling_structures(project / "op_host" / "add_rms_norm_bias_tiling.h")
+    members = re.findall(r"(?:uint32_t|float) (\w+);", structures)
+    using = "using TilingData = AddRMSNormBiasTilingData;"
+    source = f'{structures}{using}\n#include "{home}/add_rms_norm_bias.cpp"\n'
     call = Kernel(build_kernel(source, [f"-I{home}", f"-DTILING_KEY_VAR={key}"]), "add_rms_norm_bias")
     narrow, wide = {**NARROW, "float": np.float32}[dtype], {**WIDE, "float": np.float64}[dtype]
     shapes = ((rows, columns), (rows, columns), (columns,), (columns,))
     x1, x2, gamma, beta = (narrow(rng.standard_normal(s)) for s in shapes)
     given = {"num_row": rows, "num_col": columns, "block_factor": per_block, "row_factor": 2, "ub_factor": columns}
     given["epsilon"] = np.float32(1e-6).view(np.uint32)
-    tiling = np.array([given.get(m, 0) for m in RMS_NORM_TILING], np.uint32)
+    tiling = np.array([given.get(m, 0) for m in members], np.uint32)
     y, x, rstd = np.zeros_like(x1), np.zeros_like(x1), np.zeros(rows, np.float32)
     unused = np.zeros(64, np.uint8)
     assert not run(call, blocks, x1, x2, gamma, beta, Out(y), Out(rstd), Out(x), unused, tiling, mode=mode)
