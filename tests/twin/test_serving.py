@@ -167,9 +167,9 @@ def test_rms_norm(rng, dtype, key, mode):
     home = project / "op_kernel"
     structures = tiling_structures(project / "op_host" / "add_rms_norm_bias_tiling.h")
     members = re.findall(r"(?:uint32_t|float) (\w+);", structures)
-    using = "using TilingData = AddRMSNormBiasTilingData;"
-    source = f'{structures}{using}\n#include "{home}/add_rms_norm_bias.cpp"\n'
-    call = Kernel(build_kernel(source, [f"-I{home}", f"-DTILING_KEY_VAR={key}"]), "add_rms_norm_bias")
+    source = f'{structures}#include "{home}/add_rms_norm_bias.cpp"\n'
+    flags = [f"-I{home}", f"-DTILING_KEY_VAR={key}", "-DTWIN_TILING_DATA=AddRMSNormBiasTilingData"]
+    call = Kernel(build_kernel(source, flags), "add_rms_norm_bias")
     narrow, wide = {**NARROW, "float": np.float32}[dtype], {**WIDE, "float": np.float64}[dtype]
     shapes = ((rows, columns), (rows, columns), (columns,), (columns,))
     x1, x2, gamma, beta = (narrow(rng.standard_normal(s)) for s in shapes)
