@@ -1,5 +1,6 @@
 // The operands of attention on their way from GM to L1: keys and values through KvView, queries in packed-row order.
 #pragma once
+#include "flash_attn_npu/kv_runs.h"
 #include "flash_attn_npu/plan.h"
 #include "flash_attn_npu/problem.h"
 #include "tile/copy_gm_to_l1.h"
@@ -17,13 +18,10 @@ struct CopyKeysToL1 {
                                       uint32_t col, uint32_t cols) const {
         AscendC::GlobalTensor<Element> gm;
         gm.SetGlobalBuffer(reinterpret_cast<__gm__ Element*>(cache.data));
-        for (int32_t key = keys.begin; key < keys.end;) {
-            const KvRun run = view.run(key, keys.end);
-            const layout::RowMajor layoutSrc{static_cast<uint32_t>(run.length), cols,
+        for (KvRuns run(cache, view, kvHead, keys); run.Next();) {
+            const layout::RowMajor layoutSrc{static_cast<uint32_t>(run.length()), cols,
                                              static_cast<uint64_t>(cache.stride_row)};
-            copyGmToL1_(dst[(key - keys.begin) * C0], gm[cache.offset(run.block, run.row, kvHead) + col], layoutDst,
-                        layoutSrc);
-            key += run.length;
+            copyGmToL1_(dst[(run.key() - keys.begin) * C0], gm[run.offset() + col], layoutDst, layoutSrc);
         }
     }
 

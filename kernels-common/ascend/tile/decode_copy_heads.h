@@ -17,15 +17,9 @@ struct CopyHeadsOfKeysToL1 {
                                       uint32_t cols) const {
         AscendC::GlobalTensor<Element> gm;
         gm.SetGlobalBuffer(reinterpret_cast<__gm__ Element*>(cache.data));
-        KvRun run = view.run(keys.begin, keys.end);
-        for (int32_t key = keys.begin, length; key < keys.end; key += length) {
-            const int64_t first = cache.offset(run.block, run.row, head);
-            // Pages that follow each other in memory are one run: small pages come like that from many allocators.
-            for (length = run.length; key + length < keys.end; length += run.length) {
-                run = view.run(key + length, keys.end);
-                if (cache.offset(run.block, run.row, head) != first + length * cache.stride_row) break;
-            }
-            CopyRun(dst[(key - keys.begin) * C0], rows, gm[first], static_cast<uint32_t>(length), cache, heads, cols);
+        for (KvRuns run(cache, view, head, keys); run.Next();) {
+            CopyRun(dst[(run.key() - keys.begin) * C0], rows, gm[run.offset()], static_cast<uint32_t>(run.length()),
+                    cache, heads, cols);
         }
     }
 

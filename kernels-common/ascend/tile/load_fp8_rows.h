@@ -1,6 +1,7 @@
 // Rows of fp8 K or V from the cache to UB, for the vector cores to convert.
 #pragma once
 #include "arch/atlas_a2.h"
+#include "flash_attn_npu/kv_runs.h"
 #include "flash_attn_npu/problem.h"
 #include "layout/matrix.h"
 
@@ -17,15 +18,9 @@ struct LoadFp8Rows {
         const uint32_t row = heads * RoundUp<BLOCK>(dim);
         AscendC::GlobalTensor<uint8_t> gm;
         gm.SetGlobalBuffer(reinterpret_cast<__gm__ uint8_t*>(cache.data));
-        KvRun run = view.run(keys.begin, keys.end);
-        for (int32_t key = keys.begin, length; key < keys.end; key += length) {
-            const int64_t first = cache.offset(run.block, run.row, head);
-            // Pages that follow each other in memory are one run.
-            for (length = run.length; key + length < keys.end; length += run.length) {
-                run = view.run(key + length, keys.end);
-                if (cache.offset(run.block, run.row, head) != first + length * cache.stride_row) break;
-            }
-            LoadRun(dst[(key - keys.begin) * row], gm[first], static_cast<uint32_t>(length), cache, heads, dim);
+        for (KvRuns run(cache, view, head, keys); run.Next();) {
+            LoadRun(dst[(run.key() - keys.begin) * row], gm[run.offset()], static_cast<uint32_t>(run.length()), cache,
+                    heads, dim);
         }
     }
 
