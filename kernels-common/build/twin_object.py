@@ -29,11 +29,11 @@ def build_object(source: str, target: str, flags: list[str]) -> None:
         command = build.compiler()
 
         def compiled(name: str) -> tuple:
-            return build._build_pass(command, name, Path(source), [*flags, identity], tmp)
+            return build.build_pass(command, name, Path(source), [*flags, identity], tmp)
 
         with ThreadPoolExecutor(max_workers=len(PASSES)) as pool:
             passes = list(pool.map(compiled, PASSES))
-        build._run([build._tool(command, "ld"), "-r", "-o", target, *[one for one, _, _ in passes]])
+        build.run([build.tool(command, "ld"), "-r", "-o", target, *[one for one, _, _ in passes]])
         used = {name for p in PASSES for name in _files_named_in((tmp / f"{p}.ii").read_text())}
     files = [*sorted(used), *map(str, _tools())]
     Path(f"{target}.d").write_text(f"{target}: " + " ".join(name.replace(" ", "\\ ") for name in files) + "\n")

@@ -65,9 +65,9 @@ def compiler() -> list[str]:
 @functools.cache
 def _compiler_facts(command: tuple[str, ...]) -> tuple[bool, str, dict[str, str]]:
     """Whether it is clang, the machine it compiles for, and the binutils that go with it."""
-    clang = "clang" in _run([*command, "--version"])
-    machine = _run([*command, "-dumpmachine"]).split("-")[0]
-    tools = {name: _run([*command, f"-print-prog-name={name}"]).strip() for name in ("ld", "nm", "objcopy")}
+    clang = "clang" in run([*command, "--version"])
+    machine = run([*command, "-dumpmachine"]).split("-")[0]
+    tools = {name: run([*command, f"-print-prog-name={name}"]).strip() for name in ("ld", "nm", "objcopy")}
     return clang, machine, tools
 
 
@@ -78,7 +78,8 @@ def second_compiler() -> list[str] | None:
     return [clang] if clang and not named else None
 
 
-def _tool(command: Sequence[str], name: str) -> str:
+def tool(command: Sequence[str], name: str) -> str:
+    """Path of the compiler's own ld, nm or objcopy."""
     return _compiler_facts(tuple(command))[2][name]
 
 
@@ -106,7 +107,8 @@ def cache_dir() -> Path:
     return path
 
 
-def _run(command: Sequence[str | Path]) -> str:
+def run(command: Sequence[str | Path]) -> str:
+    """What the command printed; a BuildError with all of it when the command fails."""
     done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
     if done.returncode:
         raise BuildError(f"{' '.join(str(c) for c in command)}\n{done.stderr}{done.stdout}")
@@ -148,13 +150,13 @@ def runtime_library() -> Path:
 
             def one(source: Path) -> Path:
                 out = Path(tmp) / (source.stem + ".o")
-                _run([*compiler(), *flags, "-c", source, "-o", out])
+                run([*compiler(), *flags, "-c", source, "-o", out])
                 return out
 
             with ThreadPoolExecutor(max_workers=2) as pool:
                 objects = list(pool.map(one, sources))
             made = Path(tmp) / "lib.so"
-            _run([*compiler(), "-shared", "-o", made, *objects, "-lpthread"])
+            run([*compiler(), "-shared", "-o", made, *objects, "-lpthread"])
             _install(made, target)
     return target
 
@@ -171,39 +173,42 @@ def includes() -> list[str]:
     return [*high_level.flags(cache_dir()), f"-I{INCLUDE}"]
 
 
-def _build_pass(
+def build_pass(
     command: Sequence[str], name: str, source: Path, flags: Sequence[str], tmp: Path
 ) -> tuple[Path, preprocess.Kernels, bool]:
+    """Pass `name` ("cube" or "vec") of a source, made in `tmp`: a self-contained object whose kernels have the pass's
+    suffix, what is known about them, and whether they call the cube. Leaves NAME.ii, the preprocessed source, there.
+    """
     macros = [*COMMON_MACROS, *PASS_MACROS[name]]
-    text = _run([*command, "-std=c++17", "-E", "-x", "c++", *macros, *includes(), *flags, source])
+    text = run([*command, "-std=c++17", "-E", "-x", "c++", *macros, *includes(), *flags, source])
     code, kernels = preprocess.transform(text)
     ii, obj, one = tmp / f"{name}.ii", tmp / f"{name}.o", tmp / f"{name}.one.o"
     ii.write_text(code)
     options = [f for f in flags if not f.startswith(("-I", "-D", "-include"))]
     compile_it = [*command, *_code_flags(command), "-O2", "-g1", "-w", "-fvisibility=hidden", "-x", "c++-cpp-output"]
-    _run([*compile_it, *options, "-c", ii, "-o", obj])
-    _run([_tool(command, "ld"), "-r", "--force-group-allocation", obj, "-o", one])
+    run([*compile_it, *options, "-c", ii, "-o", obj])
+    run([tool(command, "ld"), "-r", "--force-group-allocation", obj, "-o", one])
     suffix = "__aic" if name == "cube" else "__aiv"
-    symbols = _run([_tool(command, "nm"), "-g", "--defined-only", one])
+    symbols = run([tool(command, "nm"), "-g", "--defined-only", one])
     defined = {line.split()[-1] for line in symbols.splitlines() if line.strip()}
     rename = [f"--redefine-sym={k}={k}{suffix}" for k in kernels.names if k in defined]
     keep = [f"--keep-global-symbol={k}{suffix}" for k in kernels.names if k in defined]
-    objcopy = _tool(command, "objcopy")
+    objcopy = tool(command, "objcopy")
     if name == "vec":
         # Host code is taken from the cube object; of this one only the kernels are seen.
-        _run([objcopy, *rename, one])
-        _run([objcopy, *(keep or ["--keep-global-symbol=twin_no_kernel"]), one])
+        run([objcopy, *rename, one])
+        run([objcopy, *(keep or ["--keep-global-symbol=twin_no_kernel"]), one])
     else:
-        _run([objcopy, *rename, "--localize-hidden", one])
+        run([objcopy, *rename, "--localize-hidden", one])
     return one, kernels, preprocess.uses_cube(text, str(INCLUDE))
 
 
 def _build(command: Sequence[str], source: Path, flags: Sequence[str], runtime: Path, tmp: Path) -> dict[str, int]:
     """Both passes of a source into tmp/kernel.so; names and kinds of its kernels."""
     with ThreadPoolExecutor(max_workers=2) as pool:
-        cube, vec = pool.map(lambda name: _build_pass(command, name, source, flags, tmp), ("cube", "vec"))
+        cube, vec = pool.map(lambda name: build_pass(command, name, source, flags, tmp), ("cube", "vec"))
     link: list[str | Path] = [*command, "-shared", "-Wl,-Bsymbolic", "-Wl,-z,defs", "-o", tmp / "kernel.so"]
-    _run([*link, cube[0], vec[0], runtime, f"-Wl,-rpath,{runtime.parent}"])
+    run([*link, cube[0], vec[0], runtime, f"-Wl,-rpath,{runtime.parent}"])
     declared = {**vec[1].kinds, **cube[1].kinds}
     other = -1 if cube[2] or vec[2] else 0
     return {n: declared.get(n, other) for n in sorted({*cube[1].names, *vec[1].names})}
@@ -214,7 +219,7 @@ def _headers(source: Path, flags: Sequence[str]) -> list[Path]:
     listed = ""
     for macros in PASS_MACROS.values():
         command = [*compiler(), "-std=c++17", "-MM", "-x", "c++", *COMMON_MACROS, *macros, *includes(), *flags]
-        listed += _run([*command, source])
+        listed += run([*command, source])
     own = {w for w in listed.replace("\\\n", " ").split() if not w.endswith(":")} - {str(source)}
     return [Path(o) for o in sorted(own) if Path(o).is_file()]
 

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from .build import BuildError, _run, build_kernel, compiler, runtime_library
+from .build import BuildError, build_kernel, compiler, run, runtime_library
 
 # The builder renames main(), because most of its libraries are loaded by Python.
 MAIN = 'extern "C" int twin_main(int, char**);\nint main(int argc, char** argv) { return twin_main(argc, argv); }\n'
@@ -24,7 +24,7 @@ def build_program(source: Path, target: Path, flags: Sequence[str] = ()) -> None
         main = Path(tmp) / "main.cpp"
         main.write_text(MAIN)
         target.parent.mkdir(parents=True, exist_ok=True)
-        _run([*compiler(), main, "-o", target, *libraries, f"-Wl,-rpath,{libraries[0].parent}"])
+        run([*compiler(), main, "-o", target, *libraries, f"-Wl,-rpath,{libraries[0].parent}"])
 
 
 if __name__ == "__main__":
