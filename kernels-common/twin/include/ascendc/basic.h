@@ -14,11 +14,14 @@
 
 #include "ascendc/numeric.h"
 
+#include "ascendc/compare_select.h"
 #include "ascendc/data_copy.h"
+#include "ascendc/expressions.h"
 #include "ascendc/internals.h"
 #include "ascendc/intrinsics.h"
 #include "ascendc/matrix.h"
 #include "ascendc/plain.h"
+#include "ascendc/rearrange.h"
 #include "ascendc/reduce.h"
 #include "ascendc/scalar.h"
 #include "ascendc/sort.h"
@@ -26,4 +29,5 @@
 #include "ascendc/system.h"
 #include "ascendc/tensor.h"
 #include "ascendc/tpipe.h"
+#include "ascendc/tque.h"
 #include "ascendc/vector.h"

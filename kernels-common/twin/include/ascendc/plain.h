@@ -2,7 +2,7 @@
 // (`apply(x, Sub<float>)`, `Fold<Add<T, false>>`). The builder leads such uses here (ascend_twin/preprocess.py);
 // functions that are called are those of vector.h, which know their caller.
 #pragma once
-#include "ascendc/vector.h"
+#include "ascendc/rearrange.h"
 
 namespace AscendC {
 namespace TwinPlain {

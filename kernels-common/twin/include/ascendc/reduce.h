@@ -1,6 +1,6 @@
 // Reductions. Argument order differs between the families, as in the vendor's headers.
 #pragma once
-#include "ascendc/vector.h"
+#include "ascendc/rearrange.h"
 
 namespace AscendC {
 

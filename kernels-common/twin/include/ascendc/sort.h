@@ -1,6 +1,6 @@
 // Sorting: pairs of a score and an index in 8 bytes.
 #pragma once
-#include "ascendc/vector.h"
+#include "ascendc/rearrange.h"
 
 namespace AscendC {
 

@@ -6,7 +6,7 @@
 #include <typeinfo>
 #include <utility>
 
-#include "ascendc/vector.h"
+#include "ascendc/rearrange.h"
 
 namespace AscendC {
 
