@@ -104,7 +104,8 @@ private:
         }
     }
 
-    /// What the end of a task needs of all rows: inverse sums, times the scale of V (RowBlocks), LSE (Lse) and the redo word (Redo).
+    /// What the end of a task needs of all rows: inverse sums, times the scale of V (RowBlocks), LSE (Lse) and the redo
+    /// word (Redo).
     __aicore__ inline void Finish(const kernel::PrefillStep& step, int32_t sub, int32_t rows) const {
         constexpr uint64_t ROWS = Shape::HALF_ROWS;
         constexpr float LARGEST = -PrefillUb<ArchTag, Shape>::NO_MAXIMUM - 16;  // one half below it

@@ -80,7 +80,8 @@ Call::Call(const Problem& problem, uint32_t cores) : problem_(problem), cores_(c
     const FastPaths allowed = fast_paths();
     const bool fast = allowed != FastPaths::kNone;
     if (!(fast && choose_decode()) && !(fast && choose_prefill(allowed == FastPaths::kAll))) {
-        choose_general(kSplitPolicy);
+        plan_ = make_plan(problem_, kernel::attention_tile(problem_), kSplitPolicy);
+        choose_general();
     }
     prepared_q_ = take(kernel::prepared_q_bytes(problem_));
     if (plan_.num_splits > 1 && problem_.out_accum == nullptr) {
@@ -107,7 +108,7 @@ bool Call::choose_prefill(bool even_if_slower) {
         kernel::prefill_can_implement(problem_, plan_) && (even_if_slower || kernel::prefill_pays(problem_, plan_));
     fast_ = serves ? prefill_kernel(problem_.dtype, problem_.head_dim) : nullptr;
     if (fast_ == nullptr) return false;
-    const uint64_t tasks = choose_general(kNeverSplit);
+    const uint64_t tasks = choose_general();
     redo_ = take(tasks * sizeof(int32_t));
     if (problem_.dtype == DType::kFloat8E4M3) converted_kv_ = take(kernel::converted_kv_bytes(problem_));
     core_workspace_bytes_ =
@@ -115,9 +116,8 @@ bool Call::choose_prefill(bool even_if_slower) {
     return true;
 }
 
-// Returns the upper bound of tasks.
-uint64_t Call::choose_general(SplitPolicy policy) {
-    plan_ = make_plan(problem_, kernel::attention_tile(problem_), policy);
+// By plan_; returns the upper bound of tasks.
+uint64_t Call::choose_general() {
     general_ = general_kernel(problem_.dtype);
     const int64_t tasks = int64_t{problem_.batch} * problem_.num_heads_kv * plan_.row_tiles * plan_.num_splits;
     blocks_ = static_cast<uint32_t>(std::clamp<int64_t>(tasks, 1, cores_));

@@ -31,7 +31,7 @@ private:
 
     bool choose_decode();
     bool choose_prefill(bool even_if_slower);
-    uint64_t choose_general(SplitPolicy policy);
+    uint64_t choose_general();
     Region take(uint64_t bytes);
 
     Problem problem_;
