@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The one entry point for building, testing and measuring. `nox -l` lists the sessions.
 
 Arguments after `--` go to what the session runs:  nox -s test-v3 -- -k paged -x
@@ -39,7 +40,7 @@ CROSS_EMULATOR = "qemu-aarch64"
 CROSS_LIBRARIES = "/usr/aarch64-linux-gnu"  # where Debian's cross compiler keeps the other machine's libc
 CROSS_PACKAGES = ("g++-aarch64-linux-gnu", "qemu-user")
 
-TWIN_SMOKE_TEST = "tests/twin/smoke_test.cpp"
+TWIN_SMOKE_TEST = "packages/ascend-twin/tests/smoke_test.cpp"
 
 TESTS_WITH_SESSION = (
     *VERSIONS,
@@ -166,7 +167,7 @@ def test_common(session: nox.Session) -> None:
 def test_twin(session: nox.Session) -> None:
     """Tests of the twin, Ascend C on a host CPU, and of the Ascend kernels on it. -- PYTEST_ARGS"""
     install(session, *requirements("test", "plot"), "ninja>=1.11")
-    run_tests(session, "tests/twin", *session.posargs)
+    run_tests(session, "packages/ascend-twin/tests", *session.posargs)
 
 
 @nox.session(name="test-ascend", venv_backend="none")
@@ -174,7 +175,7 @@ def test_ascend(session: nox.Session) -> None:
     """The API's tests on the Ascend kernels, run by the twin, and a subset in check mode. -- PYTEST_ARGS"""
     install_for_scripts(session)
     install(session, "ninja>=1.11")
-    python(session, "kernels-common/build/device.py", "twin", DEVICE_LIBRARY.parent)
+    python(session, "-m", "emulation.twin.build", DEVICE_LIBRARY.parent)
     env = {"FLASH_ATTN_NPU_TEST_BACKEND": "twin", "FLASH_ATTN_NPU_DEVICE_LIB": str(ROOT / DEVICE_LIBRARY)}
     api_tests = [f"tests/{version}" for version in VERSIONS]
     for seed in TWIN_SEEDS:
@@ -183,7 +184,7 @@ def test_ascend(session: nox.Session) -> None:
         run_tests(session, "-m", "portable", *api_tests, *session.posargs, env=checked)
     # The tests' small calls would hardly ever be worth a fast path: here it is taken wherever it can serve.
     fast = {**env, "FLASH_ATTN_NPU_DEVICE_KERNELS": "fast"}
-    run_tests(session, *api_tests, "tests/ascend", *session.posargs, env=fast)
+    run_tests(session, *api_tests, "tests/device/twin", *session.posargs, env=fast)
 
 
 @nox.session(name="test-npu-emulated")
@@ -192,9 +193,9 @@ def test_npu_emulated(session: nox.Session) -> None:
     install(session, *requirements("npu-emulated"))
     install_release_wheels(session, *VERSIONS)
     out = f"build/{session.name}"
-    python(session, "kernels-common/twin/acl/build.py", f"{out}/acl")
-    python(session, "tests/npu_emulated/device_library/build.py", f"{out}/cpu-device")
-    python(session, "kernels-common/build/device.py", "twin", f"{out}/twin")
+    python(session, "packages/ascend-twin/src/ascend_twin/acl/build.py", f"{out}/acl")
+    python(session, "-m", "emulation.cpu.build", f"{out}/cpu-device")
+    python(session, "-m", "emulation.twin.build", f"{out}/twin")
     libraries = str(ROOT / out / "acl" / "lib")
     report = ROOT / out / "report.txt"
     report.unlink(missing_ok=True)
@@ -216,20 +217,20 @@ def test_npu_emulated(session: nox.Session) -> None:
                 session.log(report.read_text())
 
     # What torch_npu, streams and our host side do does not depend on the kernels: the cpu backend stands in for them.
-    run("cpu-device/_cpu_device.so", 0, "tests/npu_emulated")
+    run("cpu-device/_cpu_device.so", 0, "tests/device/npu")
     # With launches that take their time the task queue is never empty when a call of ours comes.
     for task_queue in (1, 2):
         slow = {"ACL_EMULATION_DISPATCH_US": "200", "CPU_DEVICE_LAUNCH_US": "300"}
-        run("cpu-device/_cpu_device.so", task_queue, "tests/npu_emulated", "-m", "order", **slow)
+        run("cpu-device/_cpu_device.so", task_queue, "tests/device/npu", "-m", "order", **slow)
     # Without torch's cache every tensor is an allocation of its own: checker and guard pages know where it ends.
     checked = {"FLASH_ATTN_NPU_TWIN_MODE": "check", "PYTORCH_NO_NPU_MEMORY_CACHING": "1"}
-    run("twin/_twin.so", 0, "tests/npu_emulated", "-m", "kernels", **checked)
+    run("twin/_twin.so", 0, "tests/device/npu", "-m", "kernels", **checked)
 
 
 @nox.session(venv_backend="none")
 def simulate(session: nox.Session) -> None:
     """Predicted time on the 910B: tables, traces, pictures. -- decode|prefill|all|SHAPE | matmul M N K | FILE:NAME"""
-    env = {"PYTHONPATH": str(ROOT / "kernels-common" / "twin")}
+    env = {"PYTHONPATH": str(ROOT / "packages" / "ascend-twin" / "src")}
     what = session.posargs[0] if session.posargs else "all"
     if what not in ("decode", "prefill", "all") and "=" not in what:
         install(session, *requirements("test", "plot"))
@@ -237,10 +238,10 @@ def simulate(session: nox.Session) -> None:
         return
     install_for_scripts(session)
     install(session, "ninja>=1.11")
-    python(session, "kernels-common/build/device.py", "twin", DEVICE_LIBRARY.parent)
+    python(session, "-m", "emulation.twin.build", DEVICE_LIBRARY.parent)
     env["FLASH_ATTN_NPU_DEVICE_LIB"] = str(ROOT / DEVICE_LIBRARY)
     arguments = session.posargs or ["all", "--corners"]
-    python(session, "-m", "ascend_twin.attention_report", *arguments, "--out", output_dir(session), env=env)
+    python(session, "-m", "benchmarks.predict", *arguments, "--out", output_dir(session), env=env)
 
 
 @nox.session(name="test-build")
@@ -256,25 +257,25 @@ def test_build(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def compare(session: nox.Session) -> None:
     """Same inputs through v2 and v3: a table of error vs float64 and of time, and a plot in build/compare/."""
-    run_script(session, "tests/compare/run.py")
+    run_script(session, "benchmarks/compare/run.py")
 
 
 @nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
     """Times against PyTorch's attention and the machine's limits: a table, bench.json and a plot in build/bench/."""
-    run_script(session, "tests/bench/run.py")
+    run_script(session, "benchmarks/cpu/run.py")
 
 
 @nox.session(venv_backend="none")
 def demo(session: nox.Session) -> None:
     """A server's continuous-batching decode loop on a paged KV cache, checked step by step against the reference."""
-    run_script(session, "tests/demo/run.py")
+    run_script(session, "examples/decode_loop/run.py")
 
 
 @nox.session(venv_backend="none")
 def fuzz(session: nox.Session) -> None:
     """Random calls over the whole argument space of each API. -- NUMBER_OF_CALLS; prints seed and failing call."""
-    run_script(session, "tests/common/fuzz.py")
+    run_script(session, "tests/support/fuzz.py")
 
 
 @nox.session(venv_backend="none")
@@ -365,10 +366,10 @@ def run_smoke_tests(session: nox.Session, name: str, env: dict[str, str], *emula
     """Compiles the stand-alone smoke tests of the cpu backend and of the twin and runs them."""
     install(session, "ninja>=1.11")
     directory = f"build/{session.name}/smoke-test-{name}"
-    python(session, "kernels-common/build/program.py", directory, env=env)
+    python(session, "-m", "buildtools.program", directory, env=env)
     session.run(*emulator, f"{directory}/smoke_test", external=True)
     twin = (TWIN_SMOKE_TEST, f"{directory}/twin_smoke_test", "-Ikernels-common/ascend", "-Ikernels-common/include")
-    python(session, "-m", "ascend_twin.program", *twin, env={**env, "PYTHONPATH": "kernels-common/twin"})
+    python(session, "-m", "ascend_twin.program", *twin, env={**env, "PYTHONPATH": "packages/ascend-twin/src/ascend_twin"})
     session.run(*emulator, f"{directory}/twin_smoke_test", external=True)
 
 
@@ -415,9 +416,9 @@ def lint(session: nox.Session) -> None:
     check("clang-format", *(["-i"] if fix else ["--dry-run", "--Werror"]), *cpp_files())
     check("python", "ci/device_lint.py")
     check("mypy", "noxfile.py")
-    check("mypy", "kernels-common/build", path="kernels-common/build")
+    check("mypy", "kernels-common/buildtools", path="kernels-common/buildtools")
     check("mypy", "ci", path="ci")
-    check("mypy", "kernels-common/twin/ascend_twin", path="kernels-common/twin")
+    check("mypy", "packages/ascend-twin/src/ascend_twin/ascend_twin", path="packages/ascend-twin/src/ascend_twin")
     # The shared Python is checked twice, as each package sees it through its _common symlink.
     for version in VERSIONS:
         source_dir = f"{package_dir(version)}/src"

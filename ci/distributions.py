@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Builds the files that users install: per package one sdist and one manylinux wheel made from that sdist.
 
 python ci/distributions.py --out dist v2 v3

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Run by the python of an environment that a wheel was just installed into: does it work?
 
     python ci/install_check.py v3 0.1.0

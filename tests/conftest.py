@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Seed, backend and threads of the whole test suite."""
 
 from __future__ import annotations
@@ -7,8 +8,8 @@ import os
 import pytest
 import torch
 
-from tests.common import backend
-from tests.common.seed import SEED
+from tests.support import backend
+from tests.support.seed import SEED
 
 os.environ.update(backend.current().environment)
 # Said, so that a test that changes it for itself changes it for itself only.

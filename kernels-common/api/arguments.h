@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The arguments of flash_attn_with_kvcache as the caller gave them: the union of what both APIs take.
 #pragma once
 

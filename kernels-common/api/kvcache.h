@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What the arguments of flash_attn_with_kvcache mean: from KvCacheArguments to a Problem.
 #pragma once
 

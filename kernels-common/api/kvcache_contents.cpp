@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Checks of flash_attn_with_kvcache that read tensor contents.
 #include <cmath>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "api/scheduler_metadata.h"
 
 #include "api/error.h"

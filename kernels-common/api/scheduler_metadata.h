@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The vector that get_scheduler_metadata hands out and flash_attn_with_kvcache takes back. The cpu backend plans in
 // microseconds and needs none of it; the vector only says which call it was made for, so that a mix-up is noticed.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "binding/device_library.h"
 
 #include <dlfcn.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The device library (_ascend910b.so, _twin.so): looked for when a call needs it and not before, so that importing costs
 // nothing and works without CANN.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // From Python arguments to a finished call of flash_attn_with_kvcache, the same for both wheels.
 #pragma once
 

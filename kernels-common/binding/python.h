@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Python.h as every binding file needs it, and the two ownership helpers the limited API makes worthwhile.
 #pragma once
 

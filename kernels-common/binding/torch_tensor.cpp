@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "binding/torch_tensor.h"
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // torch tensors as pointer, shape, strides and dtype, read through their Python attributes: no torch headers, no torch
 // ABI.
 #pragma once

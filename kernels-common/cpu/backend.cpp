@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // One call on the cpu: append, cut the work into items, run them on the threads, combine the splits.
 #include "cpu/backend.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The cpu backend as a Backend: always present, linked into every extension module.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Which SIMD level this process uses.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The kernels of one SIMD level. Every level is one object file (isa/isa_<level>.cpp) compiled with its own flags.
 //
 // Rule for everything under cpu/tile and cpu/kernel: it lives in an unnamed namespace and uses no std:: templates, so that

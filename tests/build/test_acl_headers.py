@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The host half of the device library compiles against the ACL headers that ship inside the torch_npu wheel."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The build of the device library for an NPU: what is looked for, what is said, and every command line, recorded."""
 
 from __future__ import annotations
@@ -159,7 +160,7 @@ KERNEL = (
     "-x asc --npu-arch=dav-2201 -O2 -fPIC -std=c++17 -Wno-macro-redefined -Wno-ignored-attributes "
     "-Ikernels-common/ascend -Ikernels-common/include "
     "-ICANN/compiler/tikcpp/include -ICANN/ARCH/tikcpp/include -ICANN/include "
-    "-c kernels-common/ascend/kernel/attention_f16.cpp -o OUT/obj/kernels-common/ascend/kernel/attention_f16.cpp.o"
+    "-c kernels-common/ascend/general/attention_f16.cpp -o OUT/obj/kernels-common/ascend/general/attention_f16.cpp.o"
 )
 HOST = (
     "-std=c++17 -O2 -fPIC -fvisibility=hidden -Wall -Wextra -Ikernels-common/ascend -Ikernels-common/include "
@@ -167,7 +168,7 @@ HOST = (
     "-c kernels-common/ascend/host/{0} -o OUT/obj/kernels-common/ascend/host/{0}.o"
 )
 LINK = (
-    "OUT/obj/kernels-common/ascend/kernel/attention_f16.cpp.o OUT/obj/kernels-common/ascend/host/backend.cpp.o "
+    "OUT/obj/kernels-common/ascend/general/attention_f16.cpp.o OUT/obj/kernels-common/ascend/host/backend.cpp.o "
     "OUT/obj/kernels-common/ascend/host/device_acl.cpp.o -shared -fPIC --npu-arch=dav-2201 "
     "-Wl,--version-script=OUT/exports.map -static-libstdc++ -LCANN/lib64 -lascendcl -o OUT/_ascend910b.so"
 )
@@ -195,7 +196,7 @@ def test_incremental(sources: Path, toolkit: Path, monkeypatch: pytest.MonkeyPat
     assert build(sources, toolkit, monkeypatch) == []
     (sources / "kernels-common/ascend/host/backend.cpp").write_text("// changed")
     assert len(build(sources, toolkit, monkeypatch)) == 2
-    (sources / "kernels-common/ascend/kernel/attention.h").write_text("// changed")
+    (sources / "kernels-common/ascend/general/kernel.h").write_text("// changed")
     assert len(build(sources, toolkit, monkeypatch)) == 4
 
 
@@ -265,6 +266,6 @@ def names_in(text: str, pattern: str) -> list[str]:
 
 def test_host_half_without_cann(tmp_path: Path) -> None:
     """The command says what is missing instead of failing on a compiler that is not there."""
-    command = [sys.executable, str(device.ROOT / "kernels-common/build/device.py"), "ascend910b", str(tmp_path)]
+    command = [sys.executable, str(device.ROOT / "kernels-common/buildtools/device.py"), "ascend910b", str(tmp_path)]
     done = subprocess.run(command, env={"PATH": ""}, text=True, capture_output=True)
     assert done.returncode == 1 and "ASCEND_HOME_PATH is not set" in done.stderr, done

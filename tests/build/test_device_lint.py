@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The lint of device sources finds every planted line, and nothing in lines that are right."""
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ GOOD = [
 ]
 GOOD_OUTSIDE = [
     "#include <cstdint>",
-    '#include "kernel/arguments.h"',
+    '#include "contract/arguments.h"',
     "struct B { B(const B&) = delete; static void g(); static int32_t h() { return 1; } };",
     "struct B { __aicore__ inline void f() { AscendC::f(); } };",
     'extern "C" __global__ __aicore__ void kernel(B b) { run(b); }',

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The extension module: environment variables, link flags, and what the packages' sdists carry."""
 
 from __future__ import annotations

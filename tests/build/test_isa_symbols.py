@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Objects compiled for a SIMD level keep their inline functions to themselves.
 
 Of an inline function that several objects define the linker keeps one copy. Were it the copy of an object compiled for

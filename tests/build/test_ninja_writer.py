@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The text of build.ninja, and what an incremental build rebuilds."""
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from sources import Source
 from toolchain import Toolchain, find_toolchain
 
 GOLDEN = """\
-# Written by kernels-common/build/ninja_writer.py. Do not edit: the next build overwrites it.
+# Written by kernels-common/buildtools/ninja_writer.py. Do not edit: the next build overwrites it.
 ninja_required_version = 1.5
 builddir = build/x
 cxx = ccache g++

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Which files are compiled, for which machine, in which order and with which flags."""
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ FILES = (
     "kernels-common/cpu/kernel/decode.cpp",
     "kernels-common/cpu/smoke_test/main.cpp",
     *(f"kernels-common/cpu/isa/isa_{level}.cpp" for level in ("portable", *sources.X86_ISA_FLAGS)),
-    "kernels-common/twin/core.cpp",
+    "packages/ascend-twin/src/ascend_twin/core.cpp",
     "kernels-common/cpu/deep/er/not_a_source.cpp",
 )
 

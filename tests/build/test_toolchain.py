@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What the toolchain check says about compilers that are missing, too old, broken or for another machine."""
 
 from __future__ import annotations

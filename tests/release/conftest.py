@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Puts the release program, which is no installed package, on the path."""
 
 import sys

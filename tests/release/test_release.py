@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The release session's program on a throw-away clone of this repository, against a package server on this machine.
 
 One real release of v3 is built, uploaded, downloaded and installed; every refusal is shown to refuse before anything

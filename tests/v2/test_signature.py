@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Clients introspect the functions: names, order and defaults are FlashAttention-2's."""
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ import pytest
 import torch
 
 import flash_attn_npu_v2
-from tests.common.call import arguments, call, signature_text
-from tests.common.cases import Case
-from tests.common.seed import SEED
+from tests.support.call import arguments, call, signature_text
+from tests.support.cases import Case
+from tests.support.seed import SEED
 
 WITH_KVCACHE = (
     "q, k_cache, v_cache, k=None, v=None, rotary_cos=None, rotary_sin=None, cache_seqlens=None, cache_batch_idx=None, "

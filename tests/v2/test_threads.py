@@ -1,10 +1,11 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Threads, processes and repeatability of flash_attn_npu_v2."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.common import threads
+from tests.support import threads
 
 CASES = [pytest.param(case, id=name.replace(" ", "-")) for name, case in threads.cases("v2").items()]
 

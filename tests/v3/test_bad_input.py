@@ -1,9 +1,10 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Wrong calls of flash_attn_npu_v3: right exception, a message that helps, untouched caches."""
 
 import pytest
 
-from tests.common import backend, bad_input
-from tests.common.bad_input_table import TABLE
+from tests.support import backend, bad_input
+from tests.support.bad_input_table import TABLE
 
 
 @pytest.mark.parametrize("base", bad_input.bases("v3", TABLE))

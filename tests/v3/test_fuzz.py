@@ -1,10 +1,11 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A few hundred random calls of flash_attn_npu_v3; `nox -s fuzz -- 10000` runs more of the same."""
 
 import pytest
 
-from tests.common import backend
-from tests.common.fuzz import fuzz
-from tests.common.seed import SEED
+from tests.support import backend
+from tests.support.fuzz import fuzz
+from tests.support.seed import SEED
 
 
 @pytest.mark.parametrize("part", range(4))

@@ -1,8 +1,9 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """FLASH_ATTN_NPU_CPU_ISA picks the SIMD level of flash_attn_npu_v3's cpu backend."""
 
 import pytest
 
-from tests.common import backend, isa
+from tests.support import backend, isa
 
 pytestmark = pytest.mark.skipif(backend.current().name != "cpu", reason="about the cpu backend only")
 

@@ -1,8 +1,9 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """flash_attn_npu_v3 on unusual memory: shared, expanded, fused and very large caches."""
 
 import pytest
 
-from tests.common import memory
+from tests.support import memory
 
 
 def test_expanded_inputs() -> None:

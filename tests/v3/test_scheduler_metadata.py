@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """get_scheduler_metadata: opaque, reusable, and without influence on results."""
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ import pytest
 import torch
 
 import flash_attn_npu_v3
-from tests.common.call import arguments, call
-from tests.common.cases import Case
-from tests.common.seed import SEED
+from tests.support.call import arguments, call
+from tests.support.cases import Case
+from tests.support.seed import SEED
 
 CASE = Case("v3", SEED, batch=3, capacity=300, page_size=16, cache_seqlens=(300, 20, 0), heads=8, d=64, causal=True)
 

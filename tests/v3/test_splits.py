@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """num_splits changes nothing but rounding in flash_attn_npu_v3."""
 
 from __future__ import annotations
@@ -6,7 +7,7 @@ import dataclasses
 
 import pytest
 
-from tests.common.splits import CASES, splits_agree
+from tests.support.splits import CASES, splits_agree
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What surprises readers of FlashAttention-3, each with a test of its own, without the reference where possible."""
 
 from __future__ import annotations
@@ -7,10 +8,10 @@ import math
 import pytest
 import torch
 
-from tests.common.call import arguments, call, close, exact, tight
-from tests.common.cases import Case
-from tests.common.harness import bit_equal, check
-from tests.common.seed import SEED
+from tests.support.call import arguments, call, close, exact, tight
+from tests.support.cases import Case
+from tests.support.harness import bit_equal, check
+from tests.support.seed import SEED
 
 INF = math.inf
 

@@ -1,10 +1,11 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Operators of flash_attn_npu_v3 under torch: schema, tracing, compilation, grad modes."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.common import torch_integration as body
+from tests.support import torch_integration as body
 
 CASES = [pytest.param(case, id=name.replace(" ", "-")) for name, case in body.opcheck_cases("v3").items()]
 

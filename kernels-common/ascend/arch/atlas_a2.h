@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Local memories of dav-2201 and the tensors over them.
 #pragma once
 #include "kernel_operator.h"

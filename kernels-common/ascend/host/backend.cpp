@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The C ABI of the device library.
 #include <cstdio>
 #include <exception>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "host/call.h"
 
 #include <algorithm>
@@ -7,9 +8,9 @@
 #include <string>
 
 #include "host/device.h"
-#include "kernel/attention_limits.h"
-#include "kernel/decode_limits.h"
-#include "kernel/prefill_limits.h"
+#include "contract/general.h"
+#include "contract/decode.h"
+#include "contract/prefill.h"
 
 namespace flash_attn_npu::ascend::host {
 

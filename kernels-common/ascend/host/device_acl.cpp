@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The NPU: launches go to a stream of the ACL runtime and return at once.
 #include <stdexcept>
 #include <string>

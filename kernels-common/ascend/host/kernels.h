@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The kernels of the library as the host half calls them: FLASH_ATTN_NPU_LAUNCHER in each kernel's source defines them.
 #pragma once
 
-#include "kernel/arguments.h"
-#include "kernel/convert_kv_limits.h"
-#include "kernel/prepare_limits.h"
+#include "contract/arguments.h"
+#include "contract/convert_kv.h"
+#include "contract/prepare.h"
 
 namespace flash_attn_npu::ascend::host {
 

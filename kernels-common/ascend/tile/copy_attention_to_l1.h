@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The operands of attention on their way from GM to L1: keys and values through KvView, queries in packed-row order.
 #pragma once
 #include "flash_attn_npu/kv_runs.h"

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // GM row-major -> L1 zN, one ND->NZ instruction per tile.
 #pragma once
 #include "arch/atlas_a2.h"
-#include "layout/matrix.h"
+#include "tile/layout.h"
 
 namespace flash_attn_npu::ascend::tile {
 

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // L0C -> GM row-major through Fixpipe, with the conversion of the output type.
 #pragma once
 #include "arch/atlas_a2.h"
-#include "layout/matrix.h"
+#include "tile/layout.h"
 
 namespace flash_attn_npu::ascend::tile {
 

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // L1 zN -> L0A zZ and L1 zN -> L0B nZ (transposing).
 #pragma once
 #include "arch/atlas_a2.h"
-#include "layout/matrix.h"
+#include "tile/layout.h"
 
 namespace flash_attn_npu::ascend::tile {
 

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // UB -> GM: rows in packed-row order to a tensor with a stride per position and a stride per head.
 #pragma once
 #include "arch/atlas_a2.h"
 #include "flash_attn_npu/platform.h"
-#include "layout/matrix.h"
+#include "tile/layout.h"
 
 namespace flash_attn_npu::ascend::tile {
 

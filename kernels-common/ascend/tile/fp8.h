@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // float8_e4m3fn <-> half on vector cores, which know neither the type nor 8-bit arithmetic: steps on bit patterns.
 //
 // Two things are asked of the vector unit: that half arithmetic keeps subnormals (a device that flushed them would read

@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Rows of fp8 K or V from the cache to UB, for the vector cores to convert.
 #pragma once
 #include "arch/atlas_a2.h"
 #include "flash_attn_npu/kv_runs.h"
 #include "flash_attn_npu/problem.h"
-#include "layout/matrix.h"
+#include "tile/layout.h"
 
 namespace flash_attn_npu::ascend::tile {
 

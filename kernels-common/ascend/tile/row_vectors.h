@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Vector tiles on matrices of float rows in UB: `rows` rows, `pitch` elements apart (a multiple of 8, at most 2040).
 // Operations on strips of 64 columns; statistics of rows are vectors of one float per row. Callers put the barriers.
 #pragma once
 #include "arch/atlas_a2.h"
-#include "layout/matrix.h"
+#include "tile/layout.h"
 
 namespace flash_attn_npu::ascend::tile {
 

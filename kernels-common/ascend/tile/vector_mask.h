@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Counter mode of the vector mask for a scope: one instruction over `count` lanes, however many repeats that takes.
 #pragma once
 #include "kernel_operator.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // x86-64 with AMX-BF16 (and AVX512-BF16, which every such CPU has).
 #include "cpu/kernel/isa_kernels.h"
 #include "cpu/tile/amx_engines.h"

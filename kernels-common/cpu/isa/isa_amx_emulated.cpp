@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // isa_amx_bf16 over a software model of the tiles: proves that path on machines without AMX. Test builds only.
 #include "cpu/kernel/isa_kernels.h"
 #include "cpu/tile/amx_engines.h"

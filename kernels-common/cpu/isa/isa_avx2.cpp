@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // x86-64 with AVX2, FMA and F16C.
 #include "cpu/kernel/isa_kernels.h"
 #include "cpu/tile/engine_fma.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // x86-64 with AVX-512 F, BW, DQ and VL.
 #include "cpu/kernel/isa_kernels.h"
 #include "cpu/tile/engine_fma.h"

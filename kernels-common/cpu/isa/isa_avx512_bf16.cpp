@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // x86-64 with AVX-512 and AVX512-BF16, where vdpbf16ps has twice the throughput of an FMA (AMD from Zen 4 on).
 #include "cpu/kernel/isa_kernels.h"
 #include "cpu/tile/engine_bf16_dot.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Any CPU: GCC/clang vector extensions (NEON on aarch64).
 #include "cpu/kernel/isa_kernels.h"
 #include "cpu/tile/engine_fma.h"

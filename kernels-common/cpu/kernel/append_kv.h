@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Writes the call's new keys and values into the cache, keys rotated.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Merges the partial results of KV splits: lse = logsumexp_s(lse_s), out = sum_s exp(lse_s - lse) * out_s.
 #pragma once
 

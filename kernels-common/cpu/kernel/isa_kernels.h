@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Puts the kernels of one SIMD level together: what every isa/isa_<level>.cpp instantiates.
 #pragma once
 

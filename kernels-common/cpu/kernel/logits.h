@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The arithmetic of ScoreOptions on SIMD vectors: from dot products to what exp2 takes.
 //
 // Large scores must not lose the low bits that their differences live on: nothing is multiplied by log2(e) and rounded

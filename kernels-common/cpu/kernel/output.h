@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The end of a row: normalise, round, store; as a partial result when the keys are split.
 #pragma once
 

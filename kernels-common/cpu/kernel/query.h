@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // One packed query row as float32: rotated where the call asks for it, followed by its row of qv.
 #pragma once
 

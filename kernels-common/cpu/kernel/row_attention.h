@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Attention for few query rows (decode): K and V stream from memory once, each row is used by every query head of its
 // group, features lie in SIMD lanes.
 //

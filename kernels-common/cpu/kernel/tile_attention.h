@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Attention for many packed rows (prefill, large groups): queries lie in SIMD lanes, so that maximum, sum and rescaling
 // are vertical, and a row tile works on transposed matrices, S^T = K Q^T and O^T += V^T P^T.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Runs the cpu backend without Python and compares it with attention written out in double: the check that a machine
 // whose Python we cannot run (aarch64 under qemu-user) computes the right thing.
 #include <cmath>

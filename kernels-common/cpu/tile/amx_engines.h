@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Which engine an AMX level uses for a storage type: one choice for the real tiles and for their software model.
 #pragma once
 

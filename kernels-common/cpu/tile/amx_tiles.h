@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The eight AMX tile registers, all configured as 16 rows of 64 bytes: a matrix of 16 x 16 floats or 16 x 32 bf16.
 //
 // Own wrappers instead of intrinsics: GCC 12's _tile_loadconfig and _tile_loadd do not tell the compiler that they read

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Tile products by AMX-BF16. bf16 and fp8 storage is multiplied as it is. fp16 is split exactly into two bf16, x = high +
 // low, and multiplied as high.high + high.low + low.high; P is split likewise (dropping its low part would break the
 // accuracy rule).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Tile products by vdpbf16ps (AVX512-BF16): bf16 or fp8 storage (every e4m3 value is a bf16), float32 sums.
 //
 // The micro kernel and its use are those of engine_fma.h with pairs in place of scalars: two neighbouring features in

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Tile products in float32 by fused multiply-add, for any storage type: operands are widened while they are packed.
 //
 // One micro kernel serves both products: C[kBlock][kN vectors] = sum over t of A[r][t] (a scalar, broadcast) times

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The addresses of a chunk's rows of K and V, whatever the cache's structure; packing works from these.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Scalar conversions between storage types and float, exact and independent of the CPU's denormal modes.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Conversions to bf16 for the engines that multiply in bf16 (AVX512-BF16).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // SIMD with AVX2, FMA and F16C: eight floats. Interface: simd_portable.h.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // SIMD with AVX-512 F, BW, DQ, VL: sixteen floats. Interface: simd_portable.h.
 #pragma once
 

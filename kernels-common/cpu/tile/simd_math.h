@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Functions of the SIMD layer that are the same arithmetic at every width.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // SIMD in GCC/clang vector extensions: four floats, right on every target (NEON on aarch64, SSE2 on baseline x86-64).
 //
 // The three simd_*.h define the same interface:

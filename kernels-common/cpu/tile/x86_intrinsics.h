@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // <immintrin.h> without GCC 12's warnings about itself: its headers read an undefined register on purpose.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The C ABI between an extension module and a backend: the cpu backend linked into the module, or a device library
 // (_ascend910b.so, _twin.so) loaded at run time.
 #pragma once

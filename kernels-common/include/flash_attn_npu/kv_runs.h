@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Keys of one kv head as runs of rows at a constant stride in memory: what a copy instruction can take at a time.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Where key j of sequence n lives: the one definition, for dense, packed, paged, left-padded and batch-indexed caches.
 #pragma once
 

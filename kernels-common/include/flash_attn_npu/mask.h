@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Which keys a query sees: the one definition, for causal, sliding window, attention_chunk and both backends.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // How one Problem is cut into work: row tiles, KV splits, workspace. Closed-form arithmetic on upper bounds, so the same
 // code runs on the host and as scalar code on every AI core, and a launch needs no device-to-host read.
 //

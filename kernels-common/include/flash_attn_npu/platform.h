@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What lets one header serve the host, the cpu backend and both device passes (cube, vector).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // One attention call of any API, normalised: what the backends work from. Plain data, the same on host and device.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Rotary embedding: which features pair up and at which position a row stands. (x1, x2) at position p becomes
 // (x1 cos[p] - x2 sin[p], x1 sin[p] + x2 cos[p]), computed in float32 and rounded once.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // From q.k to the logit: scale, softcap, ALiBi. The formulas stand here once; each backend's tile layer evaluates them.
 //
 //   s     = (q.k + qv.v) * scale                       scale includes q_descale * k_descale for fp8

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // How tensors of one call are addressed. Strides count elements; the last dimension is always contiguous.
 #pragma once
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Arguments whose Python form is looser than what the operator takes."""
 
 from __future__ import annotations

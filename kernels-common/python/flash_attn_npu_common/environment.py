@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`python -m flash_attn_npu_vN info`: what is installed, and which backend a call would use."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Calls on npu tensors: device, stream, and plain words when something in the environment does not fit."""
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import torch
 
 # The kernels are compiled for this core (dav-2201): 910B1 to 910B4 and, as two dies, 910C.
 CHIPS = ("Ascend910B", "Ascend910_93")
-# What device libraries are built against (kernels-common/build/cann.py).
+# What device libraries are built against (kernels-common/buildtools/cann.py).
 OLDEST_CANN = (8, 5)
 
 

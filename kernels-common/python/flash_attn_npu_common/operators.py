@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Operators registered with torch: schema, implementations for cpu and npu, shapes for tracing, errors elsewhere."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Why torch_npu does not load, in one sentence. Imports no torch: where torch_npu is broken, that may fail too."""
 
 from __future__ import annotations

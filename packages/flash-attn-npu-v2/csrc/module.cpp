@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // flash_attn_npu_v2._C: what the FlashAttention-2 API instantiates.
 #include "binding/module.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // flash_attn_npu_v3._C: what the FlashAttention-3 API instantiates.
 #include "binding/module.h"
 #include "api/scheduler_metadata.h"

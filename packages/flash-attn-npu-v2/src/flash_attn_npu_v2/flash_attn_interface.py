@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Public functions, with the signatures of Dao-AILab's ``flash_attn.flash_attn_interface``."""
 
 from __future__ import annotations

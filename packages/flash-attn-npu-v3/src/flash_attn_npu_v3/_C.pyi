@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Types of the extension module (csrc/module.cpp). Arguments are positional; flash_attn_interface names them."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The FlashAttention-3 API for Ascend NPUs, with a native CPU backend."""
 
 from ._version import __version__

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`python -m flash_attn_npu_v3 info`: see environment.py."""
 
 from . import _C, __version__

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// O on a vector core in decode: rescale and accumulate the steps of a piece, normalise at its end.
+#pragma once
+#include "decode/results.h"
+
+namespace flash_attn_npu::ascend::block {
+
+template <class ArchTag, class Element, bool STAGED>
+class DecodeOutput {
+public:
+    /// workspace: of this core.
+    __aicore__ inline DecodeOutput(DecodeUb<ArchTag, STAGED>& ub, DecodeResults<ArchTag, Element, STAGED>& results,
+                                   const Problem& problem, const kernel::DecodeShape& shape, GM_ADDR workspace)
+        : ub_(ub), results_(results), problem_(problem), pitch_(static_cast<uint32_t>(shape.v_cols)) {
+        gmO_.SetGlobalBuffer(reinterpret_cast<__gm__ float*>(workspace + kernel::DecodeWorkspace::kO));
+    }
+
+    /// O = O * factor + the step's part.
+    __aicore__ inline void Accumulate(const kernel::DecodeStep& step, const DecodeRows& rows) {
+        if (rows.size() == 0) return;
+        const tile::RowTile output = Tile(ub_.output, rows), part = Tile(ub_.part, rows);
+        ub_.partRing.BeginFill();
+        AscendC::DataCopy(ub_.part, gmO_[int64_t{step.slot()} * SLOT_ELEMENTS + int64_t{rows.begin} * pitch_],
+                          static_cast<uint32_t>(rows.size()) * pitch_);
+        ub_.partRing.EndFill();
+        ub_.partRing.BeginUse();
+        if (step.first) {
+            tile::ScaleTile(output, part, 1.0f);
+        } else {
+            tile::BroadcastToBlocks(ub_.blocks, ub_.Factor(step), output.rows);
+            tile::VectorBarrier();
+            tile::MultiplyRows(output, ub_.blocks);
+            tile::VectorBarrier();
+            tile::AddTile(output, part);
+        }
+        tile::VectorBarrier();
+        ub_.partRing.EndUse();
+    }
+
+    /// The end of a piece.
+    __aicore__ inline void Finish(const kernel::DecodeStep& step, const DecodeRows& rows) {
+        if (rows.size() == 0) return;
+        const auto lse = ub_.Temporary(0);
+        Normalise(step, rows, lse);
+        if (step.piece.shared()) {
+            results_.Share(step.piece, rows, lse);
+        } else {
+            results_.Store(step.piece, rows, lse);
+        }
+    }
+
+private:
+    static constexpr int64_t SLOT_ELEMENTS = int64_t{kernel::DecodeShape::kTaskColumns} * kernel::DecodeShape::kRows;
+
+    __aicore__ inline tile::RowTile Tile(const AscendC::LocalTensor<float>& data, const DecodeRows& rows) const {
+        return tile::RowTile{data, static_cast<uint32_t>(rows.size()), pitch_, pitch_};
+    }
+
+    // O = O / sum (times the scale of V), lse = maximum * scale + ln(sum). Rows without keys get finite nonsense.
+    __aicore__ inline void Normalise(const kernel::DecodeStep& step, const DecodeRows& rows,
+                                     const AscendC::LocalTensor<float>& lse) {
+        constexpr float kTiny = 1e-30f;
+        const int32_t count = rows.size();
+        const auto sum = ub_.Sum(step), maximum = ub_.Maximum(step);
+        AscendC::Maxs(sum, sum, kTiny, count);
+        if constexpr (!STAGED) AscendC::Muls(maximum, maximum, problem_.score.scale, count);
+        tile::VectorBarrier();
+        tile::BroadcastToBlocks(ub_.blocks, sum, static_cast<uint32_t>(count));
+        AscendC::Ln(lse, sum, count);
+        tile::VectorBarrier();
+        AscendC::Add(lse, lse, maximum, count);
+        tile::DivideRows(Tile(ub_.output, rows), ub_.blocks);
+        tile::VectorBarrier();
+        if constexpr (STAGED) ScaleHeads(step.piece, rows);
+    }
+    __aicore__ inline void ScaleHeads(const kernel::DecodePiece& piece, const DecodeRows& rows) {
+        for (DecodeRowsOfHeads part(piece, rows); part.more(); part.next()) {
+            const float scale = problem_.score.v_scale_of(piece.s.n, part.head()) / kernel::staged_factor(problem_);
+            const auto output = ub_.output[part.first() * pitch_];
+            AscendC::Muls(output, output, scale, static_cast<int32_t>(part.size() * pitch_));
+        }
+        tile::VectorBarrier();
+    }
+
+    DecodeUb<ArchTag, STAGED>& ub_;
+    DecodeResults<ArchTag, Element, STAGED>& results_;
+    const Problem& problem_;
+    const uint32_t pitch_;
+    AscendC::GlobalTensor<float> gmO_;
+};
+
+}  // namespace flash_attn_npu::ascend::block

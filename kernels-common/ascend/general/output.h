@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// O on a vector core: rescale and accumulate the steps of a task; at its end normalise, round and store.
+#pragma once
+#include "general/ub.h"
+#include "contract/general.h"
+#include "general/row_share.h"
+#include "general/steps.h"
+#include "tile/copy_rows_to_gm.h"
+#include "tile/row_vectors.h"
+
+namespace flash_attn_npu::ascend::block {
+
+/// ElementOut: of out, 2 bytes wide.
+template <class ArchTag, class ElementOut>
+class AccumulateOutput {
+public:
+    __aicore__ inline AccumulateOutput(AttentionUb<ArchTag>& ub, const kernel::AttentionArguments& arguments)
+        : ub_(ub),
+          problem_(arguments.problem),
+          plan_(arguments.plan),
+          dim_(problem_.head_dim_v),
+          pitch_(RoundUp<16>(dim_)) {}
+
+    /// O = O * factor + the step's part, rows `share`; gmO has `stride` elements from row to row.
+    __aicore__ inline void operator()(const kernel::Step& step, const kernel::RowShare& share,
+                                      const AscendC::GlobalTensor<float>& gmO, uint32_t stride) {
+        const uint32_t rows = static_cast<uint32_t>(share.rows());
+        const uint32_t chunk = Min(Ub::IN_ELEMENTS / pitch_ / 8 * 8, Ub::ROWS);
+        if (rows == 0) return;
+        Load(gmO, stride, Min(chunk, rows));
+        for (uint32_t row = 0; row < rows; row += chunk) {
+            const uint32_t next = row + chunk;
+            if (next < rows) Load(gmO[next * stride], stride, Min(chunk, rows - next));
+            const uint32_t in = ub_.inRing.BeginUse();
+            const tile::RowTile part{ub_.in[in], Min(chunk, rows - row), dim_, pitch_};
+            const tile::RowTile o = Rows(row, part.rows);
+            if (step.first) {
+                tile::ScaleTile(o, part, 1.0f);
+            } else {
+                tile::BroadcastToBlocks(ub_.blocks, ub_.Factor(step.number)[row], part.rows);
+                tile::VectorBarrier();
+                tile::MultiplyRows(o, ub_.blocks);
+                tile::VectorBarrier();
+                tile::AddTile(o, part);
+            }
+            tile::VectorBarrier();
+            ub_.inRing.EndUse();
+        }
+    }
+
+    /// The end of a task: out and LSE, or partial results when the keys are split.
+    __aicore__ inline void Finish(const kernel::Step& step, const kernel::RowShare& share) {
+        if (share.rows() == 0) return;
+        const kernel::Task& task = step.task;
+        const auto lse = ub_.rowTemporary;
+        Normalise(step, share, lse);
+        const bool partial = plan_.num_splits > 1;
+        FinishMaskedRows(task, share, lse, partial);
+        if (partial) {
+            const PackedRow first{0, task.kv_head * plan_.group};
+            const int64_t row = plan_.accum_row(problem_, task.s, task.split, first);
+            const int64_t heads = plan_.accum_row(problem_, task.s, task.split, PackedRow{0, first.head_q + 1}) - row;
+            StoreRows(problem_.out_accum + row * problem_.head_dim_v, problem_.head_dim_v, heads * problem_.head_dim_v,
+                      share);
+            StoreLse(lse, problem_.lse_accum + row, heads, share);
+            return;
+        }
+        const RowTensor& out = problem_.out;
+        StoreRows(reinterpret_cast<__gm__ ElementOut*>(out.data) +
+                      out.offset(task.s.n, task.s.q_row, task.kv_head * plan_.group),
+                  out.stride_row, out.stride_head, share);
+        if (problem_.lse == nullptr) return;
+        OffsetLse(lse, task, share);
+        const int64_t row =
+            task.s.n * problem_.lse_stride_batch + task.s.q_row + task.kv_head * plan_.group * problem_.lse_stride_head;
+        StoreLse(lse, problem_.lse + row, problem_.lse_stride_head, share);
+    }
+
+private:
+    using Ub = AttentionUb<ArchTag>;
+    static constexpr float kInfinity = __builtin_inff();
+
+    __aicore__ inline tile::RowTile Rows(uint32_t row, uint32_t rows) const {
+        return tile::RowTile{ub_.o[row * pitch_], rows, dim_, pitch_};
+    }
+
+    __aicore__ inline void Load(const AscendC::GlobalTensor<float>& gm, uint32_t stride, uint32_t rows) {
+        const uint32_t in = ub_.inRing.BeginFill();
+        AscendC::DataCopyPad(
+            ub_.in[in], gm,
+            AscendC::DataCopyExtParams(static_cast<uint16_t>(rows), dim_ * sizeof(float),
+                                       (stride - dim_) * sizeof(float), (pitch_ - RoundUp<8>(dim_)) / 8, 0),
+            AscendC::DataCopyPadExtParams<float>(false, 0, 0, 0.0f));
+        ub_.inRing.EndFill();
+    }
+
+    // O = O / sum * v_scale; lse = maximum + ln(sum). Rows without keys get finite nonsense.
+    __aicore__ inline void Normalise(const kernel::Step& step, const kernel::RowShare& share,
+                                     const AscendC::LocalTensor<float>& lse) {
+        constexpr float kTiny = 1e-30f;
+        const int32_t rows = share.rows();
+        const auto sum = ub_.Sum(step.task_number);
+        const tile::RowTile o = Rows(0, static_cast<uint32_t>(rows));
+        AscendC::Maxs(sum, sum, kTiny, rows);
+        tile::VectorBarrier();
+        tile::BroadcastToBlocks(ub_.blocks, sum, static_cast<uint32_t>(rows));
+        AscendC::Ln(lse, sum, rows);
+        tile::VectorBarrier();
+        AscendC::Add(lse, lse, ub_.Maximum(step.task_number), rows);
+        if (step.keys.empty()) {
+            AscendC::Duplicate(o.data, 0.0f, static_cast<int32_t>(o.rows * o.pitch));
+        } else {
+            tile::DivideRows(o, ub_.blocks);
+        }
+        tile::VectorBarrier();
+        const float v_scale =
+            problem_.score.v_scale_of(step.task.s.n, step.task.kv_head) / kernel::staged_factor(problem_);
+        if (v_scale != 1.0f) {
+            tile::ScaleTile(o, o, v_scale);
+            tile::VectorBarrier();
+        }
+    }
+
+    // A row that sees no key of the task: zeros, and the LSE of nothing. At most 64 rows: one bit each.
+    __aicore__ inline void FinishMaskedRows(const kernel::Task& task, const kernel::RowShare& share,
+                                            const AscendC::LocalTensor<float>& lse, bool partial) {
+        const Mask mask = problem_.mask_of(task.s);
+        const KeyRange seen_by_all = mask.visible_to_all(share.begin / plan_.group, (share.end - 1) / plan_.group + 1);
+        if (!intersect(seen_by_all, task.keys).empty()) return;
+        uint64_t masked[2] = {0, 0};
+        for (int32_t r = share.begin; r < share.end; ++r) {
+            if (!intersect(mask.visible(r / plan_.group), task.keys).empty()) continue;
+            const uint32_t row = static_cast<uint32_t>(r - share.begin);
+            masked[0] |= uint64_t{1} << row;
+            AscendC::Duplicate(ub_.o[row * pitch_], 0.0f, static_cast<int32_t>(pitch_));
+        }
+        if (masked[0] == 0) return;
+        const float value = partial ? -kInfinity : problem_.lse_of_masked_row;
+        AscendC::Duplicate(lse, value, masked, 1, 1, 8);
+        tile::VectorBarrier();
+    }
+
+    // See ScoreOptions::alibi_lse_offset.
+    __aicore__ inline void OffsetLse(const AscendC::LocalTensor<float>& lse, const kernel::Task& task,
+                                     const kernel::RowShare& share) {
+        if (!problem_.score.alibi_lse_offset) return;
+        const Mask mask = problem_.mask_of(task.s);
+        for (int32_t r = share.begin; r < share.end; ++r) {
+            const PackedRow row = plan_.packed_row(task.kv_head, r);
+            if (mask.visible(row.i).empty()) continue;
+            const float slope = problem_.score.alibi_slopes.at(task.s.n, row.head_q, 0.0f);
+            uint64_t lane[2] = {uint64_t{1} << (r - share.begin), 0};
+            AscendC::Adds(lse, lse, problem_.score.lse_offset(slope, mask.position(row.i)), lane, 1,
+                          AscendC::UnaryRepeatParams(1, 1, 8, 8));
+            tile::VectorBarrier();
+        }
+    }
+
+    // dst: position 0, first head of the kv head's group. Element: ElementOut, or float for partial results.
+    template <class Element>
+    __aicore__ inline void StoreRows(__gm__ Element* dst, int64_t strideRow, int64_t strideHead,
+                                     const kernel::RowShare& share) {
+        AscendC::GlobalTensor<Element> gm;
+        gm.SetGlobalBuffer(dst);
+        const int32_t chunk = static_cast<int32_t>(Ub::OUT_BYTES / (pitch_ * sizeof(float)));
+        for (int32_t begin = share.begin; begin < share.end; begin += chunk) {
+            const int32_t end = min_of(begin + chunk, share.end);
+            const tile::RowTile o =
+                Rows(static_cast<uint32_t>(begin - share.begin), static_cast<uint32_t>(end - begin));
+            const auto staged = ub_.out[ub_.outRing.BeginFill()].template ReinterpretCast<Element>();
+            if constexpr (sizeof(Element) == sizeof(float)) {
+                tile::ScaleTile(tile::RowTile{staged, o.rows, o.cols, o.pitch}, o, 1.0f);
+            } else {
+                tile::RoundTile(staged, pitch_, o);
+            }
+            ub_.outRing.EndFill();
+            const uint32_t out = ub_.outRing.BeginUse();
+            tile::CopyPackedRowsToGm<Element>()(gm, strideRow, strideHead, plan_.group,
+                                                ub_.out[out].template ReinterpretCast<Element>(), pitch_, dim_, begin,
+                                                end);
+            ub_.outRing.EndUse();
+        }
+    }
+
+    __aicore__ inline void StoreLse(const AscendC::LocalTensor<float>& lse, __gm__ float* dst, int64_t strideHead,
+                                    const kernel::RowShare& share) {
+        AscendC::GlobalTensor<float> gm;
+        gm.SetGlobalBuffer(dst);
+        tile::BroadcastToBlocks(ub_.out[ub_.outRing.BeginFill()], lse, static_cast<uint32_t>(share.rows()));
+        ub_.outRing.EndFill();
+        const uint32_t out = ub_.outRing.BeginUse();
+        tile::CopyPackedRowsToGm<float>()(gm, 1, strideHead, plan_.group, ub_.out[out], 8, 1, share.begin, share.end);
+        ub_.outRing.EndUse();
+    }
+
+    Ub& ub_;
+    const Problem& problem_;
+    const Plan& plan_;
+    const uint32_t dim_, pitch_;
+};
+
+}  // namespace flash_attn_npu::ascend::block

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// S -> P on a vector core: logits, mask, online softmax over the steps of a task.
+#pragma once
+#include "general/ub.h"
+#include "contract/general.h"
+#include "general/row_share.h"
+#include "general/steps.h"
+#include "tile/score.h"
+
+namespace flash_attn_npu::ascend::block {
+
+template <class ArchTag, class Element>
+class OnlineSoftmax {
+public:
+    __aicore__ inline OnlineSoftmax(AttentionUb<ArchTag>& ub, const kernel::AttentionArguments& arguments)
+        : ub_(ub), problem_(arguments.problem), plan_(arguments.plan), folded_scale_(arguments.folded_scale) {}
+
+    /// A task begins: its rows have seen nothing.
+    __aicore__ inline void Begin(const kernel::Step& step) {
+        AscendC::Duplicate(ub_.Maximum(step.task_number), tile::kNoMaximum, static_cast<int32_t>(Ub::ROWS));
+        AscendC::Duplicate(ub_.Sum(step.task_number), 0.0f, static_cast<int32_t>(Ub::ROWS));
+        tile::VectorBarrier();
+    }
+
+    /// Rows `share` of the step: P from S, both with `stride` elements from row to row; updates maximum, sum and factor.
+    __aicore__ inline void operator()(const kernel::Step& step, const kernel::RowShare& share,
+                                      const AscendC::GlobalTensor<float>& gmS,
+                                      const AscendC::GlobalTensor<Element>& gmP, uint32_t stride) {
+        const uint32_t rows = static_cast<uint32_t>(share.rows()), keys = static_cast<uint32_t>(step.keys.size());
+        const uint32_t pitch = RoundUp<tile::STRIP>(keys);
+        const uint32_t chunk = Min(Ub::IN_ELEMENTS / pitch / 8 * 8, Ub::TREE_ROWS);
+        if (rows == 0) return;
+        Load(gmS, stride, Min(chunk, rows), keys, pitch);
+        for (uint32_t row = 0; row < rows; row += chunk) {
+            const uint32_t next = row + chunk;
+            if (next < rows) Load(gmS[next * stride], stride, Min(chunk, rows - next), keys, pitch);
+            const uint32_t in = ub_.inRing.BeginUse();
+            const tile::RowTile s{ub_.in[in], Min(chunk, rows - row), pitch, pitch};
+            ZeroTail(s, keys);
+            Logits(s, step, share.begin + static_cast<int32_t>(row));
+            HideKeys(s, step, share.begin + static_cast<int32_t>(row));
+            Exponentials(s, step, row);
+            const uint32_t out = ub_.outRing.BeginFill();
+            const auto p = ub_.out[out].template ReinterpretCast<Element>();
+            AscendC::Cast(p, s.data, AscendC::RoundMode::CAST_RINT, s.rows * pitch);
+            ub_.inRing.EndUse();
+            ub_.outRing.EndFill();
+            Store(gmP[row * stride], stride, s.rows, pitch);
+        }
+    }
+
+private:
+    using Ub = AttentionUb<ArchTag>;
+
+    __aicore__ inline void Load(const AscendC::GlobalTensor<float>& gm, uint32_t stride, uint32_t rows, uint32_t keys,
+                                uint32_t pitch) {
+        const uint32_t in = ub_.inRing.BeginFill();
+        AscendC::DataCopyPad(
+            ub_.in[in], gm,
+            AscendC::DataCopyExtParams(static_cast<uint16_t>(rows), keys * sizeof(float),
+                                       (stride - keys) * sizeof(float), (pitch - RoundUp<8>(keys)) / 8, 0),
+            AscendC::DataCopyPadExtParams<float>(false, 0, 0, 0.0f));
+        ub_.inRing.EndFill();
+    }
+    __aicore__ inline void Store(const AscendC::GlobalTensor<Element>& gm, uint32_t stride, uint32_t rows,
+                                 uint32_t pitch) {
+        constexpr uint32_t C0 = 32 / sizeof(Element);
+        const uint32_t out = ub_.outRing.BeginUse();
+        AscendC::DataCopy(gm, ub_.out[out].template ReinterpretCast<Element>(),
+                          AscendC::DataCopyParams(static_cast<uint16_t>(rows), static_cast<uint16_t>(pitch / C0), 0,
+                                                  static_cast<uint16_t>((stride - pitch) / C0)));
+        ub_.outRing.EndUse();
+    }
+
+    // Columns past the keys hold nothing: they are computed along with the rest and hidden.
+    __aicore__ inline void ZeroTail(const tile::RowTile& s, uint32_t keys) {
+        if (keys == s.cols) return;
+        tile::FillColumns(s, 0, s.rows, keys, s.cols, 0.0f);
+        tile::VectorBarrier();
+    }
+
+    __aicore__ inline void Logits(const tile::RowTile& s, const kernel::Step& step, int32_t row) {
+        const ScoreOptions& score = problem_.score;
+        const int32_t n = step.task.s.n, head = step.task.kv_head;
+        const float scale = folded_scale_ ? kernel::FoldedScale(problem_, n, head).rest
+                                          : score.scale_of(n, head) / kernel::staged_factor(problem_);
+        if (score.has_softcap()) {
+            tile::CapScores(s, scale, score.softcap, ub_.constant, ub_.tree, Ub::TREE_ROWS * tile::STRIP);
+        } else {
+            AscendC::Muls(s.data, s.data, scale, static_cast<int32_t>(s.rows * s.pitch));
+        }
+        tile::VectorBarrier();
+        if (score.has_alibi()) SubtractAlibi(s, step, row);
+    }
+
+    __aicore__ inline void SubtractAlibi(const tile::RowTile& s, const kernel::Step& step, int32_t row) {
+        const Mask mask = problem_.mask_of(step.task.s);
+        for (int32_t r = 0; r < static_cast<int32_t>(s.rows); ++r) {
+            const PackedRow packed = plan_.packed_row(step.task.kv_head, row + r);
+            // Heads of one position are neighbours and share the distances.
+            if (r == 0 || (row + r) % plan_.group == 0) {
+                tile::DistanceToKeys(ub_.distance, ub_.columns, step.keys.begin - mask.position(packed.i), s.cols);
+            }
+            const float slope = problem_.score.alibi_slopes.at(step.task.s.n, packed.head_q, 0.0f);
+            AscendC::Axpy(s.data[r * s.pitch], ub_.distance, -slope, static_cast<int32_t>(s.cols));
+            tile::VectorBarrier();
+        }
+    }
+
+    __aicore__ inline void HideKeys(const tile::RowTile& s, const kernel::Step& step, int32_t row) {
+        const Mask mask = problem_.mask_of(step.task.s);
+        const int32_t keys = step.keys.size(), rows = static_cast<int32_t>(s.rows);
+        const int32_t i_end = (row + rows - 1) / plan_.group + 1;
+        if (mask.coverage(row / plan_.group, i_end, step.keys) == Coverage::kAll) {
+            if (keys < static_cast<int32_t>(s.cols)) tile::FillColumns(s, 0, s.rows, keys, s.cols, tile::kHidden);
+        } else {
+            // The heads of a position see the same keys.
+            for (int32_t r = 0; r < rows;) {
+                const int32_t i = (row + r) / plan_.group;
+                const int32_t same = min_of(rows, (i + 1) * plan_.group - row) - r;
+                const KeyRange visible = intersect(mask.visible(i), step.keys);
+                const int32_t begin = visible.empty() ? keys : visible.begin - step.keys.begin;
+                const int32_t end = visible.empty() ? keys : visible.end - step.keys.begin;
+                Hide(s, r, same, 0, begin);
+                Hide(s, r, same, end, static_cast<int32_t>(s.cols));
+                r += same;
+            }
+        }
+        tile::VectorBarrier();
+    }
+    __aicore__ inline void Hide(const tile::RowTile& s, int32_t row, int32_t rows, int32_t begin, int32_t end) {
+        if (begin >= end) return;
+        tile::FillColumns(s, static_cast<uint32_t>(row), static_cast<uint32_t>(rows), static_cast<uint32_t>(begin),
+                          static_cast<uint32_t>(end), tile::kHidden);
+    }
+
+    // s becomes exp(s - m) with m the maximum so far; rows [row, row + s.rows) of this core.
+    __aicore__ inline void Exponentials(const tile::RowTile& s, const kernel::Step& step, uint32_t row) {
+        const auto maximum = ub_.Maximum(step.task_number)[row];
+        const auto sum = ub_.Sum(step.task_number)[row];
+        const auto factor = ub_.Factor(step.number)[row];
+        const auto stepMaximum = ub_.rowTemporary;
+        const auto stepSum = ub_.rowTemporary[Ub::ROWS];
+        const int32_t rows = static_cast<int32_t>(s.rows);
+        tile::RowMaximum(stepMaximum, s, ub_.tree);
+        tile::VectorBarrier();
+        AscendC::Max(stepMaximum, stepMaximum, maximum, rows);
+        tile::VectorBarrier();
+        AscendC::Sub(factor, maximum, stepMaximum, rows);
+        tile::BroadcastToBlocks(ub_.blocks, stepMaximum, s.rows);
+        tile::VectorBarrier();
+        AscendC::Exp(factor, factor, rows);
+        AscendC::Adds(maximum, stepMaximum, 0.0f, rows);
+        tile::SubtractFromRows(s, ub_.blocks);
+        tile::VectorBarrier();
+        AscendC::Exp(s.data, s.data, static_cast<int32_t>(s.rows * s.pitch));
+        AscendC::Mul(sum, sum, factor, rows);
+        tile::VectorBarrier();
+        tile::RowSum(stepSum, s, ub_.tree);
+        tile::VectorBarrier();
+        AscendC::Add(sum, sum, stepSum, rows);
+        tile::VectorBarrier();
+    }
+
+    Ub& ub_;
+    const Problem& problem_;
+    const Plan& plan_;
+    const bool folded_scale_;
+};
+
+}  // namespace flash_attn_npu::ascend::block

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// fp8 caches: the vector cores convert the K and V of a step to half, ahead of the cube, into workspace. The halves are
+// Fp8ToHalf::kFactor times the values; scale and the end of a row take it back.
+#pragma once
+#include "general/ub.h"
+#include "contract/general.h"
+#include "general/steps.h"
+#include "tile/fp8.h"
+#include "tile/load_fp8_rows.h"
+
+namespace flash_attn_npu::ascend::block {
+
+template <class ArchTag>
+class StageKeys {
+public:
+    __aicore__ inline StageKeys(AttentionUb<ArchTag>& ub, const kernel::AttentionArguments& arguments)
+        : ub_(ub), problem_(arguments.problem), convert_(ub.fp8Constants.template ReinterpretCast<int16_t>()) {}
+
+    /// This core's half of the step's keys: `cols` features of rows of `cache` to rows of gm, `stride` elements apart.
+    __aicore__ inline void operator()(const kernel::Step& step, int32_t subBlock, const KvTensor& cache, uint32_t cols,
+                                      const AscendC::GlobalTensor<half>& gm, uint32_t stride) {
+        const int32_t half_way = step.keys.begin + (step.keys.size() + 1) / 2;
+        const KeyRange keys = subBlock == 0 ? KeyRange{step.keys.begin, half_way} : KeyRange{half_way, step.keys.end};
+        const uint32_t pitch = RoundUp<BLOCK>(cols);  // of rows in UB: bytes on the way in, elements on the way out
+        const int32_t chunk = static_cast<int32_t>(CHUNK_ELEMENTS / pitch);
+        if (keys.empty()) return;
+        Load(step, cache, Chunk(keys, keys.begin, chunk), cols);
+        for (int32_t key = keys.begin; key < keys.end; key += chunk) {
+            const KeyRange next = Chunk(keys, key + chunk, chunk);
+            if (!next.empty()) Load(step, cache, next, cols);
+            const uint32_t rows = static_cast<uint32_t>(Chunk(keys, key, chunk).size());
+            Convert(rows * pitch);
+            Store(gm[static_cast<uint64_t>(key - step.keys.begin) * stride], rows, cols, pitch, stride);
+        }
+    }
+
+private:
+    using Ub = AttentionUb<ArchTag>;
+    static constexpr uint32_t BLOCK = tile::LoadFp8Rows::BLOCK;
+    static constexpr uint32_t CHUNK_ELEMENTS = 8192;
+    static_assert(CHUNK_ELEMENTS <= Ub::IN_ELEMENTS * sizeof(float), "codes do not fit");
+    static_assert(CHUNK_ELEMENTS * sizeof(half) <= Ub::OUT_BYTES, "halves do not fit");
+    static_assert(tile::Fp8ToHalf::kFactor == kernel::kStagedFactor, "K and V are not what softmax takes them for");
+
+    __aicore__ inline static KeyRange Chunk(KeyRange keys, int32_t begin, int32_t chunk) {
+        return KeyRange{begin, min_of(begin + chunk, keys.end)};
+    }
+
+    __aicore__ inline void Load(const kernel::Step& step, const KvTensor& cache, KeyRange keys, uint32_t cols) {
+        loadRows_(ub_.in[ub_.inRing.BeginFill()].template ReinterpretCast<uint8_t>(), cache,
+                  problem_.kv_view(step.task.s.n), step.task.kv_head, 1, keys, cols);
+        ub_.inRing.EndFill();
+    }
+
+    __aicore__ inline void Convert(uint32_t count) {
+        const uint32_t in = ub_.inRing.BeginUse();
+        const uint32_t out = ub_.outRing.BeginFill();
+        convert_.Scaled(ub_.out[out].template ReinterpretCast<half>(), ub_.in[in].template ReinterpretCast<uint8_t>(),
+                        count);
+        ub_.inRing.EndUse();
+        ub_.outRing.EndFill();
+    }
+
+    __aicore__ inline void Store(const AscendC::GlobalTensor<half>& gm, uint32_t rows, uint32_t cols, uint32_t pitch,
+                                 uint32_t stride) {
+        const uint32_t out = ub_.outRing.BeginUse();
+        const uint32_t bytes = cols * sizeof(half);
+        AscendC::DataCopyPad(gm, ub_.out[out].template ReinterpretCast<half>(),
+                             AscendC::DataCopyExtParams(static_cast<uint16_t>(rows), bytes,
+                                                        (pitch * sizeof(half) - RoundUp<BLOCK>(bytes)) / BLOCK,
+                                                        (stride - cols) * sizeof(half), 0));
+        ub_.outRing.EndUse();
+    }
+
+    Ub& ub_;
+    const Problem& problem_;
+    tile::LoadFp8Rows loadRows_;
+    tile::Fp8ToHalf convert_;
+};
+
+}  // namespace flash_attn_npu::ascend::block

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// fp8 K and V to half, once per call, for prefill: what some query sees of every sequence, to where with_converted_kv says.
+// Each vector core takes an equal part of the keys of each sequence.
+#pragma once
+#include "arch/buffer_ring.h"
+#include "contract/convert_kv.h"
+#include "tile/fp8.h"
+#include "tile/load_fp8_rows.h"
+
+namespace flash_attn_npu::ascend::kernel {
+
+template <class ArchTag>
+class ConvertKv {
+public:
+    __aicore__ inline ConvertKv(arch::Resource<ArchTag>& resource, const ConvertKvArguments& arguments)
+        : p_(arguments.problem),
+          converted_(with_converted_kv(arguments.problem, arguments.memory)),
+          convert_(resource.ubBuf.template GetBufferByByte<int16_t>(CONSTANTS)) {
+        for (uint32_t i = 0; i < 2; ++i) {
+            codes_[i] = resource.ubBuf.template GetBufferByByte<uint8_t>(CHUNK * i);
+            halves_[i] = resource.ubBuf.template GetBufferByByte<half>(CHUNK * 2 + CHUNK * 2 * i);
+        }
+    }
+
+    __aicore__ inline void operator()() {
+        const int64_t core = AscendC::GetBlockIdx(), cores = AscendC::GetBlockNum();
+        for (int32_t n = 0; n < p_.batch; ++n) {
+            const Sequence s = p_.bounded_sequence(n);
+            if (s.seqlen_q == 0) continue;
+            const KeyRange seen = p_.mask_of(s).visible_to_any(0, s.seqlen_q);
+            if (seen.empty()) continue;
+            const int64_t keys = seen.size();
+            const KeyRange share{seen.begin + static_cast<int32_t>(keys * core / cores),
+                                 seen.begin + static_cast<int32_t>(keys * (core + 1) / cores)};
+            Convert(n, share, p_.k_cache, converted_.k_cache, static_cast<uint32_t>(p_.head_dim));
+            Convert(n, share, p_.v_cache, converted_.v_cache, static_cast<uint32_t>(p_.head_dim_v));
+        }
+    }
+
+private:
+    static constexpr uint32_t CHUNK = 24 * 1024;  // elements
+    static constexpr uint32_t CONSTANTS = 6 * CHUNK;
+    static_assert(CONSTANTS + tile::Fp8ToHalf::kConstantBytes <= ArchTag::UB_SIZE, "UB overflows");
+    static_assert(tile::Fp8ToHalf::kFactor == kStagedFactor, "K and V are not what attention takes them for");
+
+    // dim: whole 32-byte blocks of codes.
+    __aicore__ inline void Convert(int32_t n, KeyRange keys, const KvTensor& from, const KvTensor& to, uint32_t dim) {
+        const int32_t most_heads = min_of(p_.num_heads_kv, static_cast<int32_t>(CHUNK / dim));
+        for (int32_t head = 0; head < p_.num_heads_kv; head += most_heads) {
+            const uint32_t heads = static_cast<uint32_t>(min_of(most_heads, p_.num_heads_kv - head));
+            const int32_t most_keys = static_cast<int32_t>(CHUNK / (heads * dim));
+            for (int32_t key = keys.begin; key < keys.end; key += most_keys) {
+                const KeyRange chunk{key, min_of(key + most_keys, keys.end)};
+                ConvertChunk(n, head, heads, chunk, from, to, dim);
+            }
+        }
+    }
+
+    __aicore__ inline void ConvertChunk(int32_t n, int32_t head, uint32_t heads, KeyRange keys, const KvTensor& from,
+                                        const KvTensor& to, uint32_t dim) {
+        const uint32_t rows = static_cast<uint32_t>(keys.size()), row = heads * dim;
+        loadRows_(codes_[codesRing_.BeginFill()], from, p_.kv_view(n), head, heads, keys, dim);
+        codesRing_.EndFill();
+        const uint32_t codes = codesRing_.BeginUse(), halves = halvesRing_.BeginFill();
+        convert_.Scaled(halves_[halves], codes_[codes], rows * row);
+        codesRing_.EndUse();
+        halvesRing_.EndFill();
+
+        const KvRun run = converted_.kv_view(n).run(keys.begin, keys.end);
+        AscendC::GlobalTensor<half> gm;
+        gm.SetGlobalBuffer(reinterpret_cast<__gm__ half*>(to.data));
+        const uint32_t gap = static_cast<uint32_t>(to.stride_row - row);
+        halvesRing_.BeginUse();
+        AscendC::DataCopyPad(gm[to.offset(run.block, run.row, head)], halves_[halves],
+                             gap == 0
+                                 ? AscendC::DataCopyExtParams(1, rows * row * 2, 0, 0, 0)
+                                 : AscendC::DataCopyExtParams(static_cast<uint16_t>(rows), row * 2, 0, gap * 2, 0));
+        halvesRing_.EndUse();
+    }
+
+    using Event = AscendC::HardEvent;
+
+    const Problem& p_;
+    const Problem converted_;
+    tile::LoadFp8Rows loadRows_;
+    tile::Fp8ToHalf convert_;
+    AscendC::LocalTensor<uint8_t> codes_[2];
+    AscendC::LocalTensor<half> halves_[2];
+    arch::BufferRing<Event::MTE2_V, Event::V_MTE2, 2> codesRing_;
+    arch::BufferRing<Event::V_MTE3, Event::MTE3_V, 2> halvesRing_;
+};
+
+}  // namespace flash_attn_npu::ascend::kernel

@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What has to happen to the operands before attention, on the vector cores: new keys and values go into the caches (keys
+// rotated), queries are rotated and, for fp8, converted to half.
+//
+// Every core takes a run of neighbouring tokens with all their heads, so that the rows of a token, which may share a
+// 32-byte block of memory, have one writer. Stores are byte exact.
+#pragma once
+#include "arch/atlas_a2.h"
+#include "contract/prepare.h"
+#include "passes/row_ranges.h"
+#include "tile/fp8.h"
+#include "passes/rotary.h"
+#include "passes/strided_rows.h"
+
+namespace flash_attn_npu::ascend::kernel {
+
+/// The element of a dtype in memory, the 16-bit one it is computed from, and how a rotated value is rounded to that.
+template <DType kDType>
+struct PreparedType {
+    using Stored = half;
+    using Wide = half;
+};
+template <>
+struct PreparedType<DType::kBFloat16> {
+    using Stored = bfloat16_t;
+    using Wide = bfloat16_t;
+};
+template <>
+struct PreparedType<DType::kFloat8E4M3> {
+    using Stored = uint8_t;
+    using Wide = half;
+};
+
+template <class ArchTag, DType kDType>
+class Prepare {
+public:
+    using Stored = typename PreparedType<kDType>::Stored;
+    using Wide = typename PreparedType<kDType>::Wide;
+
+    __aicore__ inline Prepare(arch::Resource<ArchTag>& resource, const PrepareArguments& arguments)
+        : p_(arguments.problem),
+          folded_scale_(arguments.folded_scale),
+          prepared_q_(prepared_q(arguments.problem, arguments.prepared_q)),
+          rotary_dim_(p_.rotary.enabled() && p_.rotary.seqlen > 0 ? p_.rotary.dim : 0),
+          ub_(resource.ubBuf.template GetBufferByByte<uint8_t>(0)),
+          rotate_(ub_[kTables].template ReinterpretCast<float>(), ub_[kWork].template ReinterpretCast<float>(),
+                  ub_[kRotaryConstants].template ReinterpretCast<int32_t>(), static_cast<uint32_t>(rotary_dim_),
+                  p_.rotary.interleaved),
+          to_half_(ub_[kFp8Constants].template ReinterpretCast<int16_t>()),
+          to_fp8_(ub_[kFp8Constants + tile::Fp8ToHalf::kConstantBytes].template ReinterpretCast<int16_t>()) {}
+
+    __aicore__ inline void operator()() {
+        using namespace AscendC;
+        const int64_t core = GetBlockIdx();
+        const int64_t cores = GetBlockNum();
+        for (int32_t slot = 0; slot < kSlots; ++slot) SetFlag<HardEvent::MTE3_MTE2>(slot);
+        SetFlag<HardEvent::V_MTE2>(kTableEvent);
+        // From the other end than the new keys: when there are fewer rows than cores, both get cores of their own.
+        if (prepares_q(p_)) PrepareQueries(share_of_core(QueryRows(), cores - 1 - core, cores));
+        if (p_.k_new.data != nullptr) Append(share_of_core(NewRows(), core, cores));
+        WaitFlag<HardEvent::V_MTE2>(kTableEvent);
+        for (int32_t slot = 0; slot < kSlots; ++slot) WaitFlag<HardEvent::MTE3_MTE2>(slot);
+    }
+
+private:
+    static constexpr bool kFp8 = kDType == DType::kFloat8E4M3;
+    static constexpr int32_t kSlots = 3;
+    static constexpr uint32_t kSlotBytes = 16384;
+    static constexpr int32_t kTileElements = 4096;  // of a tile that is computed on
+    static constexpr int32_t kMostRows = 255;       // repeats of one instruction
+    static constexpr int32_t kTableEvent = kSlots;  // MTE2_V and V_MTE2 of the tables; slots have 0 .. kSlots - 1
+
+    using Rotate = tile::RotateRows<Wide, kTileElements>;
+    // UB, in bytes.
+    static constexpr uint32_t kTables = kSlots * kSlotBytes;
+    static constexpr uint32_t kWork = kTables + Rotate::kTableBytes;
+    static constexpr uint32_t kRotaryConstants = kWork + Rotate::kWorkBytes;
+    static constexpr uint32_t kFp8Constants = kRotaryConstants + Rotate::kConstantBytes;
+    static constexpr uint32_t kRawTables =
+        kFp8Constants + tile::Fp8ToHalf::kConstantBytes + tile::HalfToFp8::kConstantBytes;
+    static constexpr uint32_t kRawTableBytes = kTileElements * sizeof(Stored);
+    static constexpr uint32_t kHalfTables = kRawTables + 2 * kRawTableBytes;
+    static constexpr uint32_t kHalfTableBytes = kFp8 ? kTileElements * sizeof(half) : 0;
+    static_assert(kHalfTables + 2 * kHalfTableBytes <= ArchTag::UB_SIZE, "the buffers exceed the UB");
+    // In a slot of fp8 elements their halves come after them.
+    static constexpr uint32_t kHalfInSlot = kTileElements;
+
+    /// Rows (token, head) on their way: `token`, `head` strides in elements.
+    struct Side {
+        int64_t offset;
+        int64_t token;
+        int64_t head;
+    };
+    struct Move {
+        Side from;
+        Side to;
+        int32_t tokens;
+        int32_t heads;
+        int32_t dim;
+        int32_t position;  // in the rotary tables, of the first token
+        bool per_token;    // the following tokens stand at the following positions
+        int32_t n = 0;     // sequence and first head, of queries
+        int32_t head = 0;
+    };
+    enum class Kind { kCopy, kKey, kQuery };
+
+    __aicore__ inline int64_t QueryRows() const {
+        return p_.cu_seqlens_q ? p_.total_q : int64_t{p_.batch} * p_.max_seqlen_q;
+    }
+    __aicore__ inline int64_t NewRows() const {
+        return p_.cu_seqlens_k_new ? p_.total_new : int64_t{p_.batch} * p_.seqlen_new;
+    }
+
+    __aicore__ inline void PrepareQueries(RowRange range) {
+        SequenceWalk<&Sequence::q_row, &Sequence::seqlen_q> walk(p_, p_.cu_seqlens_q, p_.q_row_base(), p_.max_seqlen_q,
+                                                                 range);
+        SequenceRows next;
+        while (walk.Next(next)) {
+            const Sequence& s = next.s;
+            Move move;
+            move.from = Side{p_.q.offset(s.n, s.q_row + next.i, 0), p_.q.stride_row, p_.q.stride_head};
+            move.to =
+                Side{prepared_q_.offset(s.n, s.q_row + next.i, 0), prepared_q_.stride_row, prepared_q_.stride_head};
+            move.tokens = next.rows;
+            move.heads = p_.num_heads_q;
+            move.dim = p_.head_dim;
+            move.position = p_.rotary.q_position(s.rotary_start, next.i);
+            move.per_token = p_.rotary.q_per_row;
+            move.n = s.n;
+            Run<Kind::kQuery, Wide>(p_.q.data, prepared_q_.data, move);
+        }
+    }
+
+    __aicore__ inline void Append(RowRange range) {
+        SequenceWalk<&Sequence::new_row, &Sequence::seqlen_new> walk(p_, p_.cu_seqlens_k_new, 0, p_.seqlen_new, range);
+        SequenceRows next;
+        while (walk.Next(next)) {
+            const Sequence& s = next.s;
+            const KvView view = p_.kv_view(s.n);
+            for (int32_t t = next.i; t < next.i + next.rows;) {
+                const KvRun run = view.run(s.seqlen_old + t, s.seqlen_old + next.i + next.rows);
+                Move k;
+                k.from = Side{p_.k_new.offset(s.n, s.new_row + t, 0), p_.k_new.stride_row, p_.k_new.stride_head};
+                k.to = Side{p_.k_cache.offset(run.block, run.row, 0), p_.k_cache.stride_row, p_.k_cache.stride_head};
+                k.tokens = run.length;
+                k.heads = p_.num_heads_kv;
+                k.dim = p_.head_dim;
+                k.position = p_.rotary.k_position(s.rotary_start, t);
+                k.per_token = true;
+                if (rotary_dim_ > 0) {
+                    Run<Kind::kKey, Stored>(p_.k_new.data, p_.k_cache.data, k);
+                } else {
+                    Run<Kind::kCopy, Stored>(p_.k_new.data, p_.k_cache.data, k);
+                }
+                Move v = k;
+                v.from = Side{p_.v_new.offset(s.n, s.new_row + t, 0), p_.v_new.stride_row, p_.v_new.stride_head};
+                v.to = Side{p_.v_cache.offset(run.block, run.row, 0), p_.v_cache.stride_row, p_.v_cache.stride_head};
+                v.dim = p_.head_dim_v;
+                Run<Kind::kCopy, Stored>(p_.v_new.data, p_.v_cache.data, v);
+                t += run.length;
+            }
+        }
+    }
+
+    /// Cuts a move into tiles. The longer of tokens and heads is the inner dimension of a tile, because instructions
+    /// repeat over it.
+    template <Kind kKind, class To>
+    __aicore__ inline void Run(__gm__ void* from, __gm__ void* to, const Move& move) {
+        AscendC::GlobalTensor<Stored> src;
+        AscendC::GlobalTensor<To> dst;
+        src.SetGlobalBuffer(static_cast<__gm__ Stored*>(from));
+        dst.SetGlobalBuffer(static_cast<__gm__ To*>(to));
+        const bool inner_is_token = move.tokens >= move.heads;
+        const int32_t inner_all = inner_is_token ? move.tokens : move.heads;
+        const int32_t outer_all = inner_is_token ? move.heads : move.tokens;
+        const int32_t pitch = round_up(move.dim, static_cast<int32_t>(32 / sizeof(Stored)));
+        constexpr int32_t kElements = kKind == Kind::kCopy ? kSlotBytes / sizeof(Stored) : kTileElements;
+        const int32_t rows = min_of(kElements / pitch, kMostRows);
+        const int32_t inner_most = min_of(inner_all, rows);
+        const int32_t outer_most = min_of(outer_all, rows / inner_most);
+        for (int32_t inner = 0; inner < inner_all; inner += inner_most) {
+            for (int32_t outer = 0; outer < outer_all; outer += outer_most) {
+                const int32_t token = inner_is_token ? inner : outer;
+                const int32_t head = inner_is_token ? outer : inner;
+                Move tile = move;
+                tile.head = head;
+                tile.from.offset += token * move.from.token + head * move.from.head;
+                tile.to.offset += token * move.to.token + head * move.to.head;
+                tile.tokens = min_of(inner_is_token ? inner_most : outer_most, move.tokens - token);
+                tile.heads = min_of(inner_is_token ? outer_most : inner_most, move.heads - head);
+                tile.position = move.per_token ? p_.rotary.row(move.position + token) : move.position;
+                Tile<kKind>(dst, src, tile, inner_is_token, static_cast<uint32_t>(pitch));
+            }
+        }
+    }
+
+    template <Kind kKind, class To>
+    __aicore__ inline void Tile(const AscendC::GlobalTensor<To>& dst, const AscendC::GlobalTensor<Stored>& src,
+                                const Move& tile, bool inner_is_token, uint32_t pitch) {
+        using namespace AscendC;
+        const int32_t slot = slot_;
+        slot_ = slot_ + 1 == kSlots ? 0 : slot_ + 1;
+        const LocalTensor<Stored> in = ub_[slot * kSlotBytes].template ReinterpretCast<Stored>();
+        const LocalTensor<Wide> wide =
+            ub_[slot * kSlotBytes + (kFp8 ? kHalfInSlot : 0)].template ReinterpretCast<Wide>();
+        const tile::RotaryRows rows{static_cast<uint32_t>(inner_is_token ? tile.heads : tile.tokens),
+                                    static_cast<uint32_t>(inner_is_token ? tile.tokens : tile.heads),
+                                    !inner_is_token && tile.per_token, inner_is_token && tile.per_token};
+        if (kKind != Kind::kCopy && rotary_dim_ > 0) LoadTables(tile.position, tile.per_token ? tile.tokens : 1);
+        WaitFlag<HardEvent::MTE3_MTE2>(slot);
+        ForGroups(tile.from, rows, inner_is_token, [&](uint32_t row, uint32_t count, int64_t offset, int64_t stride) {
+            tile::LoadRows<kFp8>(in[row * pitch], src[offset],
+                                 tile::RowsShape{count, static_cast<uint32_t>(tile.dim), stride, pitch});
+        });
+        if constexpr (kKind == Kind::kCopy) {
+            SetFlag<HardEvent::MTE2_MTE3>(slot);
+            WaitFlag<HardEvent::MTE2_MTE3>(slot);
+        } else {
+            SetFlag<HardEvent::MTE2_V>(slot);
+            WaitFlag<HardEvent::MTE2_V>(slot);
+            Compute<kKind>(in, wide, rows, pitch);
+            if constexpr (kFp8 && kKind == Kind::kQuery) {
+                if (folded_scale_) ScaleQueries(wide, tile, inner_is_token, pitch);
+            }
+            SetFlag<HardEvent::V_MTE3>(slot);
+            WaitFlag<HardEvent::V_MTE3>(slot);
+        }
+        const LocalTensor<To> out = SelectOut<To>(in, wide);
+        ForGroups(tile.to, rows, inner_is_token, [&](uint32_t row, uint32_t count, int64_t offset, int64_t stride) {
+            tile::StoreRows(dst[offset], out[row * pitch],
+                            tile::RowsShape{count, static_cast<uint32_t>(tile.dim), stride, pitch});
+        });
+        SetFlag<HardEvent::MTE3_MTE2>(slot);
+    }
+
+    /// What is stored: fp8 queries leave as halves, everything else as it came.
+    template <class To>
+    __aicore__ inline AscendC::LocalTensor<To> SelectOut(const AscendC::LocalTensor<Stored>& in,
+                                                         const AscendC::LocalTensor<Wide>& wide) const {
+        if constexpr (kFp8 && sizeof(To) == 2) {
+            return wide;
+        } else {
+            return in.template ReinterpretCast<To>();
+        }
+    }
+
+    /// Calls move(row in the tile, rows, offset, stride) for the tile's rows, as many at a time as lie evenly.
+    template <class MoveRows>
+    __aicore__ inline void ForGroups(const Side& side, const tile::RotaryRows& rows, bool inner_is_token,
+                                     MoveRows move) {
+        const int64_t inner = inner_is_token ? side.token : side.head;
+        const int64_t outer = inner_is_token ? side.head : side.token;
+        if (outer == inner * rows.inner) {
+            move(0u, rows.outer * rows.inner, side.offset, inner);
+            return;
+        }
+        for (uint32_t group = 0; group < rows.outer; ++group) {
+            move(group * rows.inner, rows.inner, side.offset + group * outer, inner);
+        }
+    }
+
+    template <Kind kKind>
+    __aicore__ inline void Compute(const AscendC::LocalTensor<Stored>& in, const AscendC::LocalTensor<Wide>& wide,
+                                   const tile::RotaryRows& rows, uint32_t pitch) {
+        using namespace AscendC;
+        const uint32_t count = rows.outer * rows.inner * pitch;
+        if constexpr (kFp8) ToHalf(wide, in, count);
+        if (rotary_dim_ == 0) return;
+        // A rotated fp8 key is rounded once, to 8 bits: on the way through half nothing may be lost that decides.
+        constexpr RoundMode kRound = kFp8 && kKind == Kind::kKey ? RoundMode::CAST_ODD : RoundMode::CAST_RINT;
+        rotate_(wide, pitch, rows, kRound);
+        if constexpr (kFp8 && kKind == Kind::kKey) {
+            to_fp8_(in, wide, ub_[kWork].template ReinterpretCast<int16_t>(), count);
+        }
+    }
+    __aicore__ inline void ToHalf(const AscendC::LocalTensor<half>& dst, const AscendC::LocalTensor<uint8_t>& src,
+                                  uint32_t count) {
+        to_half_(dst, src, ub_[kWork].template ReinterpretCast<half>(), count);
+        AscendC::PipeBarrier<PIPE_V>();
+    }
+
+    /// Queries times FoldedScale::q of their heads.
+    __aicore__ inline void ScaleQueries(const AscendC::LocalTensor<half>& q, const Move& tile, bool inner_is_token,
+                                        uint32_t pitch) const {
+        const int32_t group = p_.heads_per_kv_head(), head_end = tile.head + tile.heads;
+        AscendC::PipeBarrier<PIPE_V>();
+        for (int32_t head = tile.head, end; head < head_end; head = end) {
+            end = min_of(head_end, (head / group + 1) * group);
+            const half factor = static_cast<half>(FoldedScale(p_, tile.n, head / group).q);
+            const int32_t first = head - tile.head, heads = end - head;
+            if (inner_is_token) {
+                const auto rows = q[static_cast<uint32_t>(first * tile.tokens) * pitch];
+                AscendC::Muls(rows, rows, factor, heads * tile.tokens * static_cast<int32_t>(pitch));
+                continue;
+            }
+            for (int32_t token = 0; token < tile.tokens; ++token) {
+                const auto rows = q[static_cast<uint32_t>(token * tile.heads + first) * pitch];
+                AscendC::Muls(rows, rows, factor, heads * static_cast<int32_t>(pitch));
+            }
+        }
+    }
+
+    /// The rotary tables of `rows` positions; kept when they are those of the last tile.
+    __aicore__ inline void LoadTables(int32_t position, int32_t rows) {
+        using namespace AscendC;
+        if (position == table_position_ && rows == table_rows_) return;
+        table_position_ = position;
+        table_rows_ = rows;
+        const uint32_t elements = static_cast<uint32_t>(rotary_dim_ / 2);
+        const uint32_t pitch = round_up(elements, static_cast<uint32_t>(32 / sizeof(Stored)));
+        const LocalTensor<Stored> cos = ub_[kRawTables].template ReinterpretCast<Stored>();
+        const LocalTensor<Stored> sin = ub_[kRawTables + kRawTableBytes].template ReinterpretCast<Stored>();
+        WaitFlag<HardEvent::V_MTE2>(kTableEvent);
+        LoadTable(cos, p_.rotary.cos, p_.rotary.stride_cos, position, rows, elements, pitch);
+        LoadTable(sin, p_.rotary.sin, p_.rotary.stride_sin, position, rows, elements, pitch);
+        SetFlag<HardEvent::MTE2_V>(kTableEvent);
+        WaitFlag<HardEvent::MTE2_V>(kTableEvent);
+        if constexpr (kFp8) {
+            const LocalTensor<half> half_cos = ub_[kHalfTables].template ReinterpretCast<half>();
+            const LocalTensor<half> half_sin = ub_[kHalfTables + kHalfTableBytes].template ReinterpretCast<half>();
+            ToHalf(half_cos, cos, static_cast<uint32_t>(rows) * pitch);
+            ToHalf(half_sin, sin, static_cast<uint32_t>(rows) * pitch);
+            rotate_.SetTables(half_cos, half_sin, rows, pitch);
+        } else {
+            rotate_.SetTables(cos, sin, rows, pitch);
+        }
+        SetFlag<HardEvent::V_MTE2>(kTableEvent);
+    }
+
+    /// Positions beyond the table (only wrong arguments lead there) take its last row.
+    __aicore__ inline void LoadTable(const AscendC::LocalTensor<Stored>& dst, __gm__ const void* table, int64_t stride,
+                                     int32_t position, int32_t rows, uint32_t elements, uint32_t pitch) {
+        AscendC::GlobalTensor<Stored> src;
+        src.SetGlobalBuffer(static_cast<__gm__ Stored*>(const_cast<__gm__ void*>(table)));
+        const int32_t inside = min_of(rows, p_.rotary.seqlen - position);
+        tile::LoadRows<kFp8>(dst, src[position * stride],
+                             tile::RowsShape{static_cast<uint32_t>(inside), elements, stride, pitch});
+        if (inside == rows) return;
+        tile::LoadRows<kFp8>(dst[inside * pitch], src[(p_.rotary.seqlen - 1) * stride],
+                             tile::RowsShape{static_cast<uint32_t>(rows - inside), elements, 0, pitch});
+    }
+
+    const Problem& p_;
+    const bool folded_scale_;
+    const RowTensor prepared_q_;
+    const int32_t rotary_dim_;
+    const AscendC::LocalTensor<uint8_t> ub_;
+    int32_t slot_ = 0;
+    int32_t table_position_ = -1;
+    int32_t table_rows_ = 0;
+    Rotate rotate_;
+    tile::Fp8ToHalf to_half_;
+    tile::HalfToFp8 to_fp8_;
+};
+
+}  // namespace flash_attn_npu::ascend::kernel

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Moves of whole fractals between L1 and L0 in the prefill kernel, with as few instructions as the layouts allow.
+#pragma once
+#include "tile/copy_attention_to_l1.h"
+
+namespace flash_attn_npu::ascend::tile {
+
+/// Zeros in L1, complete before later loads of the same pipe start.
+template <class Element>
+__aicore__ inline void ZeroL1(const AscendC::LocalTensor<Element>& dst, uint32_t elements) {
+    static_assert(sizeof(Element) == sizeof(half), "zeros of any two-byte type are the same");
+    AscendC::InitConstValueParams<half> params;
+    params.repeatTimes = 1;
+    params.blockNum = static_cast<uint16_t>(elements * sizeof(Element) / 32);
+    params.dstGap = 0;
+    params.initValue = static_cast<half>(0.0f);
+    AscendC::InitConstValue(dst.template ReinterpretCast<half>(), params);
+    AscendC::PipeBarrier<PIPE_MTE2>();
+}
+
+/// Fractals that lie in L1 as L0A or L0B wants them.
+template <class Element>
+__aicore__ inline void CopyFractals(const AscendC::LocalTensor<Element>& dst, const AscendC::LocalTensor<Element>& src,
+                                    uint32_t fractals) {
+    AscendC::LoadData2DParams params;
+    params.startIndex = 0;
+    params.repeatTimes = static_cast<uint8_t>(fractals);
+    params.srcStride = 1;
+    params.dstGap = 0;
+    params.ifTranspose = false;
+    AscendC::LoadData(dst, src, params);
+}
+
+/// L1 zN -> L0A zZ, one instruction for each of the `cols` / 16 panels: fewer than strips of rows when tiles are narrow.
+template <class Element>
+__aicore__ inline void CopyPanelsToL0A(const AscendC::LocalTensor<Element>& dst,
+                                       const AscendC::LocalTensor<Element>& src, const layout::zN& layoutSrc,
+                                       uint32_t rows, uint32_t cols) {
+    constexpr uint32_t C0 = 32 / sizeof(Element), FRACTAL = 512 / sizeof(Element);
+    AscendC::LoadData2DParams params;
+    params.startIndex = 0;
+    params.repeatTimes = static_cast<uint8_t>(CeilDiv<16>(rows));
+    params.srcStride = 1;
+    params.dstGap = static_cast<uint16_t>(cols / C0 - 1);
+    params.ifTranspose = false;
+    for (uint32_t panel = 0; panel < cols / C0; ++panel) {
+        AscendC::LoadData(dst[panel * FRACTAL], src[panel * layoutSrc.rows * C0], params);
+    }
+}
+
+}  // namespace flash_attn_npu::ascend::tile

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Long prefill, fp16, head dim 256.
+#include "contract/launcher.h"
+#include "prefill/kernel.h"
+
+using namespace flash_attn_npu::ascend;
+
+extern "C" __global__ __aicore__ void flash_attn_prefill_f16_d256(kernel::AttentionArguments arguments) {
+    KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_MIX_AIC_1_2);
+    kernel::Prefill<arch::AtlasA2, half, half, 256, 256> prefill(arguments);
+    if ASCEND_IS_AIC {
+        prefill.Cube();
+    }
+    if ASCEND_IS_AIV {
+        prefill.Vector();
+    }
+}
+
+FLASH_ATTN_NPU_LAUNCHER(flash_attn_prefill_f16_d256, AttentionArguments)

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Vector tiles of the prefill kernel on a strip of scores: 16 rows x panels of 16 keys, (panel, row, key) in UB, so that a
+// panel's row is one block of 32 bytes. Callers put the barriers between the functions.
+#pragma once
+
+#include "arch/atlas_a2.h"
+#include "flash_attn_npu/mask.h"
+#include "tile/layout.h"
+
+namespace flash_attn_npu::ascend::tile {
+
+__aicore__ inline void BarrierV() { AscendC::PipeBarrier<PIPE_V>(); }
+
+struct Strip {
+    static constexpr uint32_t ROWS = 16, PANEL = 16;
+    static constexpr uint32_t FRACTAL = ROWS * PANEL;  // a panel of a strip
+    static constexpr uint32_t LANES = 128;             // halves of a repeat: 8 rows of a panel
+    static constexpr uint32_t HALVES = FRACTAL / LANES;
+
+    AscendC::LocalTensor<half> data;
+    uint32_t panels;
+
+    __aicore__ inline uint8_t Repeats() const { return static_cast<uint8_t>(panels * HALVES); }
+};
+
+/// maximum[row] = max(before[row], largest score of the row). scratch: (panel, row) for a multiple of 16 panels, is
+/// overwritten; fractal: 16 x 16 and 16 more halves.
+__aicore__ inline void StripMaximum(const AscendC::LocalTensor<half>& maximum, const AscendC::LocalTensor<half>& before,
+                                    const Strip& s, const AscendC::LocalTensor<half>& scratch,
+                                    const AscendC::LocalTensor<half>& fractal, half smallest) {
+    constexpr uint32_t TURN = Strip::ROWS * Strip::PANEL;  // maxima of 16 panels
+    AscendC::BlockReduceMax(scratch, s.data, s.Repeats(), static_cast<int32_t>(Strip::LANES), 1, 1, 8);
+    const uint32_t panels = RoundUp<Strip::PANEL>(s.panels);
+    if (panels != s.panels) {
+        AscendC::Duplicate(scratch[s.panels * Strip::ROWS], smallest,
+                           static_cast<int32_t>((panels - s.panels) * Strip::ROWS));
+    }
+    BarrierV();
+    if (panels > Strip::PANEL) {
+        const AscendC::BinaryRepeatParams accumulate(1, 1, 1, 0, TURN * 2 / 32, 0);
+        const uint8_t turns = static_cast<uint8_t>(panels / Strip::PANEL - 1);
+        for (uint32_t lane = 0; lane < TURN; lane += Strip::LANES) {
+            AscendC::Max(scratch[lane], scratch[TURN + lane], scratch[lane], uint64_t{Strip::LANES}, turns, accumulate);
+        }
+        BarrierV();
+    }
+    // (panel, row) -> (row, panel)
+    AscendC::Transpose(fractal, scratch);
+    BarrierV();
+    const AscendC::LocalTensor<half> current = fractal[Strip::FRACTAL];
+    AscendC::BlockReduceMax(current, fractal, static_cast<int32_t>(Strip::HALVES), static_cast<int32_t>(Strip::LANES),
+                            1, 1, 8);
+    BarrierV();
+    AscendC::Max(maximum, before, current, uint64_t{Strip::ROWS}, 1, AscendC::BinaryRepeatParams(1, 1, 1, 8, 8, 8));
+}
+
+/// s = exp((s - maximum) * scale). blocks: 16 blocks.
+__aicore__ inline void StripExp(const Strip& s, const AscendC::LocalTensor<half>& maximum, half scale,
+                                const AscendC::LocalTensor<half>& blocks) {
+    constexpr uint8_t PANEL_BLOCKS = Strip::FRACTAL * 2 / 32;
+    AscendC::Brcb(blocks, maximum, static_cast<uint8_t>(Strip::ROWS / 8), AscendC::BrcbRepeatParams(1, 8));
+    BarrierV();
+    // A repeat is 8 rows of a panel; the same maxima for every panel.
+    for (uint32_t lane = 0; lane < Strip::FRACTAL; lane += Strip::LANES) {
+        AscendC::Sub(s.data[lane], s.data[lane], blocks[lane], uint64_t{Strip::LANES}, static_cast<uint8_t>(s.panels),
+                     AscendC::BinaryRepeatParams(1, 1, 1, PANEL_BLOCKS, PANEL_BLOCKS, 0));
+    }
+    BarrierV();
+    const AscendC::UnaryRepeatParams whole(1, 1, 8, 8);
+    AscendC::Muls(s.data, s.data, scale, uint64_t{Strip::LANES}, s.Repeats(), whole);
+    BarrierV();
+    AscendC::Exp(s.data, s.data, uint64_t{Strip::LANES}, s.Repeats(), whole);
+}
+
+/// sums (panel, row) = sum over the keys of a panel
+__aicore__ inline void StripPanelSums(const AscendC::LocalTensor<half>& sums, const Strip& s) {
+    AscendC::BlockReduceSum(sums, s.data, s.Repeats(), static_cast<int32_t>(Strip::LANES), 1, 1, 8);
+}
+
+/// Halves in [0, 1] -> bfloat16 with integer arithmetic, in place: the vector unit converts between the two only through
+/// float, at four times the cost.
+///
+/// A half times 2^15, shifted right by 3, has the bits of a bfloat16 but for its exponent's bias, which differs by 112.
+/// Of these, 15 take back the 2^15, whose purpose is that what half can only store without a leading one (below 2^-14) is
+/// below 2^-29 here. There the bits mean something else: such values, zero included, come out between 2^-30 and 2^-29.
+__aicore__ inline void StripToBfloat16(const Strip& s) {
+    constexpr float UP = 32768.0f;
+    constexpr int16_t MANTISSA_DIFFERENCE = 3, BIAS = (127 - 15 - 15) << 7;
+    const AscendC::UnaryRepeatParams whole(1, 1, 8, 8);
+    const AscendC::LocalTensor<int16_t> bits = s.data.template ReinterpretCast<int16_t>();
+    AscendC::Muls(s.data, s.data, static_cast<half>(UP), uint64_t{Strip::LANES}, s.Repeats(), whole);
+    BarrierV();
+    AscendC::ShiftRight(bits, bits, MANTISSA_DIFFERENCE, uint64_t{Strip::LANES}, s.Repeats(), whole, true);
+    BarrierV();
+    AscendC::Adds(bits, bits, BIAS, uint64_t{Strip::LANES}, s.Repeats(), whole);
+}
+
+/// Writes `value` over the scores of keys that a row does not see.
+///
+/// rowBegin: packed row of the strip's first row; rows: how many exist (the others are treated like the last).
+/// keyBegin: key of the first column.
+__aicore__ inline void MaskStrip(const Strip& s, const Mask& mask, int32_t group, int32_t rowBegin, int32_t rows,
+                                 int32_t keyBegin, half value) {
+    const int32_t first = rowBegin / group, last = (rowBegin + rows - 1) / group;
+    const KeyRange all = mask.visible_to_all(first, last + 1), any = mask.visible_to_any(first, last + 1);
+    const int32_t panels = static_cast<int32_t>(s.panels), width = static_cast<int32_t>(Strip::PANEL);
+    if (all.begin <= keyBegin && all.end >= keyBegin + panels * width) return;
+
+    // Panels [0, seen.begin) and [seen.end, panels) are hidden from all rows, [whole.begin, whole.end) from none.
+    const KeyRange seen{clamp(floor_div(any.begin - keyBegin, width), 0, panels),
+                        clamp(-floor_div(keyBegin - any.end, width), 0, panels)};
+    const KeyRange whole{-floor_div(keyBegin - all.begin, width), floor_div(all.end - keyBegin, width)};
+    const auto hide = [&](int32_t begin, int32_t end) {
+        if (begin >= end) return;
+        AscendC::Duplicate(s.data[begin * static_cast<int32_t>(Strip::FRACTAL)], value, uint64_t{Strip::LANES},
+                           static_cast<uint8_t>((end - begin) * static_cast<int32_t>(Strip::HALVES)), 1, 8);
+    };
+    hide(0, seen.empty() ? panels : seen.begin);
+    if (seen.empty()) return;
+    hide(seen.end, panels);
+    for (int32_t panel = seen.begin; panel < seen.end; ++panel) {
+        if (panel >= whole.begin && panel < whole.end) continue;
+        const int32_t key = keyBegin + panel * width;
+        for (int32_t half_panel = 0; half_panel < static_cast<int32_t>(Strip::HALVES); ++half_panel) {
+            // 16 lanes of 8 rows.
+            uint64_t hidden[2] = {0, 0};
+            for (int32_t row = 0; row < 8; ++row) {
+                const int32_t packed = rowBegin + min_of(half_panel * 8 + row, rows - 1);
+                const KeyRange keys = mask.visible(packed / group);
+                const int32_t begin = clamp(keys.begin - key, 0, width), end = clamp(keys.end - key, begin, width);
+                const uint64_t visible = ((uint64_t{1} << end) - 1) & ~((uint64_t{1} << begin) - 1);
+                hidden[row / 4] |= (~visible & 0xffff) << (row % 4 * width);
+            }
+            if (hidden[0] == 0 && hidden[1] == 0) continue;
+            AscendC::Duplicate(
+                s.data[panel * static_cast<int32_t>(Strip::FRACTAL) + half_panel * static_cast<int32_t>(Strip::LANES)],
+                value, hidden, 1, 1, 8);
+        }
+    }
+}
+
+}  // namespace flash_attn_npu::ascend::tile

@@ -1,3 +1,0 @@
-// Broadcast of an axis.
-#pragma once
-#include "ascendc/reduce.h"

@@ -1,4 +1,0 @@
-// Declarations of which template arguments a kernel is built for: the host's business.
-#pragma once
-#define ASCENDC_TPL_ARGS_DECL(...)
-#define ASCENDC_TPL_SEL(...)

@@ -1,3 +1,0 @@
-// Another name of kernel_operator.h.
-#pragma once
-#include "kernel_operator.h"

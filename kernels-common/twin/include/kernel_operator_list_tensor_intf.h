@@ -1,3 +1,0 @@
-// For sources that include it; kernel_operator.h has everything.
-#pragma once
-#include "kernel_operator.h"

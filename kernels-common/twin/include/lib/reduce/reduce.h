@@ -1,3 +1,0 @@
-// Reductions by pattern.
-#pragma once
-#include "ascendc/reduce.h"

@@ -1,3 +1,0 @@
-// assert in kernels: the host's.
-#pragma once
-#include <cassert>

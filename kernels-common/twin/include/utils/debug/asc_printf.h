@@ -1,3 +1,0 @@
-// printf in kernels: the host's.
-#pragma once
-#include <cstdio>

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Reports over the model's uncertain constants: no claim should rest on one guess."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+from .machine import Machine
+
+#: The constants of costs.def nobody has settled, and the values to try.
+CORNERS: dict[str, tuple[float, float]] = {
+    "l2_tbps": (5.2, 7.0),
+    "vec_two_source": (1, 2),
+    "cross_flag_latency": (200, 1000),
+    "hbm_tbps": (1.4, 1.8),
+}
+
+
+def corners(
+    index: int = -1, chip: str = "910B2", costs: dict[str, float] | None = None, runs: int = 1
+) -> list[tuple[dict[str, float], dict]]:
+    """(constants, report) of a recorded launch for every combination of CORNERS; `costs` change other constants."""
+    machine = Machine.get()
+    changes = [dict(zip(CORNERS, values)) for values in itertools.product(*CORNERS.values())]
+    # The timelines are independent and run outside the interpreter's lock.
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+
+        def report(change: dict[str, float]) -> dict:
+            return machine.simulate(index, chip, {**(costs or {}), **change}, runs=runs)
+
+        return list(zip(changes, pool.map(report, changes)))
+
+
+def table(results: list[tuple[dict[str, float], dict]]) -> str:
+    """The corners as a text table, with the range at the end."""
+    lines = ["  ".join(f"{name:>18}" for name in CORNERS) + f"  {'us':>10}  {'cube %':>7}"]
+    for change, report in results:
+        lines.append(
+            "  ".join(f"{change[n]:>18g}" for n in CORNERS)
+            + f"  {report['us']:>10.2f}  {100 * report['cube_utilisation']:>7.1f}"
+        )
+    us = [r["us"] for _, r in results]
+    cube = [100 * r["cube_utilisation"] for _, r in results]
+    lines.append(f"range: {min(us):.2f} to {max(us):.2f} us, cube {min(cube):.1f} to {max(cube):.1f} %")
+    return "\n".join(lines)

@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Reductions by pattern.
+#pragma once
+#include "ascendc/reduce.h"

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Run built kernels on the model: arguments, modes, findings."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .build import Library, build_kernel, runtime_library
+
+MODES = {"fast": 0, "check": 1, "cycles": 2}
+KINDS = {"aiv": 0, "aic": 1, "mix_aiv_1_0": 2, "mix_aic_1_0": 3, "mix_1_1": 4, "mix_1_2": 5}
+
+
+@dataclass
+class Finding:
+    """One thing the checker found."""
+
+    severity: str  # "error" or "warning"
+    kind: str  # error class, e.g. "pipe_race"
+    message: str
+    file: str
+    line: int
+    api: str
+    core: str
+    count: int
+
+    def __str__(self) -> str:
+        times = f" ({self.count} times)" if self.count > 1 else ""
+        return f"{self.file}:{self.line}: {self.severity}: [{self.kind}] {self.core}: {self.message}{times}"
+
+
+class CheckFailure(AssertionError):
+    """A kernel did something a device would not forgive."""
+
+    def __init__(self, findings: Sequence[Finding]):
+        self.findings = list(findings)
+        super().__init__("\n".join(str(f) for f in findings))
+
+
+def loaded_runtime() -> Path | None:
+    """The runtime that a device library (_twin.so) has brought into this process: there must not be a second one."""
+    maps = Path("/proc/self/maps").read_text().splitlines()
+    paths = {line.split(maxsplit=5)[-1] for line in maps if "/libascend_twin-runtime-" in line}
+    return Path(min(paths)) if paths else None
+
+
+class Machine:
+    """The runtime library of this process."""
+
+    _one: Machine | None = None
+
+    def __init__(self) -> None:
+        self.lib = ctypes.CDLL(str(loaded_runtime() or runtime_library()), mode=ctypes.RTLD_GLOBAL)
+        lib = self.lib
+        lib.twin_set_options.argtypes = [ctypes.c_int, ctypes.c_uint64] + [ctypes.c_int] * 6
+        lib.twin_set_tiling_key.argtypes = [ctypes.c_uint64]
+        lib.twin_register_gm.argtypes = [ctypes.c_uint64, ctypes.c_uint64, ctypes.c_char_p, ctypes.c_int, ctypes.c_int]
+        lib.twin_unregister_gm.argtypes = [ctypes.c_uint64]
+        lib.twin_launch.argtypes = [
+            ctypes.c_void_p,
+            ctypes.c_void_p,
+            ctypes.c_int,
+            ctypes.c_uint64,
+            ctypes.POINTER(ctypes.c_uint64),
+            ctypes.c_uint64,
+            ctypes.POINTER(ctypes.c_float),
+            ctypes.c_uint64,
+            ctypes.c_char_p,
+        ]
+        lib.twin_simulate.argtypes = [
+            ctypes.c_int,
+            ctypes.c_char_p,
+            ctypes.c_char_p,
+            ctypes.c_int,
+            ctypes.c_double,
+            ctypes.c_int,
+        ]
+        for name in ("twin_launch", "twin_findings", "twin_output", "twin_simulate", "twin_costs"):
+            getattr(lib, name).restype = ctypes.c_char_p
+        self.kept: list[Any] = []
+
+    @classmethod
+    def get(cls) -> Machine:
+        if cls._one is None:
+            cls._one = cls()
+        return cls._one
+
+    def configure(
+        self,
+        mode: str = "fast",
+        *,
+        seed: int = 0,
+        threads: int = 0,
+        cores: int = 24,
+        kind: str | None = None,
+        auto_sync: bool = False,
+        skip_math: bool = False,
+        max_findings: int = 200,
+        tiling_key: int | None = None,
+    ) -> None:
+        """Set options for the launches that follow (see runtime/device.h).
+
+        mode: "fast" (results), "check" (results and findings), "cycles" (results and a recorded program for simulate())
+            or "timing" (cycles with skip_math: floating-point work is recorded and left out, 10 to 50 times faster;
+            scalar code, flags, integers and small transfers stay real, see runtime/timing_only.h).
+        tiling_key: the key TILING_KEY_IS compares with; None: every TILING_KEY_IS holds.
+        """
+        self.lib.twin_set_tiling_key(2**64 - 1 if tiling_key is None else tiling_key)
+        if mode == "timing":
+            mode, skip_math = "cycles", True
+        self.lib.twin_set_options(
+            MODES[mode], seed, threads, cores, -1 if kind is None else KINDS[kind], auto_sync, skip_math, max_findings
+        )
+
+    def clear(self) -> None:
+        """Forget findings and recorded launches."""
+        self.lib.twin_clear()
+
+    def findings(self) -> list[Finding]:
+        raw = json.loads(self.lib.twin_findings().decode())
+        return [
+            Finding(f["severity"], f["class"], f["message"], f["file"], f["line"], f["api"], f["core"], f["count"])
+            for f in raw["findings"]
+        ]
+
+    def output(self) -> str:
+        """What the kernels printed since the last call."""
+        return self.lib.twin_output().decode()
+
+    def recorded(self) -> int:
+        """Launches recorded in cycles mode since the last clear()."""
+        return self.lib.twin_recorded()
+
+    def simulate(
+        self,
+        index: int = -1,
+        chip: str = "910B2",
+        costs: dict[str, float] | None = None,
+        traced: int = 0,
+        traced_us: float = math.inf,
+        runs: int = 1,
+    ) -> dict:
+        """Timeline report of a recorded launch (see packages/ascend-twin/docs/manual.md).
+
+        index: which recorded launch; costs: constants of runtime/costs.def to change; traced: how many blocks
+        contribute the intervals of their first traced_us microseconds to the report; runs: of that many runs in a row
+        the last one is reported, which finds in L2 what the one before left (1: L2 is empty).
+        """
+        index = index % self.recorded()
+        changes = ",".join(f"{k}={v}" for k, v in (costs or {}).items())
+        text = self.lib.twin_simulate(index, chip.encode(), changes.encode(), traced, traced_us, runs).decode()
+        if not text.startswith("{"):
+            raise RuntimeError(text)
+        return json.loads(text)
+
+    def costs(self) -> dict[str, list]:
+        """The cost table: name -> [value, low, high, unit, confidence, source]."""
+        return json.loads(self.lib.twin_costs().decode())
+
+    def register(self, array: np.ndarray, name: str, *, initialised: bool = True, read_only: bool = False) -> int:
+        address = array.ctypes.data
+        self.lib.twin_register_gm(address, max(array.nbytes, 1), name.encode(), initialised, read_only)
+        return address
+
+    def unregister(self, address: int) -> None:
+        self.lib.twin_unregister_gm(address)
+
+
+def aligned(shape: Any, dtype: Any, fill: int | None = 0) -> np.ndarray:
+    """Array whose data starts at a multiple of 512 bytes, as device allocations do."""
+    count = int(np.prod(shape))
+    size = count * np.dtype(dtype).itemsize
+    raw = np.empty(size + 512, np.uint8)
+    start = -raw.ctypes.data % 512
+    view = raw[start : start + size].view(dtype).reshape(shape)
+    if fill is not None:
+        raw[:] = fill
+    return view
+
+
+@dataclass
+class Out:
+    """A kernel argument the kernel writes: uninitialised for the checker, unless the kernel reads it too."""
+
+    array: np.ndarray
+    initialised: bool = False
+
+
+@dataclass
+class InOut(Out):
+    """A kernel argument the kernel reads and writes: what it holds counts as written."""
+
+    initialised: bool = True
+
+
+class Kernel:
+    """An extern "C" kernel of a built library."""
+
+    def __init__(self, library: Library, name: str):
+        self.machine = Machine.get()
+        self.name = name
+        self.kind = library.kernels.get(name, -1)
+        self.library = ctypes.CDLL(str(library.path))
+
+        def address(suffix: str) -> int | None:
+            try:
+                return ctypes.cast(getattr(self.library, name + suffix), ctypes.c_void_p).value
+            except AttributeError:
+                return None
+
+        self.cube, self.vec = address("__aic"), address("__aiv")
+        if self.cube is None and self.vec is None:
+            raise LookupError(f"{library.path} has no kernel {name}; it has {sorted(library.kernels)}")
+
+    def __call__(
+        self, blocks: int, *args: Any, mode: str = "fast", expect_clean: bool = True, **options: Any
+    ) -> list[Finding]:
+        """Run on `blocks` AI cores.
+
+        args: numpy arrays (inputs, copied to aligned memory, read-only for the checker), Out(array) for outputs,
+            InOut(array) for tensors that are read as well (both written back), Python ints; floats for parameters of
+            type float.
+        mode: "fast", "check", "cycles" or "timing"; options as in Machine.configure.
+        Raises CheckFailure when the model reports errors and expect_clean is set; returns all findings.
+        """
+        machine = self.machine
+        machine.configure(mode, **options)
+        machine.clear()
+        words: list[int] = []
+        reals: list[float] = []
+        held: list[tuple[np.ndarray, np.ndarray | None, int]] = []
+        for i, arg in enumerate(args):
+            if isinstance(arg, (int, np.integer)):
+                words.append(int(arg) & (2**64 - 1))
+                continue
+            if isinstance(arg, (float, np.floating)):
+                reals.append(float(arg))
+                continue
+            out = isinstance(arg, Out)
+            array = arg.array if out else np.asarray(arg)
+            device = aligned(array.shape, array.dtype)
+            device[...] = array
+            known = arg.initialised if isinstance(arg, Out) else True
+            address = machine.register(device, f"arg{i}", initialised=known, read_only=not out)
+            held.append((device, array if out else None, address))
+            words.append(address)
+        try:
+            failure = machine.lib.twin_launch(
+                self.cube,
+                self.vec,
+                self.kind,
+                blocks,
+                (ctypes.c_uint64 * len(words))(*words),
+                len(words),
+                (ctypes.c_float * len(reals))(*reals),
+                len(reals),
+                self.name.encode(),
+            )
+        finally:
+            for _, _, address in held:
+                machine.unregister(address)
+        if failure:
+            raise RuntimeError(failure.decode())
+        for device, host, _ in held:
+            if host is not None:
+                host[...] = device
+        found = machine.findings()
+        errors = [f for f in found if f.severity == "error"]
+        if errors and expect_clean:
+            raise CheckFailure(errors)
+        return found
+
+
+def load(source: str | Path, name: str, flags: Sequence[str] = ()) -> Kernel:
+    """Build a source (file or text) and return one of its kernels."""
+    Machine.get()
+    return Kernel(build_kernel(source, flags), name)

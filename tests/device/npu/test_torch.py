@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Our operators on npu tensors under what torch offers: inference mode, compile, opcheck, graphs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.support import backend
+from tests.support.cases import Case, build
+from tests.support.seed import SEED
+from tests.support.torch_integration import PagedDecoder, opcheck_cases, operator, operator_arguments
+from tests.device.npu.npu_call import Moved
+
+ALL_TEST_UTILS = ("test_schema", "test_autograd_registration", "test_faketensor", "test_aot_dispatch_dynamic")
+APIS = ("v2", "v3")
+
+
+def function(api: str) -> Any:
+    return getattr(backend.package(api), backend.FUNCTION)
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_inference_mode(api: str) -> None:
+    case = Case(api, SEED, cache_seqlens=(9, 20), seqlen_new=2, seqlen_q=2, causal=True)
+    expected = function(api)(**build(case).kwargs)[0]
+    with torch.inference_mode():
+        moved = Moved(build(case).kwargs).kwargs
+        out = function(api)(**moved)[0]
+        assert out.is_inference()
+        torch.testing.assert_close(out.cpu(), expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_no_gradient(api: str) -> None:
+    moved = Moved(build(Case(api, SEED, seqlen_q=2)).kwargs).kwargs
+    out = function(api)(**{**moved, "q": moved["q"].requires_grad_()})[0]
+    assert not out.requires_grad
+
+
+@pytest.mark.parametrize("compiler", ["eager", "aot_eager"])
+@pytest.mark.parametrize("api", APIS)
+def test_compile(api: str, compiler: str) -> None:
+    page = 256 if api == "v2" else 16
+    case = Case(
+        api, SEED, capacity=512, page_size=page, cache_seqlens=(300, 20), seqlen_new=1, d=64, heads=8, poison=False
+    )
+    torch._dynamo.reset()
+    module = PagedDecoder(api, build(case).kwargs).npu()
+    compiled = torch.compile(module, fullgraph=True, backend=compiler)
+    names = ("q", "k", "v", "k_cache", "v_cache", module.table_name, "cache_seqlens")
+    for step in range(2):
+        kwargs = build(Case(**{**case.__dict__, "seed": SEED + step})).kwargs
+        eager_inputs, compiled_inputs = ([Moved(kwargs).kwargs[name] for name in names] for _ in range(2))
+        eager, ours = module(*eager_inputs), compiled(*compiled_inputs)
+        assert ours[0].device.type == "npu" and float(eager[1]) != 0
+        torch.testing.assert_close(ours[0].cpu(), eager[0].cpu(), rtol=2e-2, atol=2e-2)
+        torch.testing.assert_close(ours[1].cpu(), eager[1].cpu(), rtol=1e-2, atol=1e-1)
+        for a, b in zip(eager_inputs[3:5], compiled_inputs[3:5]):
+            torch.testing.assert_close(a.cpu(), b.cpu(), rtol=1e-3, atol=1e-3)
+
+
+def npu_opcheck_cases() -> list[Any]:
+    return [
+        pytest.param(case, id=f"{api}-{name}")
+        for api in APIS
+        for name, case in opcheck_cases(api).items()
+        if case.dtype != "float32"
+    ]
+
+
+@pytest.mark.parametrize("case", npu_opcheck_cases())
+def test_opcheck(case: Case) -> None:
+    kwargs = Moved(build(Case(**{**case.__dict__, "poison": False})).kwargs).kwargs
+    skipped = {"test_schema"} if case.dtype == "float8_e4m3fn" else set()  # it scales its inputs; torch has no fp8 mul
+    utils = [name for name in ALL_TEST_UTILS if name not in skipped]
+    torch.library.opcheck(operator(case.api), (), operator_arguments(kwargs), test_utils=utils)
+
+
+def test_fake_tensors_on_npu() -> None:
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    kwargs = Moved(build(Case("v3", SEED)).kwargs).kwargs
+    with FakeTensorMode() as mode:
+        fake = {name: mode.from_tensor(x) if isinstance(x, Tensor) else x for name, x in kwargs.items()}
+        out = function("v3")(**fake)[0]
+    assert out.device.type == "npu" and out.shape == kwargs["q"].shape
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_captured_graph(api: str) -> None:
+    """Captured once, replayed with other contents: the replay reads lengths and new keys, and the host does not."""
+    case = Case(api, SEED, cache_seqlens=(9, 20), seqlen_new=1, causal=True, capacity=64, poison=False)
+    moved = Moved({**build(case).kwargs, "return_softmax_lse": False}).kwargs
+    function(api)(**moved)  # what happens once happens before the capture
+    torch.npu.synchronize()
+    graph = torch.npu.NPUGraph()
+    with torch.npu.graph(graph):
+        out = function(api)(**moved)
+        doubled = out * 2
+    for step, lengths in enumerate(((3, 4), (50, 63), (20, 0))):
+        kwargs = {**build(Case(**{**case.__dict__, "seed": SEED + 1 + step})).kwargs, "return_softmax_lse": False}
+        kwargs["cache_seqlens"] = torch.tensor(lengths, dtype=torch.int32)
+        for name, x in kwargs.items():
+            if isinstance(x, Tensor):
+                moved[name].copy_(x)
+        graph.replay()
+        torch.npu.synchronize()
+        expected = function(api)(**kwargs)
+        torch.testing.assert_close(out.cpu(), expected, rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(doubled.cpu(), expected * 2, rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(moved["k_cache"].cpu(), kwargs["k_cache"], rtol=0, atol=0)

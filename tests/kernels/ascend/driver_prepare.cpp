@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "driver.h"
+#include "kernel/prepare.cpp"
+
+TWIN_DRIVER(flash_attn_prepare, PrepareArguments)

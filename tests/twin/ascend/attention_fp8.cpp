@@ -1,6 +1,0 @@
-// The general attention kernel, fp8 caches.
-#include "kernel/attention_fp8.cpp"
-
-#include "attention_driver.h"
-
-ATTENTION_DRIVER(fp8)

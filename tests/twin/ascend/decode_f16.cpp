@@ -1,6 +1,0 @@
-// The decode kernel, fp16.
-#include "kernel/decode_f16.cpp"
-
-#include "decode_driver.h"
-
-DECODE_DRIVER(f16)

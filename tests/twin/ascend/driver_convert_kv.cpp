@@ -1,4 +1,0 @@
-#include "driver.h"
-#include "kernel/convert_kv.cpp"
-
-TWIN_DRIVER(flash_attn_convert_kv, ConvertKvArguments)

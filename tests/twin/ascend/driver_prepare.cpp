@@ -1,4 +1,0 @@
-#include "driver.h"
-#include "kernel/prepare.cpp"
-
-TWIN_DRIVER(flash_attn_prepare, PrepareArguments)

@@ -1,6 +1,0 @@
-// Prefill, bf16, head dim 256.
-#include "kernel/prefill_bf16_d256.cpp"
-
-#include "prefill_driver.h"
-
-PREFILL_DRIVER(bf16_d256)

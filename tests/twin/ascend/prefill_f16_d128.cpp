@@ -1,6 +1,0 @@
-// Prefill, fp16, head dim 128.
-#include "kernel/prefill_f16_d128.cpp"
-
-#include "prefill_driver.h"
-
-PREFILL_DRIVER(f16_d128)
