@@ -7,7 +7,7 @@
 #include "tile/copy_l1_to_l0.h"
 #include "tile/tile_mmad.h"
 
-namespace flash_attn_npu::ascend::block {
+namespace flash_attn_npu::ascend::matmul {
 
 template <class ArchTag, class L1TileShape, class L0TileShape, class Element, class ElementC>
 class BlockMmadPingpong {
@@ -118,4 +118,4 @@ private:
     tile::CopyL0CToGm<ArchTag, ElementC> copyL0CToGm_;
 };
 
-}  // namespace flash_attn_npu::ascend::block
+}  // namespace flash_attn_npu::ascend::matmul

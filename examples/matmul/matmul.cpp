@@ -10,9 +10,9 @@ extern "C" __global__ __aicore__ void matmul_f16(GM_ADDR a, GM_ADDR b, GM_ADDR c
     if ASCEND_IS_AIC {
         using L1Tile = GemmShape<128, 256, 256>;
         using L0Tile = GemmShape<128, 256, 64>;
-        using BlockMmad = block::BlockMmadPingpong<arch::AtlasA2, L1Tile, L0Tile, half, half>;
+        using BlockMmad = BlockMmadPingpong<arch::AtlasA2, L1Tile, L0Tile, half, half>;
         arch::Resource<arch::AtlasA2> resource;
-        kernel::Matmul<BlockMmad, half, half, L1Tile> matmul;
+        Matmul<BlockMmad, half, half, L1Tile> matmul;
         matmul(resource, a, b, c, m, n, k);
     }
 }

@@ -3,7 +3,7 @@
 #pragma once
 #include "block_mmad.h"
 
-namespace flash_attn_npu::ascend::kernel {
+namespace flash_attn_npu::ascend::matmul {
 
 /// Output tiles in order: groups of SWIZZLE tile rows, column by column inside a group, so that the cores of one wave
 /// share operand tiles in L2.
@@ -72,4 +72,4 @@ private:
     TileOrder<3> order_;
 };
 
-}  // namespace flash_attn_npu::ascend::kernel
+}  // namespace flash_attn_npu::ascend::matmul

@@ -6,7 +6,7 @@
 #include "flash_attn_npu/plan.h"
 #include "flash_attn_npu/problem.h"
 
-namespace flash_attn_npu::ascend::kernel {
+namespace flash_attn_npu::ascend {
 
 struct AttentionArguments {
     // q, rotary: as the attention kernels see them, after `prepare` has rotated and converted the queries.
@@ -56,4 +56,4 @@ FA_HOST_DEVICE constexpr int32_t row_tile_rows(int32_t group) {
     return group > kCubeRows ? kCubeRows : kCubeRows / group * group;
 }
 
-}  // namespace flash_attn_npu::ascend::kernel
+}  // namespace flash_attn_npu::ascend

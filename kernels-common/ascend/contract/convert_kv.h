@@ -5,7 +5,7 @@
 
 #include "contract/arguments.h"
 
-namespace flash_attn_npu::ascend::kernel {
+namespace flash_attn_npu::ascend {
 
 struct ConvertKvArguments {
     Problem problem;  // after prepare
@@ -36,4 +36,4 @@ FA_HOST_DEVICE Problem with_converted_kv(Problem p, FA_GM uint8_t* memory) {
     return p;
 }
 
-}  // namespace flash_attn_npu::ascend::kernel
+}  // namespace flash_attn_npu::ascend

@@ -5,7 +5,7 @@
 
 #include "contract/arguments.h"
 
-namespace flash_attn_npu::ascend::kernel {
+namespace flash_attn_npu::ascend {
 
 // Decode results need no second pass by the general kernel.
 constexpr bool kDecodeExact = true;
@@ -105,4 +105,4 @@ FA_HOST_DEVICE bool decode_can_implement(const Problem& p, const Plan& plan) {
            plan.num_splits == max_of(1, p.num_splits);
 }
 
-}  // namespace flash_attn_npu::ascend::kernel
+}  // namespace flash_attn_npu::ascend

@@ -5,7 +5,7 @@
 
 #include "contract/arguments.h"
 
-namespace flash_attn_npu::ascend::kernel {
+namespace flash_attn_npu::ascend {
 
 // O of a row tile stays in the vector cores' memory: up to 128 rows of 256 features, or 64 of 512.
 FA_HOST_DEVICE TileShape attention_tile(const Problem& p) {
@@ -61,4 +61,4 @@ FA_HOST_DEVICE bool attention_can_implement(const Problem& p, const Plan& plan) 
            plan.tile.keys <= 512 && plan.tile.keys % 128 == 0;
 }
 
-}  // namespace flash_attn_npu::ascend::kernel
+}  // namespace flash_attn_npu::ascend

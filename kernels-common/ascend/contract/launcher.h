@@ -7,10 +7,10 @@
 
 // Host pass of the device compiler, and the twin, which compiles host and device code in one go.
 #if defined(ASCEND_TWIN) || !(defined(__DAV_C220_CUBE__) || defined(__DAV_C220_VEC__))
-#define FLASH_ATTN_NPU_LAUNCHER(KERNEL, ARGUMENTS)                                             \
-    extern "C" __attribute__((visibility("default"))) void launch_##KERNEL(                    \
-        uint32_t blocks, void* stream, const ::flash_attn_npu::ascend::kernel::ARGUMENTS& a) { \
-        KERNEL<<<blocks, nullptr, stream>>>(a);                                                \
+#define FLASH_ATTN_NPU_LAUNCHER(KERNEL, ARGUMENTS)                                     \
+    extern "C" __attribute__((visibility("default"))) void launch_##KERNEL(            \
+        uint32_t blocks, void* stream, const ::flash_attn_npu::ascend::ARGUMENTS& a) { \
+        KERNEL<<<blocks, nullptr, stream>>>(a);                                        \
     }
 #else
 #define FLASH_ATTN_NPU_LAUNCHER(KERNEL, ARGUMENTS)

@@ -5,7 +5,7 @@
 
 #include "contract/convert_kv.h"
 
-namespace flash_attn_npu::ascend::kernel {
+namespace flash_attn_npu::ascend {
 
 // Two row tiles share every key and value tile (K and V would otherwise be the largest stream after S and P), and steps
 // are long because O leaves the cube core once per step.
@@ -86,4 +86,4 @@ FA_HOST_DEVICE bool prefill_pays(const Problem& p, const Plan& plan) {
            scores >= (p.head_dim > 128 ? kWideScores : kScores);
 }
 
-}  // namespace flash_attn_npu::ascend::kernel
+}  // namespace flash_attn_npu::ascend

@@ -4,7 +4,7 @@
 
 #include "contract/arguments.h"
 
-namespace flash_attn_npu::ascend::kernel {
+namespace flash_attn_npu::ascend {
 
 struct PrepareArguments {
     Problem problem;
@@ -41,4 +41,4 @@ FA_HOST_DEVICE Problem after_prepare(Problem p, FA_GM void* memory) {
     return p;
 }
 
-}  // namespace flash_attn_npu::ascend::kernel
+}  // namespace flash_attn_npu::ascend

@@ -5,13 +5,13 @@
 #include "flash_attn_npu/problem.h"
 #include "tile/copy_attention_to_l1.h"
 
-namespace flash_attn_npu::ascend::tile {
+namespace flash_attn_npu::ascend::decode {
 
 /// Keys [keys.begin, keys.end) of `heads` neighbouring kv heads: to one zN tile of `rows` rows per head.
 template <class ArchTag, class Element>
 struct CopyHeadsOfKeysToL1 {
     static constexpr uint32_t C0 = ArchTag::BYTE_PER_C0 / sizeof(Element);
-    static constexpr int64_t STRIDE_LIMIT = CopyGmToL1<ArchTag, Element>::STRIDE_LIMIT;
+    static constexpr int64_t STRIDE_LIMIT = tile::CopyGmToL1<ArchTag, Element>::STRIDE_LIMIT;
 
     __aicore__ inline void operator()(const AscendC::LocalTensor<Element>& dst, uint32_t rows, const KvTensor& cache,
                                       const KvView& view, int32_t head, uint32_t heads, KeyRange keys,
@@ -41,7 +41,7 @@ private:
         }
     }
 
-    CopyGmToL1<ArchTag, Element> copyGmToL1_;
+    tile::CopyGmToL1<ArchTag, Element> copyGmToL1_;
 };
 
 /// The queries of one position or more: packed rows of `heads` kv heads to one zN tile of 16 rows per head.
@@ -76,7 +76,7 @@ struct CopyHeadsOfQueriesToL1 {
     }
 
 private:
-    CopyPackedRowsToL1<ArchTag, Element> copyRows_;
+    tile::CopyPackedRowsToL1<ArchTag, Element> copyRows_;
 };
 
 /// P in the workspace, `rows` rows of each head one after another, `pitch` elements apart: to one zN tile of 16 rows per
@@ -114,4 +114,4 @@ __aicore__ inline void CopyHeadsL0CToGm(const AscendC::GlobalTensor<float>& dst,
     AscendC::Fixpipe<float, float, AscendC::CFG_ROW_MAJOR>(dst, src, params);
 }
 
-}  // namespace flash_attn_npu::ascend::tile
+}  // namespace flash_attn_npu::ascend::decode

@@ -5,9 +5,9 @@
 
 using namespace flash_attn_npu::ascend;
 
-extern "C" __global__ __aicore__ void flash_attn_decode_fp8(kernel::AttentionArguments arguments) {
+extern "C" __global__ __aicore__ void flash_attn_decode_fp8(AttentionArguments arguments) {
     KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_MIX_AIC_1_2);
-    kernel::Decode<arch::AtlasA2, half, bfloat16_t, /*STAGED=*/true> decode(arguments);
+    decode::Decode<arch::AtlasA2, half, bfloat16_t, /*STAGED=*/true> decode(arguments);
     if ASCEND_IS_AIC {
         decode.Cube();
     }

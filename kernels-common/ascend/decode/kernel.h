@@ -21,7 +21,7 @@
 #include "decode/stager.h"
 #include "shared/ai_core.h"
 
-namespace flash_attn_npu::ascend::kernel {
+namespace flash_attn_npu::ascend::decode {
 
 /// Element: of the cube's operands. STAGED: they are converted from fp8.
 template <class ArchTag, class Element, class ElementOut, bool STAGED>
@@ -32,19 +32,19 @@ public:
 
     __aicore__ inline void Cube() {
         arch::Resource<ArchTag> resource;
-        block::DecodeLoader<ArchTag, Element, STAGED> loader(resource, a_, shape_, core_.index, core_.count,
-                                                             core_.workspace, FLAGS);
-        block::DecodeMmad<ArchTag, Element> mmad(resource, a_.problem, shape_, core_.workspace);
-        block::DecodeTile tile;
+        DecodeLoader<ArchTag, Element, STAGED> loader(resource, a_, shape_, core_.index, core_.count, core_.workspace,
+                                                      FLAGS);
+        DecodeMmad<ArchTag, Element> mmad(resource, a_.problem, shape_, core_.workspace);
+        DecodeTile tile;
         AscendC::LocalTensor<Element> l1, l1P;
         while (loader.Next(tile, l1)) {
             switch (tile.operand) {
-                case block::DecodeOperand::kQ: mmad.LoadQueries(l1, tile); break;
-                case block::DecodeOperand::kK:
+                case DecodeOperand::kQ: mmad.LoadQueries(l1, tile); break;
+                case DecodeOperand::kK:
                     mmad.MultiplyK(l1, tile);
                     if (tile.last) AscendC::CrossCoreSetFlag<2, PIPE_FIX>(FLAGS.s_ready);
                     break;
-                case block::DecodeOperand::kV:
+                case DecodeOperand::kV:
                     if (tile.first) l1P = loader.BeginP();
                     mmad.MultiplyV(l1, l1P, tile);
                     if (tile.last) {
@@ -59,14 +59,14 @@ public:
 
     __aicore__ inline void Vector() {
         arch::Resource<ArchTag> resource;
-        block::DecodeUb<ArchTag, STAGED> ub(resource);
+        DecodeUb<ArchTag, STAGED> ub(resource);
         DecodePartition partition(a_, shape_, core_.index, core_.count);
         const int32_t subBlock = AscendC::GetSubBlockIdx();
-        block::DecodeStager<ArchTag, STAGED> stager(ub, a_, shape_, core_.index, core_.count, core_.workspace, FLAGS,
-                                                    subBlock);
-        block::DecodeSoftmax<ArchTag, Element, STAGED> softmax(ub, a_, shape_, core_.workspace);
-        block::DecodeResults<ArchTag, ElementOut, STAGED> results(ub, a_, shape_, partition, core_.index);
-        block::DecodeOutput<ArchTag, ElementOut, STAGED> output(ub, results, a_.problem, shape_, core_.workspace);
+        DecodeStager<ArchTag, STAGED> stager(ub, a_, shape_, core_.index, core_.count, core_.workspace, FLAGS,
+                                             subBlock);
+        DecodeSoftmax<ArchTag, Element, STAGED> softmax(ub, a_, shape_, core_.workspace);
+        DecodeResults<ArchTag, ElementOut, STAGED> results(ub, a_, shape_, partition, core_.index);
+        DecodeOutput<ArchTag, ElementOut, STAGED> output(ub, results, a_.problem, shape_, core_.workspace);
 
         DecodeSteps steps(shape_, partition);
         DecodeStep step[2];
@@ -79,7 +79,7 @@ public:
             more = more && steps.Next(step[current]);
             if (more) {
                 const DecodeStep& now = step[current];
-                const block::DecodeRows rows(now.piece, subBlock, 2);
+                const DecodeRows rows(now.piece, subBlock, 2);
                 if (now.keys.empty()) {
                     results.StoreNothing(now.piece, rows);
                     continue;
@@ -93,7 +93,7 @@ public:
             }
             if (pending) {
                 const DecodeStep& before = step[1 - current];
-                const block::DecodeRows rows(before.piece, subBlock, 2);
+                const DecodeRows rows(before.piece, subBlock, 2);
                 AscendC::CrossCoreWaitFlag(FLAGS.o_ready);
                 output.Accumulate(before, rows);
                 if (before.last) {
@@ -107,21 +107,21 @@ public:
 
         if (!partition.cuts()) return;
         AscendC::SyncAll<true>();
-        block::DecodeMerge<ArchTag, ElementOut, STAGED> merge(ub, results, a_, shape_);
+        DecodeMerge<ArchTag, ElementOut, STAGED> merge(ub, results, a_, shape_);
         for (int32_t i = 0; i < shares; ++i) {
             const DecodePiece& piece = shared[i];
             const int32_t sharers = 2 * (piece.last_core - piece.first_core + 1);
-            merge(piece, block::DecodeRows(piece, 2 * (core_.index - piece.first_core) + subBlock, sharers));
+            merge(piece, DecodeRows(piece, 2 * (core_.index - piece.first_core) + subBlock, sharers));
         }
     }
 
 private:
-    static constexpr block::DecodeFlags FLAGS{/*s_ready=*/0, /*p_ready=*/1, /*o_ready=*/2, /*keys_ready=*/3,
-                                              /*keys_free=*/4};
+    static constexpr DecodeFlags FLAGS{/*s_ready=*/0, /*p_ready=*/1, /*o_ready=*/2, /*keys_ready=*/3,
+                                       /*keys_free=*/4};
 
     const AttentionArguments& a_;
     const DecodeShape shape_;
     const AiCore core_;
 };
 
-}  // namespace flash_attn_npu::ascend::kernel
+}  // namespace flash_attn_npu::ascend::decode

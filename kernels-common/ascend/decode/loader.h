@@ -3,10 +3,10 @@
 // L1 holds, across steps and pieces, so that the memory never waits for the cube.
 #pragma once
 #include "arch/buffer_ring.h"
-#include "decode/tile_order.h"
 #include "decode/copy_heads.h"
+#include "decode/tile_order.h"
 
-namespace flash_attn_npu::ascend::block {
+namespace flash_attn_npu::ascend::decode {
 
 /// Cross-core flags of decode.
 struct DecodeFlags {
@@ -18,8 +18,8 @@ struct DecodeFlags {
 template <class ArchTag, class Element, bool STAGED>
 class DecodeLoader {
 public:
-    __aicore__ inline DecodeLoader(arch::Resource<ArchTag>& resource, const kernel::AttentionArguments& arguments,
-                                   const kernel::DecodeShape& shape, int32_t core, int32_t cores, GM_ADDR workspace,
+    __aicore__ inline DecodeLoader(arch::Resource<ArchTag>& resource, const AttentionArguments& arguments,
+                                   const DecodeShape& shape, int32_t core, int32_t cores, GM_ADDR workspace,
                                    DecodeFlags flags)
         : problem_(arguments.problem),
           group_(arguments.plan.group),
@@ -30,8 +30,8 @@ public:
             l1Tile_[i] = resource.l1Buf.template GetBufferByByte<Element>(TILE_BYTES * i);
         for (uint32_t i = 0; i < P_STAGES; ++i)
             l1P_[i] = resource.l1Buf.template GetBufferByByte<Element>(TILE_BYTES * STAGES + P_BYTES * i);
-        gmP_.SetGlobalBuffer(reinterpret_cast<__gm__ Element*>(workspace + kernel::DecodeWorkspace::kP));
-        gmStaged_.SetGlobalBuffer(reinterpret_cast<__gm__ Element*>(workspace + kernel::DecodeWorkspace::kStaged));
+        gmP_.SetGlobalBuffer(reinterpret_cast<__gm__ Element*>(workspace + DecodeWorkspace::kP));
+        gmStaged_.SetGlobalBuffer(reinterpret_cast<__gm__ Element*>(workspace + DecodeWorkspace::kStaged));
         more_ = order_.Next(next_, step_);
     }
 
@@ -57,10 +57,9 @@ public:
 private:
     // More tiles gain nothing: P would wait behind them, and event ids 6 and 7 are better left alone.
     static constexpr uint32_t STAGES = 4, P_STAGES = 2;
-    static constexpr uint32_t TILE_ELEMENTS =
-        STAGED ? kernel::DecodeShape::kStagedTileElements : kernel::DecodeShape::kTileElements;
+    static constexpr uint32_t TILE_ELEMENTS = STAGED ? DecodeShape::kStagedTileElements : DecodeShape::kTileElements;
     static constexpr uint32_t TILE_BYTES = TILE_ELEMENTS * sizeof(Element);
-    static constexpr uint32_t P_BYTES = kernel::DecodeShape::kStepScores * kernel::DecodeShape::kRows * sizeof(Element);
+    static constexpr uint32_t P_BYTES = DecodeShape::kStepScores * DecodeShape::kRows * sizeof(Element);
     static_assert(STAGES * TILE_BYTES + P_STAGES * P_BYTES <= ArchTag::L1_SIZE, "L1 overflows");
 
     __aicore__ inline void LoadAhead() {
@@ -96,15 +95,15 @@ private:
 
     __aicore__ inline void LoadP() {
         AscendC::CrossCoreWaitFlag(flags_.p_ready);
-        tile::CopyHeadsOfPToL1<ArchTag>(l1P_[pRing_.BeginFill()], gmP_[tileOfP_.slot * SLOT_ELEMENTS],
-                                        static_cast<uint32_t>(shape_.pitch), tileOfP_.heads, tileOfP_.head_rows,
-                                        tileOfP_.PCols());
+        CopyHeadsOfPToL1<ArchTag>(l1P_[pRing_.BeginFill()], gmP_[tileOfP_.slot * SLOT_ELEMENTS],
+                                  static_cast<uint32_t>(shape_.pitch), tileOfP_.heads, tileOfP_.head_rows,
+                                  tileOfP_.PCols());
         pRing_.EndFill();
         wantsP_ = false;
     }
 
     __aicore__ inline void LoadTile(const AscendC::LocalTensor<Element>& dst) {
-        const kernel::DecodePiece& piece = step_->piece;
+        const DecodePiece& piece = step_->piece;
         if (next_.operand == DecodeOperand::kQ) {
             AscendC::GlobalTensor<Element> gm;
             gm.SetGlobalBuffer(reinterpret_cast<__gm__ Element*>(problem_.q.data));
@@ -130,22 +129,22 @@ private:
         copyGmToL1_(dst, gmStaged_[stagedTile_ * TILE_ELEMENTS], layout::zN{RoundUp<16>(next_.keys)},
                     layout::RowMajor{next_.keys, cols, cols});
         AscendC::CrossCoreSetFlag<2, PIPE_MTE2>(flags_.keys_free);
-        stagedTile_ = (stagedTile_ + 1) % kernel::DecodeWorkspace::kStagedTiles;
+        stagedTile_ = (stagedTile_ + 1) % DecodeWorkspace::kStagedTiles;
     }
 
     using Event = AscendC::HardEvent;
-    static constexpr int32_t SLOT_ELEMENTS = kernel::DecodeShape::kStepScores * kernel::DecodeShape::kRows;
+    static constexpr int32_t SLOT_ELEMENTS = DecodeShape::kStepScores * DecodeShape::kRows;
 
     const Problem& problem_;
     const int32_t group_;
-    const kernel::DecodeShape& shape_;
+    const DecodeShape& shape_;
     DecodeTileOrder order_;
     const DecodeFlags flags_;
     AscendC::LocalTensor<Element> l1Tile_[STAGES], l1P_[P_STAGES];
     AscendC::GlobalTensor<Element> gmP_, gmStaged_;
-    DecodeTile tiles_[STAGES];                  // in the ring
-    DecodeTile next_{};                         // to load
-    const kernel::DecodeStep* step_ = nullptr;  // of next_
+    DecodeTile tiles_[STAGES];          // in the ring
+    DecodeTile next_{};                 // to load
+    const DecodeStep* step_ = nullptr;  // of next_
     bool more_ = false;
     uint32_t loaded_ = 0, used_ = 0;
     int32_t scoredSteps_ = 0;    // whose S the consumer has made
@@ -156,9 +155,9 @@ private:
     uint32_t stagedTile_ = 0;    // of the ring, that comes next
     arch::BufferRing<Event::MTE2_MTE1, Event::MTE1_MTE2, STAGES> ring_;
     arch::BufferRing<Event::MTE2_MTE1, Event::MTE1_MTE2, P_STAGES, STAGES> pRing_;
-    tile::CopyHeadsOfKeysToL1<ArchTag, Element> copyKeysToL1_;
-    tile::CopyHeadsOfQueriesToL1<ArchTag, Element> copyQueriesToL1_;
+    CopyHeadsOfKeysToL1<ArchTag, Element> copyKeysToL1_;
+    CopyHeadsOfQueriesToL1<ArchTag, Element> copyQueriesToL1_;
     tile::CopyGmToL1<ArchTag, Element> copyGmToL1_;
 };
 
-}  // namespace flash_attn_npu::ascend::block
+}  // namespace flash_attn_npu::ascend::decode

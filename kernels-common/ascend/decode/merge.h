@@ -3,21 +3,21 @@
 #pragma once
 #include "decode/results.h"
 
-namespace flash_attn_npu::ascend::block {
+namespace flash_attn_npu::ascend::decode {
 
 /// `scores` holds the rows of O of every piece, `tree` a row per piece: first its LSE, then its weights.
 template <class ArchTag, class Element, bool STAGED>
 class DecodeMerge {
 public:
     __aicore__ inline DecodeMerge(DecodeUb<ArchTag, STAGED>& ub, DecodeResults<ArchTag, Element, STAGED>& results,
-                                  const kernel::AttentionArguments& arguments, const kernel::DecodeShape& shape)
+                                  const AttentionArguments& arguments, const DecodeShape& shape)
         : ub_(ub),
           results_(results),
           pitch_(static_cast<uint32_t>(shape.v_cols)),
           workspaceBytes_(static_cast<uint32_t>(arguments.core_workspace_bytes)) {}
 
     /// `rows` of the task, after all cores have left their pieces.
-    __aicore__ inline void operator()(const kernel::DecodePiece& piece, const DecodeRows& rows) {
+    __aicore__ inline void operator()(const DecodePiece& piece, const DecodeRows& rows) {
         if (rows.size() == 0) return;
         const auto lse = ub_.Temporary(0);
         const int32_t pieces = piece.last_core - piece.first_core + 1;
@@ -34,7 +34,7 @@ private:
     using Results = DecodeResults<ArchTag, Element, STAGED>;
     static constexpr uint32_t BLOCK = Results::BLOCK;
 
-    __aicore__ inline void Load(const kernel::DecodePiece& piece, const DecodeRows& rows) {
+    __aicore__ inline void Load(const DecodePiece& piece, const DecodeRows& rows) {
         const uint32_t elements = static_cast<uint32_t>(rows.size()) * pitch_;
         ub_.scoresRing.BeginFill();
         // All but the first core have it at the same place.
@@ -114,4 +114,4 @@ private:
     const uint32_t workspaceBytes_;
 };
 
-}  // namespace flash_attn_npu::ascend::block
+}  // namespace flash_attn_npu::ascend::decode

@@ -5,13 +5,13 @@
 #include "tile/copy_l1_to_l0.h"
 #include "tile/tile_mmad.h"
 
-namespace flash_attn_npu::ascend::block {
+namespace flash_attn_npu::ascend::decode {
 
 template <class ArchTag, class Element>
 class DecodeMmad {
 public:
-    __aicore__ inline DecodeMmad(arch::Resource<ArchTag>& resource, const Problem& problem,
-                                 const kernel::DecodeShape& shape, GM_ADDR workspace)
+    __aicore__ inline DecodeMmad(arch::Resource<ArchTag>& resource, const Problem& problem, const DecodeShape& shape,
+                                 GM_ADDR workspace)
         : dim_(static_cast<uint32_t>(problem.head_dim)), shape_(shape) {
         l0Q_ = resource.l0ABuf.template GetBufferByByte<Element>(0);
         l0COutput_ = resource.l0CBuf.template GetBufferByByte<float>(0);
@@ -21,7 +21,7 @@ public:
             l0CScores_[i] = resource.l0CBuf.template GetBufferByByte<float>(OUTPUT_BYTES + SCORES_BYTES * i);
         }
         gmS_.SetGlobalBuffer(reinterpret_cast<__gm__ float*>(workspace));
-        gmO_.SetGlobalBuffer(reinterpret_cast<__gm__ float*>(workspace + kernel::DecodeWorkspace::kO));
+        gmO_.SetGlobalBuffer(reinterpret_cast<__gm__ float*>(workspace + DecodeWorkspace::kO));
     }
 
     /// q stays in L0A until the piece has met its last keys.
@@ -51,8 +51,8 @@ public:
         if (tile.last_of_piece) qRing_.EndUse();
 
         scoresRing_.BeginUse();
-        tile::CopyHeadsL0CToGm(gmS_[tile.slot * SLOT_SCORES + tile.offset], l0C, static_cast<uint32_t>(shape_.pitch),
-                               tile.heads, tile.head_rows, tile.keys);
+        CopyHeadsL0CToGm(gmS_[tile.slot * SLOT_SCORES + tile.offset], l0C, static_cast<uint32_t>(shape_.pitch),
+                         tile.heads, tile.head_rows, tile.keys);
         scoresRing_.EndUse();
     }
 
@@ -74,12 +74,12 @@ public:
         if (!tile.last) return;
         outputRing_.EndFill();
         outputRing_.BeginUse();
-        tile::CopyHeadsL0CToGm(gmO_[tile.slot * SLOT_OUTPUT], l0COutput_, cols, tile.heads, tile.head_rows, cols);
+        CopyHeadsL0CToGm(gmO_[tile.slot * SLOT_OUTPUT], l0COutput_, cols, tile.heads, tile.head_rows, cols);
         outputRing_.EndUse();
     }
 
 private:
-    using Shape = kernel::DecodeShape;
+    using Shape = DecodeShape;
     using Event = AscendC::HardEvent;
     static constexpr uint32_t STAGES = 2;
     static constexpr uint32_t ROWS = Shape::kRows;
@@ -122,4 +122,4 @@ private:
     tile::TileMmad<ArchTag, Element> tileMmad_;
 };
 
-}  // namespace flash_attn_npu::ascend::block
+}  // namespace flash_attn_npu::ascend::decode

@@ -3,20 +3,20 @@
 #pragma once
 #include "decode/results.h"
 
-namespace flash_attn_npu::ascend::block {
+namespace flash_attn_npu::ascend::decode {
 
 template <class ArchTag, class Element, bool STAGED>
 class DecodeOutput {
 public:
     /// workspace: of this core.
     __aicore__ inline DecodeOutput(DecodeUb<ArchTag, STAGED>& ub, DecodeResults<ArchTag, Element, STAGED>& results,
-                                   const Problem& problem, const kernel::DecodeShape& shape, GM_ADDR workspace)
+                                   const Problem& problem, const DecodeShape& shape, GM_ADDR workspace)
         : ub_(ub), results_(results), problem_(problem), pitch_(static_cast<uint32_t>(shape.v_cols)) {
-        gmO_.SetGlobalBuffer(reinterpret_cast<__gm__ float*>(workspace + kernel::DecodeWorkspace::kO));
+        gmO_.SetGlobalBuffer(reinterpret_cast<__gm__ float*>(workspace + DecodeWorkspace::kO));
     }
 
     /// O = O * factor + the step's part.
-    __aicore__ inline void Accumulate(const kernel::DecodeStep& step, const DecodeRows& rows) {
+    __aicore__ inline void Accumulate(const DecodeStep& step, const DecodeRows& rows) {
         if (rows.size() == 0) return;
         const tile::RowTile output = Tile(ub_.output, rows), part = Tile(ub_.part, rows);
         ub_.partRing.BeginFill();
@@ -38,7 +38,7 @@ public:
     }
 
     /// The end of a piece.
-    __aicore__ inline void Finish(const kernel::DecodeStep& step, const DecodeRows& rows) {
+    __aicore__ inline void Finish(const DecodeStep& step, const DecodeRows& rows) {
         if (rows.size() == 0) return;
         const auto lse = ub_.Temporary(0);
         Normalise(step, rows, lse);
@@ -50,14 +50,14 @@ public:
     }
 
 private:
-    static constexpr int64_t SLOT_ELEMENTS = int64_t{kernel::DecodeShape::kTaskColumns} * kernel::DecodeShape::kRows;
+    static constexpr int64_t SLOT_ELEMENTS = int64_t{DecodeShape::kTaskColumns} * DecodeShape::kRows;
 
     __aicore__ inline tile::RowTile Tile(const AscendC::LocalTensor<float>& data, const DecodeRows& rows) const {
         return tile::RowTile{data, static_cast<uint32_t>(rows.size()), pitch_, pitch_};
     }
 
     // O = O / sum (times the scale of V), lse = maximum * scale + ln(sum). Rows without keys get finite nonsense.
-    __aicore__ inline void Normalise(const kernel::DecodeStep& step, const DecodeRows& rows,
+    __aicore__ inline void Normalise(const DecodeStep& step, const DecodeRows& rows,
                                      const AscendC::LocalTensor<float>& lse) {
         constexpr float kTiny = 1e-30f;
         const int32_t count = rows.size();
@@ -73,9 +73,9 @@ private:
         tile::VectorBarrier();
         if constexpr (STAGED) ScaleHeads(step.piece, rows);
     }
-    __aicore__ inline void ScaleHeads(const kernel::DecodePiece& piece, const DecodeRows& rows) {
+    __aicore__ inline void ScaleHeads(const DecodePiece& piece, const DecodeRows& rows) {
         for (DecodeRowsOfHeads part(piece, rows); part.more(); part.next()) {
-            const float scale = problem_.score.v_scale_of(piece.s.n, part.head()) / kernel::staged_factor(problem_);
+            const float scale = problem_.score.v_scale_of(piece.s.n, part.head()) / staged_factor(problem_);
             const auto output = ub_.output[part.first() * pitch_];
             AscendC::Muls(output, output, scale, static_cast<int32_t>(part.size() * pitch_));
         }
@@ -89,4 +89,4 @@ private:
     AscendC::GlobalTensor<float> gmO_;
 };
 
-}  // namespace flash_attn_npu::ascend::block
+}  // namespace flash_attn_npu::ascend::decode

@@ -5,7 +5,7 @@
 #include "tile/copy_rows_to_gm.h"
 #include "tile/score.h"
 
-namespace flash_attn_npu::ascend::block {
+namespace flash_attn_npu::ascend::decode {
 
 /// Stores what `output` of the UB holds, normalised, and the LSE that goes with it.
 template <class ArchTag, class Element, bool STAGED>
@@ -13,11 +13,10 @@ class DecodeResults {
 public:
     static constexpr uint32_t BLOCK = 8;  // floats
     // Of the LSE in what a core leaves for its sharers, in floats.
-    static constexpr int64_t SHARED_LSE = kernel::DecodeWorkspace::kPartialOutput / static_cast<int64_t>(sizeof(float));
+    static constexpr int64_t SHARED_LSE = DecodeWorkspace::kPartialOutput / static_cast<int64_t>(sizeof(float));
 
-    __aicore__ inline DecodeResults(DecodeUb<ArchTag, STAGED>& ub, const kernel::AttentionArguments& arguments,
-                                    const kernel::DecodeShape& shape, const kernel::DecodePartition& partition,
-                                    int32_t core)
+    __aicore__ inline DecodeResults(DecodeUb<ArchTag, STAGED>& ub, const AttentionArguments& arguments,
+                                    const DecodeShape& shape, const DecodePartition& partition, int32_t core)
         : ub_(ub),
           problem_(arguments.problem),
           plan_(arguments.plan),
@@ -29,7 +28,7 @@ public:
           core_(core) {}
 
     /// Rows of a whole task.
-    __aicore__ inline void Store(const kernel::DecodePiece& piece, const DecodeRows& rows,
+    __aicore__ inline void Store(const DecodePiece& piece, const DecodeRows& rows,
                                  const AscendC::LocalTensor<float>& lse) {
         EmptyHiddenRows(piece, piece.task_keys, rows, lse, LseOfNothing());
         if (plan_.num_splits > 1) {
@@ -41,7 +40,7 @@ public:
     }
 
     /// Rows of a task without keys: zeros.
-    __aicore__ inline void StoreNothing(const kernel::DecodePiece& piece, const DecodeRows& rows) {
+    __aicore__ inline void StoreNothing(const DecodePiece& piece, const DecodeRows& rows) {
         if (rows.size() == 0) return;
         ub_.stagingRing.BeginFill();
         AscendC::Duplicate(ub_.staging, 0.0f, rows.size() * static_cast<int32_t>(pitch_));
@@ -51,7 +50,7 @@ public:
     }
 
     /// Rows of a piece, for the cores that share the task.
-    __aicore__ inline void Share(const kernel::DecodePiece& piece, const DecodeRows& rows,
+    __aicore__ inline void Share(const DecodePiece& piece, const DecodeRows& rows,
                                  const AscendC::LocalTensor<float>& lse) {
         const AscendC::GlobalTensor<float> gm = Shared(piece, core_);
         const uint32_t count = static_cast<uint32_t>(rows.size());
@@ -65,7 +64,7 @@ public:
     }
 
     /// Where `core` left its piece of the task: apart from its piece of the task it began with.
-    __aicore__ inline AscendC::GlobalTensor<float> Shared(const kernel::DecodePiece& piece, int32_t core) const {
+    __aicore__ inline AscendC::GlobalTensor<float> Shared(const DecodePiece& piece, int32_t core) const {
         const int64_t slot = partition_.Share(core) < piece.begin ? Workspace::kPartialBytes : 0;
         AscendC::GlobalTensor<float> gm;
         gm.SetGlobalBuffer(
@@ -74,7 +73,7 @@ public:
     }
 
 private:
-    using Workspace = kernel::DecodeWorkspace;
+    using Workspace = DecodeWorkspace;
 
     __aicore__ inline tile::RowTile Output(const DecodeRows& rows) const {
         return tile::RowTile{ub_.output, static_cast<uint32_t>(rows.size()), pitch_, pitch_};
@@ -86,7 +85,7 @@ private:
     }
 
     // Rows that see none of `keys`: zeros, and `value` for the LSE. A vector core has at most 64 rows: one bit each.
-    __aicore__ inline void EmptyHiddenRows(const kernel::DecodePiece& piece, KeyRange keys, const DecodeRows& rows,
+    __aicore__ inline void EmptyHiddenRows(const DecodePiece& piece, KeyRange keys, const DecodeRows& rows,
                                            const AscendC::LocalTensor<float>& lse, float value) {
         const Mask mask = problem_.mask_of(piece.s);
         uint64_t hidden[2] = {0, 0};
@@ -116,7 +115,7 @@ private:
         ub_.stagingRing.EndFill();
     }
 
-    __aicore__ inline void CopyStaged(const kernel::DecodePiece& piece, const DecodeRows& rows) {
+    __aicore__ inline void CopyStaged(const DecodePiece& piece, const DecodeRows& rows) {
         ub_.stagingRing.BeginUse();
         if (plan_.num_splits > 1) {
             CopyPartial(piece, rows);
@@ -126,7 +125,7 @@ private:
         ub_.stagingRing.EndUse();
     }
 
-    __aicore__ inline void CopyResult(const kernel::DecodePiece& piece, const DecodeRows& rows) {
+    __aicore__ inline void CopyResult(const DecodePiece& piece, const DecodeRows& rows) {
         const int32_t head = piece.head_begin * plan_.group;
         const RowTensor& out = problem_.out;
         CopyRows(reinterpret_cast<__gm__ Element*>(out.data) + out.offset(piece.s.n, piece.s.q_row, head),
@@ -137,7 +136,7 @@ private:
                  1, problem_.lse_stride_head, ub_.stagedLse, BLOCK, 1, piece, rows);
     }
 
-    __aicore__ inline void CopyPartial(const kernel::DecodePiece& piece, const DecodeRows& rows) {
+    __aicore__ inline void CopyPartial(const DecodePiece& piece, const DecodeRows& rows) {
         const PackedRow first{0, piece.head_begin * plan_.group};
         const int64_t row = plan_.accum_row(problem_, piece.s, piece.split, first);
         const int64_t heads = plan_.accum_row(problem_, piece.s, piece.split, PackedRow{0, first.head_q + 1}) - row;
@@ -149,7 +148,7 @@ private:
     template <class T>
     __aicore__ inline void CopyRows(__gm__ T* dst, int64_t strideRow, int64_t strideHead,
                                     const AscendC::LocalTensor<T>& src, uint32_t pitch, uint32_t cols,
-                                    const kernel::DecodePiece& piece, const DecodeRows& rows) const {
+                                    const DecodePiece& piece, const DecodeRows& rows) const {
         AscendC::GlobalTensor<T> gm;
         gm.SetGlobalBuffer(dst);
         const tile::CopyPackedRowsToGm<T> copy;
@@ -170,11 +169,11 @@ private:
     DecodeUb<ArchTag, STAGED>& ub_;
     const Problem& problem_;
     const Plan& plan_;
-    const kernel::DecodePartition& partition_;
+    const DecodePartition& partition_;
     const uint32_t dim_, pitch_;
     GM_ADDR workspace_;
     const uint64_t workspaceBytes_;
     const int32_t core_;
 };
 
-}  // namespace flash_attn_npu::ascend::block
+}  // namespace flash_attn_npu::ascend::decode

@@ -6,7 +6,7 @@
 
 #include "contract/decode.h"
 
-namespace flash_attn_npu::ascend::kernel {
+namespace flash_attn_npu::ascend::decode {
 
 // What one core does of one task.
 struct DecodePiece {
@@ -197,4 +197,4 @@ private:
     int32_t piece_number_ = -1;
 };
 
-}  // namespace flash_attn_npu::ascend::kernel
+}  // namespace flash_attn_npu::ascend::decode

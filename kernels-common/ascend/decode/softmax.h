@@ -4,31 +4,31 @@
 #include "decode/ub.h"
 #include "tile/score.h"
 
-namespace flash_attn_npu::ascend::block {
+namespace flash_attn_npu::ascend::decode {
 
 /// STAGED: K was fp8. Its scores are scaled head by head before all else; others share one positive scale.
 template <class ArchTag, class Element, bool STAGED>
 class DecodeSoftmax {
 public:
-    __aicore__ inline DecodeSoftmax(DecodeUb<ArchTag, STAGED>& ub, const kernel::AttentionArguments& arguments,
-                                    const kernel::DecodeShape& shape, GM_ADDR workspace)
+    __aicore__ inline DecodeSoftmax(DecodeUb<ArchTag, STAGED>& ub, const AttentionArguments& arguments,
+                                    const DecodeShape& shape, GM_ADDR workspace)
         : ub_(ub),
           problem_(arguments.problem),
           group_(arguments.plan.group),
           pitch_(static_cast<uint32_t>(shape.pitch)) {
         gmS_.SetGlobalBuffer(reinterpret_cast<__gm__ float*>(workspace));
-        gmP_.SetGlobalBuffer(reinterpret_cast<__gm__ Element*>(workspace + kernel::DecodeWorkspace::kP));
+        gmP_.SetGlobalBuffer(reinterpret_cast<__gm__ Element*>(workspace + DecodeWorkspace::kP));
     }
 
     /// A piece begins: its rows have seen nothing.
-    __aicore__ inline void Begin(const kernel::DecodeStep& step) {
+    __aicore__ inline void Begin(const DecodeStep& step) {
         AscendC::Duplicate(ub_.Maximum(step), tile::kNoMaximum, static_cast<int32_t>(Ub::ROWS));
         AscendC::Duplicate(ub_.Sum(step), 0.0f, static_cast<int32_t>(Ub::ROWS));
         tile::VectorBarrier();
     }
 
     /// P of the step for `rows`; updates their maximum, sum and factor.
-    __aicore__ inline void operator()(const kernel::DecodeStep& step, const DecodeRows& rows) {
+    __aicore__ inline void operator()(const DecodeStep& step, const DecodeRows& rows) {
         if (rows.size() == 0) {
             PassThrough();
             return;
@@ -56,7 +56,7 @@ public:
 private:
     using Ub = DecodeUb<ArchTag, STAGED>;
     static constexpr uint32_t C0 = ArchTag::BYTE_PER_C0 / sizeof(Element);
-    static constexpr int64_t SLOT_ELEMENTS = int64_t{kernel::DecodeShape::kStepScores} * kernel::DecodeShape::kRows;
+    static constexpr int64_t SLOT_ELEMENTS = int64_t{DecodeShape::kStepScores} * DecodeShape::kRows;
 
     // A vector core without rows still has to order its earlier reads before the flag that it is about to set on MTE3.
     __aicore__ inline void PassThrough() {
@@ -77,14 +77,14 @@ private:
     }
 
     // Columns past the step's keys are computed along with the rest and hidden later.
-    __aicore__ inline void ScaleHeads(const tile::RowTile& s, const kernel::DecodeStep& step, const DecodeRows& rows) {
+    __aicore__ inline void ScaleHeads(const tile::RowTile& s, const DecodeStep& step, const DecodeRows& rows) {
         const uint32_t keys = static_cast<uint32_t>(step.keys.size());
         if (keys < s.cols) {
             tile::FillColumns(s, 0, s.rows, keys, s.cols, 0.0f);
             tile::VectorBarrier();
         }
         for (DecodeRowsOfHeads part(step.piece, rows); part.more(); part.next()) {
-            const float scale = problem_.score.scale_of(step.piece.s.n, part.head()) / kernel::staged_factor(problem_);
+            const float scale = problem_.score.scale_of(step.piece.s.n, part.head()) / staged_factor(problem_);
             AscendC::Muls(s.data[part.first() * s.pitch], s.data[part.first() * s.pitch], scale,
                           static_cast<int32_t>(part.size() * s.pitch));
         }
@@ -92,7 +92,7 @@ private:
     }
 
     // Columns past the step's keys hold nothing yet; others may be hidden from some query positions.
-    __aicore__ inline void HideKeys(const tile::RowTile& s, const kernel::DecodeStep& step, const DecodeRows& rows) {
+    __aicore__ inline void HideKeys(const tile::RowTile& s, const DecodeStep& step, const DecodeRows& rows) {
         const Mask mask = problem_.mask_of(step.piece.s);
         const int32_t keys = step.keys.size(), cols = static_cast<int32_t>(s.cols);
         if (mask.coverage(0, step.piece.s.seqlen_q, step.keys) == Coverage::kAll) {
@@ -119,7 +119,7 @@ private:
 
     // s becomes exp((s - m) * scale) with m the maximum so far. The scale is positive and comes last: differences of
     // large scores keep their low bits.
-    __aicore__ inline void Exponentials(const tile::RowTile& s, const kernel::DecodeStep& step) {
+    __aicore__ inline void Exponentials(const tile::RowTile& s, const DecodeStep& step) {
         const float scale = STAGED ? 1.0f : problem_.score.scale;
         const auto maximum = ub_.Maximum(step), sum = ub_.Sum(step), factor = ub_.Factor(step);
         const auto newMaximum = ub_.Temporary(0), newSum = ub_.Temporary(1);
@@ -157,4 +157,4 @@ private:
     AscendC::GlobalTensor<Element> gmP_;
 };
 
-}  // namespace flash_attn_npu::ascend::block
+}  // namespace flash_attn_npu::ascend::decode

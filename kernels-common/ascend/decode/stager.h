@@ -7,14 +7,14 @@
 #include "decode/ub.h"
 #include "tile/load_fp8_rows.h"
 
-namespace flash_attn_npu::ascend::block {
+namespace flash_attn_npu::ascend::decode {
 
 /// Nothing to do where the cube core reads the caches.
 template <class ArchTag, bool STAGED>
 class DecodeStager {
 public:
-    __aicore__ inline DecodeStager(DecodeUb<ArchTag, STAGED>&, const kernel::AttentionArguments&,
-                                   const kernel::DecodeShape&, int32_t, int32_t, GM_ADDR, DecodeFlags, int32_t) {}
+    __aicore__ inline DecodeStager(DecodeUb<ArchTag, STAGED>&, const AttentionArguments&, const DecodeShape&, int32_t,
+                                   int32_t, GM_ADDR, DecodeFlags, int32_t) {}
     __aicore__ inline void Keys() {}
     __aicore__ inline void Values() {}
 };
@@ -22,8 +22,8 @@ public:
 template <class ArchTag>
 class DecodeStager<ArchTag, true> {
 public:
-    __aicore__ inline DecodeStager(DecodeUb<ArchTag, true>& ub, const kernel::AttentionArguments& arguments,
-                                   const kernel::DecodeShape& shape, int32_t core, int32_t cores, GM_ADDR workspace,
+    __aicore__ inline DecodeStager(DecodeUb<ArchTag, true>& ub, const AttentionArguments& arguments,
+                                   const DecodeShape& shape, int32_t core, int32_t cores, GM_ADDR workspace,
                                    DecodeFlags flags, int32_t subBlock)
         : ub_(ub),
           problem_(arguments.problem),
@@ -33,7 +33,7 @@ public:
           order_(arguments, shape, core, cores),
           convert_(ub.fp8Constants) {
         AscendC::SetCtrlSpr<48, 48>(1);  // infinities and NaN stay
-        gm_.SetGlobalBuffer(reinterpret_cast<__gm__ half*>(workspace + kernel::DecodeWorkspace::kStaged));
+        gm_.SetGlobalBuffer(reinterpret_cast<__gm__ half*>(workspace + DecodeWorkspace::kStaged));
         more_ = NextChunk();
         if (more_) Load(next_);
     }
@@ -51,8 +51,8 @@ public:
 private:
     using Ub = DecodeUb<ArchTag, true>;
     using Event = AscendC::HardEvent;
-    static constexpr int32_t RING = kernel::DecodeWorkspace::kStagedTiles;
-    static_assert(tile::Fp8ToHalf::kFactor == kernel::kStagedFactor, "K and V are not what softmax takes them for");
+    static constexpr int32_t RING = DecodeWorkspace::kStagedTiles;
+    static_assert(tile::Fp8ToHalf::kFactor == kStagedFactor, "K and V are not what softmax takes them for");
 
     // Keys of a tile that are converted at a time. In UB every head has `pitch` columns.
     struct Chunk {
@@ -92,7 +92,7 @@ private:
     // Makes next_; false when there is none left.
     __aicore__ inline bool NextChunk() {
         if (key_ >= share_.end) {
-            const kernel::DecodeStep* step = nullptr;
+            const DecodeStep* step = nullptr;
             do {
                 if (!order_.Next(tile_, step)) return false;
             } while (tile_.operand == DecodeOperand::kQ);
@@ -144,7 +144,7 @@ private:
         const uint32_t cols = static_cast<uint32_t>(chunk.of_v() ? shape_.v_cols : shape_.k_cols);
         const uint32_t keys = static_cast<uint32_t>(chunk.keys.size());
         const uint32_t first = static_cast<uint32_t>(chunk.keys.begin - chunk.tile_begin) * chunk.heads * cols;
-        const uint32_t slot = static_cast<uint32_t>(tiles_ % RING) * kernel::DecodeShape::kStagedTileElements;
+        const uint32_t slot = static_cast<uint32_t>(tiles_ % RING) * DecodeShape::kStagedTileElements;
         const uint32_t gap = (Pitch(chunk.of_v()) - cols) / C0;
         const auto& halves = ub_.halves[halvesRing_.BeginUse()];
         if (gap == 0) {
@@ -159,7 +159,7 @@ private:
 
     Ub& ub_;
     const Problem& problem_;
-    const kernel::DecodeShape& shape_;
+    const DecodeShape& shape_;
     const DecodeFlags flags_;
     const int32_t subBlock_;
     DecodeTileOrder order_;
@@ -178,4 +178,4 @@ private:
     arch::BufferRing<Event::V_MTE3, Event::MTE3_V, 2, 1> halvesRing_;
 };
 
-}  // namespace flash_attn_npu::ascend::block
+}  // namespace flash_attn_npu::ascend::decode

@@ -4,7 +4,7 @@
 #include "decode/schedule.h"
 #include "tile/layout.h"
 
-namespace flash_attn_npu::ascend::block {
+namespace flash_attn_npu::ascend::decode {
 
 enum class DecodeOperand : uint8_t { kQ, kK, kV };
 
@@ -20,20 +20,20 @@ struct DecodeTile {
     int32_t slot;  // of the workspace
 
     /// Columns of P in L1: zeros follow the keys.
-    __aicore__ inline uint32_t PCols() const { return RoundUp<kernel::DecodeShape::kStrip>(step_keys); }
+    __aicore__ inline uint32_t PCols() const { return RoundUp<DecodeShape::kStrip>(step_keys); }
 };
 
 /// The order of the tiles.
 class DecodeTileOrder {
 public:
-    __aicore__ inline DecodeTileOrder(const kernel::AttentionArguments& arguments, const kernel::DecodeShape& shape,
-                                      int32_t core, int32_t cores)
-        : tile_keys_(shape.tile_keys), steps_(shape, kernel::DecodePartition(arguments, shape, core, cores)) {
+    __aicore__ inline DecodeTileOrder(const AttentionArguments& arguments, const DecodeShape& shape, int32_t core,
+                                      int32_t cores)
+        : tile_keys_(shape.tile_keys), steps_(shape, DecodePartition(arguments, shape, core, cores)) {
         NextRound();
     }
 
     /// False when there is no further tile. `step` is the one it belongs to, until the next call.
-    __aicore__ inline bool Next(DecodeTile& tile, const kernel::DecodeStep*& step) {
+    __aicore__ inline bool Next(DecodeTile& tile, const DecodeStep*& step) {
         while (!CutTile(tile, step)) {
             if (operand_ == DecodeOperand::kV) {
                 if (!has_k_) return false;
@@ -62,7 +62,7 @@ private:
     }
 
     // The next tile of the operand that is due; false when there is none left.
-    __aicore__ inline bool CutTile(DecodeTile& tile, const kernel::DecodeStep*& step) {
+    __aicore__ inline bool CutTile(DecodeTile& tile, const DecodeStep*& step) {
         const bool of_v = operand_ == DecodeOperand::kV;
         if (!(of_v ? has_v_ : has_k_)) return false;
         step = &step_[of_v ? 1 - current_ : current_];
@@ -86,12 +86,12 @@ private:
     }
 
     const int32_t tile_keys_;
-    kernel::DecodeSteps steps_;
-    kernel::DecodeStep step_[2];
+    DecodeSteps steps_;
+    DecodeStep step_[2];
     int32_t current_ = 0;  // whose K is due
     bool has_k_ = false, has_v_ = false;
     DecodeOperand operand_ = DecodeOperand::kQ;
     int32_t offset_ = 0;
 };
 
-}  // namespace flash_attn_npu::ascend::block
+}  // namespace flash_attn_npu::ascend::decode

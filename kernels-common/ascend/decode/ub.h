@@ -6,14 +6,14 @@
 #include "tile/fp8.h"
 #include "tile/row_vectors.h"
 
-namespace flash_attn_npu::ascend::block {
+namespace flash_attn_npu::ascend::decode {
 
 /// The packed rows of a task that a vector core works on: [begin, end).
 struct DecodeRows {
     int32_t begin, end;
 
     /// Part `index` of `parts` equal ones.
-    __aicore__ inline DecodeRows(const kernel::DecodePiece& piece, int32_t index, int32_t parts)
+    __aicore__ inline DecodeRows(const DecodePiece& piece, int32_t index, int32_t parts)
         : begin(piece.rows() * index / parts), end(piece.rows() * (index + 1) / parts) {}
     __aicore__ inline int32_t size() const { return end - begin; }
 };
@@ -21,7 +21,7 @@ struct DecodeRows {
 /// Some rows of a task, head by head.
 class DecodeRowsOfHeads {
 public:
-    __aicore__ inline DecodeRowsOfHeads(const kernel::DecodePiece& piece, const DecodeRows& rows)
+    __aicore__ inline DecodeRowsOfHeads(const DecodePiece& piece, const DecodeRows& rows)
         : piece_(piece), rows_(rows), row_(rows.begin) {}
 
     __aicore__ inline bool more() const { return row_ < rows_.end; }
@@ -35,7 +35,7 @@ public:
     }
 
 private:
-    const kernel::DecodePiece& piece_;
+    const DecodePiece& piece_;
     const DecodeRows& rows_;
     int32_t row_;
 };
@@ -44,8 +44,8 @@ private:
 template <class ArchTag, bool STAGED>
 class DecodeUb {
 public:
-    static constexpr uint32_t ROWS = kernel::DecodeShape::kTaskRows / 2;                      // of a vector core
-    static constexpr uint32_t CHUNK_ELEMENTS = kernel::DecodeShape::kStagedTileElements / 4;  // converted at a time
+    static constexpr uint32_t ROWS = DecodeShape::kTaskRows / 2;                      // of a vector core
+    static constexpr uint32_t CHUNK_ELEMENTS = DecodeShape::kStagedTileElements / 4;  // converted at a time
 
     __aicore__ inline explicit DecodeUb(arch::Resource<ArchTag>& resource) {
         scores = resource.ubBuf.template GetBufferByByte<float>(SCORES);
@@ -69,13 +69,13 @@ public:
     }
 
     // One float per row.
-    __aicore__ inline AscendC::LocalTensor<float> Maximum(const kernel::DecodeStep& step) const {
+    __aicore__ inline AscendC::LocalTensor<float> Maximum(const DecodeStep& step) const {
         return Statistic(step.piece_number % 2);
     }
-    __aicore__ inline AscendC::LocalTensor<float> Sum(const kernel::DecodeStep& step) const {
+    __aicore__ inline AscendC::LocalTensor<float> Sum(const DecodeStep& step) const {
         return Statistic(2 + step.piece_number % 2);
     }
-    __aicore__ inline AscendC::LocalTensor<float> Factor(const kernel::DecodeStep& step) const {
+    __aicore__ inline AscendC::LocalTensor<float> Factor(const DecodeStep& step) const {
         return Statistic(4 + step.number % 2);
     }
     __aicore__ inline AscendC::LocalTensor<float> Temporary(uint32_t index) const { return Statistic(6 + index); }
@@ -97,12 +97,12 @@ public:
     arch::BufferRing<Event::V_MTE3, Event::MTE3_V, 1, 0> stagingRing;  // staging and stagedLse
 
 private:
-    using Shape = kernel::DecodeShape;
+    using Shape = DecodeShape;
     static constexpr uint32_t STATISTICS_COUNT = 9;
     static constexpr uint32_t OUTPUT_BYTES =
         (STAGED ? Shape::kStagedTaskElements : Shape::kTaskColumns * Shape::kRows) / 2 * sizeof(float);
     // Pieces of a task that are merged, with one row of rounding up for each: their O in `scores`, weights in `tree`.
-    static constexpr uint32_t PIECES = kernel::DecodePartition::kMaxCores;
+    static constexpr uint32_t PIECES = DecodePartition::kMaxCores;
     static constexpr uint32_t MERGE_BYTES = OUTPUT_BYTES + PIECES * 256 * sizeof(float);
     static constexpr uint32_t STEP_BYTES =
         (STAGED ? Shape::kStagedStepElements : Shape::kStepScores * Shape::kRows) / 2 * sizeof(float);
@@ -131,4 +131,4 @@ private:
     AscendC::LocalTensor<float> statistics_;
 };
 
-}  // namespace flash_attn_npu::ascend::block
+}  // namespace flash_attn_npu::ascend::decode

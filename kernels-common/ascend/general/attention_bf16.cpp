@@ -5,10 +5,10 @@
 
 using namespace flash_attn_npu::ascend;
 
-extern "C" __global__ __aicore__ void flash_attn_attention_bf16(kernel::AttentionArguments arguments) {
+extern "C" __global__ __aicore__ void flash_attn_attention_bf16(AttentionArguments arguments) {
     KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_MIX_AIC_1_2);
     using Arch = arch::AtlasA2;
-    kernel::Attention<Arch, bfloat16_t, bfloat16_t, kernel::CachedKeys<Arch, bfloat16_t>> attention(arguments);
+    general::Attention<Arch, bfloat16_t, bfloat16_t, general::CachedKeys<Arch, bfloat16_t>> attention(arguments);
     attention();
 }
 

@@ -5,10 +5,10 @@
 
 using namespace flash_attn_npu::ascend;
 
-extern "C" __global__ __aicore__ void flash_attn_attention_f16(kernel::AttentionArguments arguments) {
+extern "C" __global__ __aicore__ void flash_attn_attention_f16(AttentionArguments arguments) {
     KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_MIX_AIC_1_2);
     using Arch = arch::AtlasA2;
-    kernel::Attention<Arch, half, half, kernel::CachedKeys<Arch, half>> attention(arguments);
+    general::Attention<Arch, half, half, general::CachedKeys<Arch, half>> attention(arguments);
     attention();
 }
 

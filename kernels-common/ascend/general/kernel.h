@@ -9,14 +9,14 @@
 // task has one row, and that row's part of every slot is the other core's.)
 #pragma once
 
-#include "general/output.h"
+#include "general/key_source.h"
 #include "general/mmad.h"
+#include "general/output.h"
 #include "general/softmax.h"
 #include "general/stager.h"
 #include "shared/ai_core.h"
-#include "general/key_source.h"
 
-namespace flash_attn_npu::ascend::kernel {
+namespace flash_attn_npu::ascend::general {
 
 /// Element: of the cube's operands. KeySource: CachedKeys or StagedKeys.
 template <class ArchTag, class Element, class ElementOut, class KeySource>
@@ -46,7 +46,7 @@ private:
     __aicore__ inline void Cube() {
         arch::Resource<ArchTag> resource;
         const KeySource keySource(a_, core_.workspace);
-        block::BlockMmadAttention<ArchTag, Element, KeySource> mmad(resource, a_, keySource);
+        BlockMmadAttention<ArchTag, Element, KeySource> mmad(resource, a_, keySource);
         Pipeline<LOOK_AHEAD> pipeline(a_, core_.index, core_.count);
         while (pipeline.Advance()) {
             if (const Step* step = pipeline.Ahead(); HasKeys(step)) {
@@ -67,9 +67,9 @@ private:
 
     __aicore__ inline void Vector() {
         arch::Resource<ArchTag> resource;
-        block::AttentionUb<ArchTag> ub(resource);
-        block::OnlineSoftmax<ArchTag, Element> softmax(ub, a_);
-        block::AccumulateOutput<ArchTag, ElementOut> accumulate(ub, a_);
+        AttentionUb<ArchTag> ub(resource);
+        OnlineSoftmax<ArchTag, Element> softmax(ub, a_);
+        AccumulateOutput<ArchTag, ElementOut> accumulate(ub, a_);
         const int32_t subBlock = static_cast<int32_t>(AscendC::GetSubBlockIdx());
         Pipeline<LOOK_AHEAD> pipeline(a_, core_.index, core_.count);
         Stager stager(*this, ub, subBlock);
@@ -102,7 +102,7 @@ private:
     // Runs LOOK_AHEAD steps ahead of the vector core's other work; nothing to do unless keys are staged.
     class Stager {
     public:
-        __aicore__ inline Stager(const Attention& kernel, block::AttentionUb<ArchTag>& ub, int32_t subBlock)
+        __aicore__ inline Stager(const Attention& kernel, AttentionUb<ArchTag>& ub, int32_t subBlock)
             : p_(kernel.a_.problem),
               keys_(kernel.a_, kernel.core_.workspace),
               stage_(ub, kernel.a_),
@@ -121,7 +121,7 @@ private:
     private:
         const Problem& p_;
         const KeySource keys_;
-        block::StageKeys<ArchTag> stage_;
+        StageKeys<ArchTag> stage_;
         Steps steps_;
         Step step_;
         const int32_t subBlock_;
@@ -148,4 +148,4 @@ private:
     const AttentionWorkspace workspace_;
 };
 
-}  // namespace flash_attn_npu::ascend::kernel
+}  // namespace flash_attn_npu::ascend::general

@@ -7,7 +7,7 @@
 #include "general/steps.h"
 #include "tile/copy_attention_to_l1.h"
 
-namespace flash_attn_npu::ascend::kernel {
+namespace flash_attn_npu::ascend::general {
 
 template <class ArchTag, class Element>
 class CachedKeys {
@@ -60,4 +60,4 @@ private:
     tile::CopyGmToL1<ArchTag, Element> copyGmToL1_;
 };
 
-}  // namespace flash_attn_npu::ascend::kernel
+}  // namespace flash_attn_npu::ascend::general

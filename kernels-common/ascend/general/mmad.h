@@ -10,13 +10,13 @@
 #include "tile/copy_l1_to_l0.h"
 #include "tile/tile_mmad.h"
 
-namespace flash_attn_npu::ascend::block {
+namespace flash_attn_npu::ascend::general {
 
 /// KeySource: where rows of K and V come from; see kernel/key_source.h.
 template <class ArchTag, class Element, class KeySource>
 class BlockMmadAttention {
 public:
-    __aicore__ inline BlockMmadAttention(arch::Resource<ArchTag>& resource, const kernel::AttentionArguments& arguments,
+    __aicore__ inline BlockMmadAttention(arch::Resource<ArchTag>& resource, const AttentionArguments& arguments,
                                          const KeySource& keySource)
         : problem_(arguments.problem), plan_(arguments.plan), keySource_(keySource) {
         for (uint32_t i = 0; i < 2; ++i) {
@@ -32,8 +32,7 @@ public:
     }
 
     /// S[rows, keys] = q k^T (+ qv v^T), to gmS with `stride` elements from row to row.
-    __aicore__ inline void MultiplyQK(const kernel::Step& step, const AscendC::GlobalTensor<float>& gmS,
-                                      uint32_t stride) {
+    __aicore__ inline void MultiplyQK(const Step& step, const AscendC::GlobalTensor<float>& gmS, uint32_t stride) {
         if (step.first) LoadQueries(step.task);
         const Tile size{RowsOf(step), static_cast<uint32_t>(step.keys.size()), 0};
         const uint32_t featureTiles = QkFeatureTiles();
@@ -57,13 +56,13 @@ public:
     }
 
     /// What MultiplyPV needs besides P: call it before waiting for P.
-    __aicore__ inline void PreloadValues(const kernel::Step& step) {
+    __aicore__ inline void PreloadValues(const Step& step) {
         Preload(ValueTiles(step), [&](uint32_t tile) { LoadValueTile(step, tile); });
     }
 
     /// O[rows, head_dim_v] = P v, to gmO with strideO; P from gmP with strideP elements from row to row.
-    __aicore__ inline void MultiplyPV(const kernel::Step& step, const AscendC::GlobalTensor<Element>& gmP,
-                                      uint32_t strideP, const AscendC::GlobalTensor<float>& gmO, uint32_t strideO) {
+    __aicore__ inline void MultiplyPV(const Step& step, const AscendC::GlobalTensor<Element>& gmP, uint32_t strideP,
+                                      const AscendC::GlobalTensor<float>& gmO, uint32_t strideO) {
         const uint32_t rows = RowsOf(step), keys = static_cast<uint32_t>(step.keys.size());
         const layout::zN layoutP{RoundUp<16>(rows)};
         pRing_.BeginFill();
@@ -102,9 +101,7 @@ private:
         uint32_t l1_col;     // in L1, where qv follows q
     };
 
-    __aicore__ inline uint32_t RowsOf(const kernel::Step& step) const {
-        return static_cast<uint32_t>(step.task.rows());
-    }
+    __aicore__ inline uint32_t RowsOf(const Step& step) const { return static_cast<uint32_t>(step.task.rows()); }
     __aicore__ inline uint32_t QkFeatureTiles() const {
         return CeilDiv<TILE>(problem_.head_dim) + (problem_.qv.data ? CeilDiv<TILE>(problem_.head_dim_v) : 0);
     }
@@ -114,11 +111,11 @@ private:
         const uint32_t col = (tile - tilesOfK) * TILE;
         return Features{true, col, Min(TILE, problem_.head_dim_v - col), RoundUp<16>(dim) + col};
     }
-    __aicore__ inline uint32_t ValueTiles(const kernel::Step& step) const {
+    __aicore__ inline uint32_t ValueTiles(const Step& step) const {
         return CeilDiv<TILE>(static_cast<uint32_t>(step.keys.size())) * CeilDiv<TILE>(problem_.head_dim_v);
     }
 
-    __aicore__ inline void LoadQueries(const kernel::Task& task) {
+    __aicore__ inline void LoadQueries(const Task& task) {
         q_ = qRing_.BeginFill();
         const layout::zN layoutQ{RoundUp<16>(static_cast<uint32_t>(task.rows()))};
         LoadQueryPart(l1Q_[q_], layoutQ, problem_.q, task, problem_.head_dim);
@@ -130,7 +127,7 @@ private:
         qRing_.BeginUse();
     }
     __aicore__ inline void LoadQueryPart(const AscendC::LocalTensor<Element>& dst, const layout::zN& layoutQ,
-                                         const RowTensor& q, const kernel::Task& task, uint32_t cols) {
+                                         const RowTensor& q, const Task& task, uint32_t cols) {
         AscendC::GlobalTensor<Element> gm;
         gm.SetGlobalBuffer(reinterpret_cast<__gm__ Element*>(q.data));
         copyRowsToL1_(dst, layoutQ, gm[q.offset(task.s.n, task.s.q_row, task.kv_head * plan_.group)], q.stride_row,
@@ -141,14 +138,14 @@ private:
     __aicore__ inline void Preload(uint32_t tiles, const Load& load) {
         for (uint32_t tile = 0; tile < Min(tiles, KV_STAGES); ++tile) load(tile);
     }
-    __aicore__ inline void LoadKeyTile(const kernel::Step& step, uint32_t keyTile, const Features& features) {
+    __aicore__ inline void LoadKeyTile(const Step& step, uint32_t keyTile, const Features& features) {
         const uint32_t stage = kvRing_.BeginFill();
         keySource_.Load(l1Kv_[stage], layout::zN{TILE}, features.of_v, step, KeysOf(step, keyTile), features.col,
                         features.cols);
         kvRing_.EndFill();
     }
     // Value tiles are numbered key by key, then column block by column block.
-    __aicore__ inline void LoadValueTile(const kernel::Step& step, uint32_t tile) {
+    __aicore__ inline void LoadValueTile(const Step& step, uint32_t tile) {
         const uint32_t keyTiles = CeilDiv<TILE>(static_cast<uint32_t>(step.keys.size()));
         const uint32_t col = tile / keyTiles * TILE;
         const uint32_t stage = kvRing_.BeginFill();
@@ -156,7 +153,7 @@ private:
                         Min(TILE, static_cast<uint32_t>(problem_.head_dim_v) - col));
         kvRing_.EndFill();
     }
-    __aicore__ inline KeyRange KeysOf(const kernel::Step& step, uint32_t keyTile) const {
+    __aicore__ inline KeyRange KeysOf(const Step& step, uint32_t keyTile) const {
         const int32_t begin = step.keys.begin + static_cast<int32_t>(keyTile * TILE);
         return KeyRange{begin, min_of(step.keys.end, begin + static_cast<int32_t>(TILE))};
     }
@@ -210,4 +207,4 @@ private:
     tile::CopyL0CToGm<ArchTag, float> copyL0CToGm_;
 };
 
-}  // namespace flash_attn_npu::ascend::block
+}  // namespace flash_attn_npu::ascend::general

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // O on a vector core: rescale and accumulate the steps of a task; at its end normalise, round and store.
 #pragma once
-#include "general/ub.h"
 #include "contract/general.h"
 #include "general/row_share.h"
 #include "general/steps.h"
+#include "general/ub.h"
 #include "tile/copy_rows_to_gm.h"
 #include "tile/row_vectors.h"
 
-namespace flash_attn_npu::ascend::block {
+namespace flash_attn_npu::ascend::general {
 
 /// ElementOut: of out, 2 bytes wide.
 template <class ArchTag, class ElementOut>
 class AccumulateOutput {
 public:
-    __aicore__ inline AccumulateOutput(AttentionUb<ArchTag>& ub, const kernel::AttentionArguments& arguments)
+    __aicore__ inline AccumulateOutput(AttentionUb<ArchTag>& ub, const AttentionArguments& arguments)
         : ub_(ub),
           problem_(arguments.problem),
           plan_(arguments.plan),
@@ -22,8 +22,8 @@ public:
           pitch_(RoundUp<16>(dim_)) {}
 
     /// O = O * factor + the step's part, rows `share`; gmO has `stride` elements from row to row.
-    __aicore__ inline void operator()(const kernel::Step& step, const kernel::RowShare& share,
-                                      const AscendC::GlobalTensor<float>& gmO, uint32_t stride) {
+    __aicore__ inline void operator()(const Step& step, const RowShare& share, const AscendC::GlobalTensor<float>& gmO,
+                                      uint32_t stride) {
         const uint32_t rows = static_cast<uint32_t>(share.rows());
         const uint32_t chunk = Min(Ub::IN_ELEMENTS / pitch_ / 8 * 8, Ub::ROWS);
         if (rows == 0) return;
@@ -49,9 +49,9 @@ public:
     }
 
     /// The end of a task: out and LSE, or partial results when the keys are split.
-    __aicore__ inline void Finish(const kernel::Step& step, const kernel::RowShare& share) {
+    __aicore__ inline void Finish(const Step& step, const RowShare& share) {
         if (share.rows() == 0) return;
-        const kernel::Task& task = step.task;
+        const Task& task = step.task;
         const auto lse = ub_.rowTemporary;
         Normalise(step, share, lse);
         const bool partial = plan_.num_splits > 1;
@@ -95,8 +95,7 @@ private:
     }
 
     // O = O / sum * v_scale; lse = maximum + ln(sum). Rows without keys get finite nonsense.
-    __aicore__ inline void Normalise(const kernel::Step& step, const kernel::RowShare& share,
-                                     const AscendC::LocalTensor<float>& lse) {
+    __aicore__ inline void Normalise(const Step& step, const RowShare& share, const AscendC::LocalTensor<float>& lse) {
         constexpr float kTiny = 1e-30f;
         const int32_t rows = share.rows();
         const auto sum = ub_.Sum(step.task_number);
@@ -113,8 +112,7 @@ private:
             tile::DivideRows(o, ub_.blocks);
         }
         tile::VectorBarrier();
-        const float v_scale =
-            problem_.score.v_scale_of(step.task.s.n, step.task.kv_head) / kernel::staged_factor(problem_);
+        const float v_scale = problem_.score.v_scale_of(step.task.s.n, step.task.kv_head) / staged_factor(problem_);
         if (v_scale != 1.0f) {
             tile::ScaleTile(o, o, v_scale);
             tile::VectorBarrier();
@@ -122,7 +120,7 @@ private:
     }
 
     // A row that sees no key of the task: zeros, and the LSE of nothing. At most 64 rows: one bit each.
-    __aicore__ inline void FinishMaskedRows(const kernel::Task& task, const kernel::RowShare& share,
+    __aicore__ inline void FinishMaskedRows(const Task& task, const RowShare& share,
                                             const AscendC::LocalTensor<float>& lse, bool partial) {
         const Mask mask = problem_.mask_of(task.s);
         const KeyRange seen_by_all = mask.visible_to_all(share.begin / plan_.group, (share.end - 1) / plan_.group + 1);
@@ -141,8 +139,7 @@ private:
     }
 
     // See ScoreOptions::alibi_lse_offset.
-    __aicore__ inline void OffsetLse(const AscendC::LocalTensor<float>& lse, const kernel::Task& task,
-                                     const kernel::RowShare& share) {
+    __aicore__ inline void OffsetLse(const AscendC::LocalTensor<float>& lse, const Task& task, const RowShare& share) {
         if (!problem_.score.alibi_lse_offset) return;
         const Mask mask = problem_.mask_of(task.s);
         for (int32_t r = share.begin; r < share.end; ++r) {
@@ -159,7 +156,7 @@ private:
     // dst: position 0, first head of the kv head's group. Element: ElementOut, or float for partial results.
     template <class Element>
     __aicore__ inline void StoreRows(__gm__ Element* dst, int64_t strideRow, int64_t strideHead,
-                                     const kernel::RowShare& share) {
+                                     const RowShare& share) {
         AscendC::GlobalTensor<Element> gm;
         gm.SetGlobalBuffer(dst);
         const int32_t chunk = static_cast<int32_t>(Ub::OUT_BYTES / (pitch_ * sizeof(float)));
@@ -183,7 +180,7 @@ private:
     }
 
     __aicore__ inline void StoreLse(const AscendC::LocalTensor<float>& lse, __gm__ float* dst, int64_t strideHead,
-                                    const kernel::RowShare& share) {
+                                    const RowShare& share) {
         AscendC::GlobalTensor<float> gm;
         gm.SetGlobalBuffer(dst);
         tile::BroadcastToBlocks(ub_.out[ub_.outRing.BeginFill()], lse, static_cast<uint32_t>(share.rows()));
@@ -199,4 +196,4 @@ private:
     const uint32_t dim_, pitch_;
 };
 
-}  // namespace flash_attn_npu::ascend::block
+}  // namespace flash_attn_npu::ascend::general

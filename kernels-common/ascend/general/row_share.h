@@ -4,7 +4,7 @@
 
 #include "shared/schedule.h"
 
-namespace flash_attn_npu::ascend::kernel {
+namespace flash_attn_npu::ascend::general {
 
 struct RowShare {
     int32_t begin;  // packed rows of the kv head
@@ -20,4 +20,4 @@ struct RowShare {
     __aicore__ inline int32_t rows() const { return end - begin; }
 };
 
-}  // namespace flash_attn_npu::ascend::kernel
+}  // namespace flash_attn_npu::ascend::general

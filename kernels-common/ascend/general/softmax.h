@@ -1,30 +1,29 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // S -> P on a vector core: logits, mask, online softmax over the steps of a task.
 #pragma once
-#include "general/ub.h"
 #include "contract/general.h"
 #include "general/row_share.h"
 #include "general/steps.h"
+#include "general/ub.h"
 #include "tile/score.h"
 
-namespace flash_attn_npu::ascend::block {
+namespace flash_attn_npu::ascend::general {
 
 template <class ArchTag, class Element>
 class OnlineSoftmax {
 public:
-    __aicore__ inline OnlineSoftmax(AttentionUb<ArchTag>& ub, const kernel::AttentionArguments& arguments)
+    __aicore__ inline OnlineSoftmax(AttentionUb<ArchTag>& ub, const AttentionArguments& arguments)
         : ub_(ub), problem_(arguments.problem), plan_(arguments.plan), folded_scale_(arguments.folded_scale) {}
 
     /// A task begins: its rows have seen nothing.
-    __aicore__ inline void Begin(const kernel::Step& step) {
+    __aicore__ inline void Begin(const Step& step) {
         AscendC::Duplicate(ub_.Maximum(step.task_number), tile::kNoMaximum, static_cast<int32_t>(Ub::ROWS));
         AscendC::Duplicate(ub_.Sum(step.task_number), 0.0f, static_cast<int32_t>(Ub::ROWS));
         tile::VectorBarrier();
     }
 
     /// Rows `share` of the step: P from S, both with `stride` elements from row to row; updates maximum, sum and factor.
-    __aicore__ inline void operator()(const kernel::Step& step, const kernel::RowShare& share,
-                                      const AscendC::GlobalTensor<float>& gmS,
+    __aicore__ inline void operator()(const Step& step, const RowShare& share, const AscendC::GlobalTensor<float>& gmS,
                                       const AscendC::GlobalTensor<Element>& gmP, uint32_t stride) {
         const uint32_t rows = static_cast<uint32_t>(share.rows()), keys = static_cast<uint32_t>(step.keys.size());
         const uint32_t pitch = RoundUp<tile::STRIP>(keys);
@@ -79,11 +78,11 @@ private:
         tile::VectorBarrier();
     }
 
-    __aicore__ inline void Logits(const tile::RowTile& s, const kernel::Step& step, int32_t row) {
+    __aicore__ inline void Logits(const tile::RowTile& s, const Step& step, int32_t row) {
         const ScoreOptions& score = problem_.score;
         const int32_t n = step.task.s.n, head = step.task.kv_head;
-        const float scale = folded_scale_ ? kernel::FoldedScale(problem_, n, head).rest
-                                          : score.scale_of(n, head) / kernel::staged_factor(problem_);
+        const float scale =
+            folded_scale_ ? FoldedScale(problem_, n, head).rest : score.scale_of(n, head) / staged_factor(problem_);
         if (score.has_softcap()) {
             tile::CapScores(s, scale, score.softcap, ub_.constant, ub_.tree, Ub::TREE_ROWS * tile::STRIP);
         } else {
@@ -93,7 +92,7 @@ private:
         if (score.has_alibi()) SubtractAlibi(s, step, row);
     }
 
-    __aicore__ inline void SubtractAlibi(const tile::RowTile& s, const kernel::Step& step, int32_t row) {
+    __aicore__ inline void SubtractAlibi(const tile::RowTile& s, const Step& step, int32_t row) {
         const Mask mask = problem_.mask_of(step.task.s);
         for (int32_t r = 0; r < static_cast<int32_t>(s.rows); ++r) {
             const PackedRow packed = plan_.packed_row(step.task.kv_head, row + r);
@@ -107,7 +106,7 @@ private:
         }
     }
 
-    __aicore__ inline void HideKeys(const tile::RowTile& s, const kernel::Step& step, int32_t row) {
+    __aicore__ inline void HideKeys(const tile::RowTile& s, const Step& step, int32_t row) {
         const Mask mask = problem_.mask_of(step.task.s);
         const int32_t keys = step.keys.size(), rows = static_cast<int32_t>(s.rows);
         const int32_t i_end = (row + rows - 1) / plan_.group + 1;
@@ -135,7 +134,7 @@ private:
     }
 
     // s becomes exp(s - m) with m the maximum so far; rows [row, row + s.rows) of this core.
-    __aicore__ inline void Exponentials(const tile::RowTile& s, const kernel::Step& step, uint32_t row) {
+    __aicore__ inline void Exponentials(const tile::RowTile& s, const Step& step, uint32_t row) {
         const auto maximum = ub_.Maximum(step.task_number)[row];
         const auto sum = ub_.Sum(step.task_number)[row];
         const auto factor = ub_.Factor(step.number)[row];
@@ -168,4 +167,4 @@ private:
     const bool folded_scale_;
 };
 
-}  // namespace flash_attn_npu::ascend::block
+}  // namespace flash_attn_npu::ascend::general

@@ -2,22 +2,22 @@
 // fp8 caches: the vector cores convert the K and V of a step to half, ahead of the cube, into workspace. The halves are
 // Fp8ToHalf::kFactor times the values; scale and the end of a row take it back.
 #pragma once
-#include "general/ub.h"
 #include "contract/general.h"
 #include "general/steps.h"
+#include "general/ub.h"
 #include "tile/fp8.h"
 #include "tile/load_fp8_rows.h"
 
-namespace flash_attn_npu::ascend::block {
+namespace flash_attn_npu::ascend::general {
 
 template <class ArchTag>
 class StageKeys {
 public:
-    __aicore__ inline StageKeys(AttentionUb<ArchTag>& ub, const kernel::AttentionArguments& arguments)
+    __aicore__ inline StageKeys(AttentionUb<ArchTag>& ub, const AttentionArguments& arguments)
         : ub_(ub), problem_(arguments.problem), convert_(ub.fp8Constants.template ReinterpretCast<int16_t>()) {}
 
     /// This core's half of the step's keys: `cols` features of rows of `cache` to rows of gm, `stride` elements apart.
-    __aicore__ inline void operator()(const kernel::Step& step, int32_t subBlock, const KvTensor& cache, uint32_t cols,
+    __aicore__ inline void operator()(const Step& step, int32_t subBlock, const KvTensor& cache, uint32_t cols,
                                       const AscendC::GlobalTensor<half>& gm, uint32_t stride) {
         const int32_t half_way = step.keys.begin + (step.keys.size() + 1) / 2;
         const KeyRange keys = subBlock == 0 ? KeyRange{step.keys.begin, half_way} : KeyRange{half_way, step.keys.end};
@@ -40,13 +40,13 @@ private:
     static constexpr uint32_t CHUNK_ELEMENTS = 8192;
     static_assert(CHUNK_ELEMENTS <= Ub::IN_ELEMENTS * sizeof(float), "codes do not fit");
     static_assert(CHUNK_ELEMENTS * sizeof(half) <= Ub::OUT_BYTES, "halves do not fit");
-    static_assert(tile::Fp8ToHalf::kFactor == kernel::kStagedFactor, "K and V are not what softmax takes them for");
+    static_assert(tile::Fp8ToHalf::kFactor == kStagedFactor, "K and V are not what softmax takes them for");
 
     __aicore__ inline static KeyRange Chunk(KeyRange keys, int32_t begin, int32_t chunk) {
         return KeyRange{begin, min_of(begin + chunk, keys.end)};
     }
 
-    __aicore__ inline void Load(const kernel::Step& step, const KvTensor& cache, KeyRange keys, uint32_t cols) {
+    __aicore__ inline void Load(const Step& step, const KvTensor& cache, KeyRange keys, uint32_t cols) {
         loadRows_(ub_.in[ub_.inRing.BeginFill()].template ReinterpretCast<uint8_t>(), cache,
                   problem_.kv_view(step.task.s.n), step.task.kv_head, 1, keys, cols);
         ub_.inRing.EndFill();
@@ -78,4 +78,4 @@ private:
     tile::Fp8ToHalf convert_;
 };
 
-}  // namespace flash_attn_npu::ascend::block
+}  // namespace flash_attn_npu::ascend::general

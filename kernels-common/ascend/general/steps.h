@@ -5,7 +5,7 @@
 
 #include "shared/schedule.h"
 
-namespace flash_attn_npu::ascend::kernel {
+namespace flash_attn_npu::ascend::general {
 
 struct Step {
     Task task;
@@ -84,4 +84,4 @@ private:
     bool more_ = true;
 };
 
-}  // namespace flash_attn_npu::ascend::kernel
+}  // namespace flash_attn_npu::ascend::general

@@ -3,7 +3,7 @@
 #pragma once
 #include "arch/buffer_ring.h"
 
-namespace flash_attn_npu::ascend::block {
+namespace flash_attn_npu::ascend::general {
 
 /// Rings with the pipes and the bookkeeping of rows, shared by the blocks of the vector program.
 template <class ArchTag>
@@ -70,4 +70,4 @@ private:
     }
 };
 
-}  // namespace flash_attn_npu::ascend::block
+}  // namespace flash_attn_npu::ascend::general

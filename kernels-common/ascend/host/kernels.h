@@ -8,14 +8,14 @@
 
 namespace flash_attn_npu::ascend::host {
 
-using AttentionLauncher = void (*)(uint32_t blocks, void* stream, const kernel::AttentionArguments& arguments);
+using AttentionLauncher = void (*)(uint32_t blocks, void* stream, const AttentionArguments& arguments);
 
 }  // namespace flash_attn_npu::ascend::host
 
 extern "C" {
 
 #define FLASH_ATTN_NPU_KERNEL(KERNEL, ARGUMENTS) \
-    void launch_##KERNEL(uint32_t blocks, void* stream, const flash_attn_npu::ascend::kernel::ARGUMENTS& arguments)
+    void launch_##KERNEL(uint32_t blocks, void* stream, const flash_attn_npu::ascend::ARGUMENTS& arguments)
 
 FLASH_ATTN_NPU_KERNEL(flash_attn_prepare, PrepareArguments);
 FLASH_ATTN_NPU_KERNEL(flash_attn_convert_kv, ConvertKvArguments);

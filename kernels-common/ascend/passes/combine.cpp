@@ -7,16 +7,16 @@
 using namespace flash_attn_npu;
 using namespace flash_attn_npu::ascend;
 
-extern "C" __global__ __aicore__ void flash_attn_combine(kernel::AttentionArguments arguments) {
+extern "C" __global__ __aicore__ void flash_attn_combine(AttentionArguments arguments) {
     KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
     if ASCEND_IS_AIV {
         AscendC::SetCtrlSpr<48, 48>(1);  // infinities stay
         arch::Resource<arch::AtlasA2> resource;
         if (arguments.problem.out_dtype == DType::kBFloat16) {
-            kernel::Combine<arch::AtlasA2, bfloat16_t> combine(resource, arguments);
+            passes::Combine<arch::AtlasA2, bfloat16_t> combine(resource, arguments);
             combine();
         } else {
-            kernel::Combine<arch::AtlasA2, half> combine(resource, arguments);
+            passes::Combine<arch::AtlasA2, half> combine(resource, arguments);
             combine();
         }
     }

@@ -10,7 +10,7 @@
 #include "passes/row_ranges.h"
 #include "passes/strided_rows.h"
 
-namespace flash_attn_npu::ascend::kernel {
+namespace flash_attn_npu::ascend::passes {
 
 /// Query rows [i, i + rows) of one head of one sequence.
 struct HeadRows {
@@ -223,16 +223,16 @@ private:
         using namespace AscendC;
         WaitFlag<HardEvent::V_MTE2>(slot);
         const bool whole = p_.head_dim_v == pitch_;  // the tile's rows of a split are one run
-        const tile::RowsShape runs{static_cast<uint32_t>(splits), static_cast<uint32_t>(rows_ * pitch_),
-                                   rows_per_split_ * pitch_, static_cast<uint32_t>(rows_ * pitch_)};
-        const tile::RowsShape rows{static_cast<uint32_t>(rows_), static_cast<uint32_t>(p_.head_dim_v), p_.head_dim_v,
-                                   static_cast<uint32_t>(pitch_)};
+        const RowsShape runs{static_cast<uint32_t>(splits), static_cast<uint32_t>(rows_ * pitch_),
+                             rows_per_split_ * pitch_, static_cast<uint32_t>(rows_ * pitch_)};
+        const RowsShape rows{static_cast<uint32_t>(rows_), static_cast<uint32_t>(p_.head_dim_v), p_.head_dim_v,
+                             static_cast<uint32_t>(pitch_)};
         if (whole) {
-            tile::LoadRows(part_[slot], gm_part_[(split * rows_per_split_ + first_row_) * pitch_], runs);
+            LoadRows(part_[slot], gm_part_[(split * rows_per_split_ + first_row_) * pitch_], runs);
         } else {
             for (int32_t k = 0; k < splits; ++k) {
                 const int64_t from = ((split + k) * rows_per_split_ + first_row_) * p_.head_dim_v;
-                tile::LoadRows(part_[slot][k * rows_ * pitch_], gm_part_[from], rows);
+                LoadRows(part_[slot][k * rows_ * pitch_], gm_part_[from], rows);
             }
         }
         SetFlag<HardEvent::MTE2_V>(slot);
@@ -346,9 +346,9 @@ private:
                    (place_[next].rows == 1 || step == stride)) {
                 rows += place_[next++].rows;
             }
-            tile::StoreRows(gm[begin], src[row * pitch],
-                            tile::RowsShape{static_cast<uint32_t>(rows), static_cast<uint32_t>(elements), step,
-                                            static_cast<uint32_t>(pitch)});
+            StoreRows(gm[begin], src[row * pitch],
+                      RowsShape{static_cast<uint32_t>(rows), static_cast<uint32_t>(elements), step,
+                                static_cast<uint32_t>(pitch)});
             row += rows;
             k = next;
         }
@@ -375,4 +375,4 @@ private:
     AscendC::LocalTensor<uint8_t> seen_;
 };
 
-}  // namespace flash_attn_npu::ascend::kernel
+}  // namespace flash_attn_npu::ascend::passes

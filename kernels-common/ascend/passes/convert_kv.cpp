@@ -7,12 +7,12 @@
 
 using namespace flash_attn_npu::ascend;
 
-extern "C" __global__ __aicore__ void flash_attn_convert_kv(kernel::ConvertKvArguments arguments) {
+extern "C" __global__ __aicore__ void flash_attn_convert_kv(ConvertKvArguments arguments) {
     KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
     if ASCEND_IS_AIV {
         AscendC::SetCtrlSpr<48, 48>(1);  // infinities and NaN stay
         arch::Resource<arch::AtlasA2> resource;
-        kernel::ConvertKv<arch::AtlasA2> convert(resource, arguments);
+        passes::ConvertKv<arch::AtlasA2> convert(resource, arguments);
         convert();
     }
 }

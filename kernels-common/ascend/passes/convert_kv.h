@@ -7,7 +7,7 @@
 #include "tile/fp8.h"
 #include "tile/load_fp8_rows.h"
 
-namespace flash_attn_npu::ascend::kernel {
+namespace flash_attn_npu::ascend::passes {
 
 template <class ArchTag>
 class ConvertKv {
@@ -90,4 +90,4 @@ private:
     arch::BufferRing<Event::V_MTE3, Event::MTE3_V, 2> halvesRing_;
 };
 
-}  // namespace flash_attn_npu::ascend::kernel
+}  // namespace flash_attn_npu::ascend::passes

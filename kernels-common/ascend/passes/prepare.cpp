@@ -11,16 +11,16 @@ using namespace flash_attn_npu::ascend;
 namespace {
 
 template <DType kDType>
-__aicore__ inline void prepare(const kernel::PrepareArguments& arguments) {
+__aicore__ inline void prepare(const PrepareArguments& arguments) {
     AscendC::SetCtrlSpr<48, 48>(1);  // infinities and NaN stay
     arch::Resource<arch::AtlasA2> resource;
-    kernel::Prepare<arch::AtlasA2, kDType> prepare(resource, arguments);
+    passes::Prepare<arch::AtlasA2, kDType> prepare(resource, arguments);
     prepare();
 }
 
 }  // namespace
 
-extern "C" __global__ __aicore__ void flash_attn_prepare(kernel::PrepareArguments arguments) {
+extern "C" __global__ __aicore__ void flash_attn_prepare(PrepareArguments arguments) {
     KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
     if ASCEND_IS_AIV {
         switch (arguments.problem.dtype) {

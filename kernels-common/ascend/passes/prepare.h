@@ -7,12 +7,12 @@
 #pragma once
 #include "arch/atlas_a2.h"
 #include "contract/prepare.h"
-#include "passes/row_ranges.h"
-#include "tile/fp8.h"
 #include "passes/rotary.h"
+#include "passes/row_ranges.h"
 #include "passes/strided_rows.h"
+#include "tile/fp8.h"
 
-namespace flash_attn_npu::ascend::kernel {
+namespace flash_attn_npu::ascend::passes {
 
 /// The element of a dtype in memory, the 16-bit one it is computed from, and how a rotated value is rounded to that.
 template <DType kDType>
@@ -70,7 +70,7 @@ private:
     static constexpr int32_t kMostRows = 255;       // repeats of one instruction
     static constexpr int32_t kTableEvent = kSlots;  // MTE2_V and V_MTE2 of the tables; slots have 0 .. kSlots - 1
 
-    using Rotate = tile::RotateRows<Wide, kTileElements>;
+    using Rotate = RotateRows<Wide, kTileElements>;
     // UB, in bytes.
     static constexpr uint32_t kTables = kSlots * kSlotBytes;
     static constexpr uint32_t kWork = kTables + Rotate::kTableBytes;
@@ -203,14 +203,14 @@ private:
         const LocalTensor<Stored> in = ub_[slot * kSlotBytes].template ReinterpretCast<Stored>();
         const LocalTensor<Wide> wide =
             ub_[slot * kSlotBytes + (kFp8 ? kHalfInSlot : 0)].template ReinterpretCast<Wide>();
-        const tile::RotaryRows rows{static_cast<uint32_t>(inner_is_token ? tile.heads : tile.tokens),
-                                    static_cast<uint32_t>(inner_is_token ? tile.tokens : tile.heads),
-                                    !inner_is_token && tile.per_token, inner_is_token && tile.per_token};
+        const RotaryRows rows{static_cast<uint32_t>(inner_is_token ? tile.heads : tile.tokens),
+                              static_cast<uint32_t>(inner_is_token ? tile.tokens : tile.heads),
+                              !inner_is_token && tile.per_token, inner_is_token && tile.per_token};
         if (kKind != Kind::kCopy && rotary_dim_ > 0) LoadTables(tile.position, tile.per_token ? tile.tokens : 1);
         WaitFlag<HardEvent::MTE3_MTE2>(slot);
         ForGroups(tile.from, rows, inner_is_token, [&](uint32_t row, uint32_t count, int64_t offset, int64_t stride) {
-            tile::LoadRows<kFp8>(in[row * pitch], src[offset],
-                                 tile::RowsShape{count, static_cast<uint32_t>(tile.dim), stride, pitch});
+            LoadRows<kFp8>(in[row * pitch], src[offset],
+                           RowsShape{count, static_cast<uint32_t>(tile.dim), stride, pitch});
         });
         if constexpr (kKind == Kind::kCopy) {
             SetFlag<HardEvent::MTE2_MTE3>(slot);
@@ -227,8 +227,7 @@ private:
         }
         const LocalTensor<To> out = SelectOut<To>(in, wide);
         ForGroups(tile.to, rows, inner_is_token, [&](uint32_t row, uint32_t count, int64_t offset, int64_t stride) {
-            tile::StoreRows(dst[offset], out[row * pitch],
-                            tile::RowsShape{count, static_cast<uint32_t>(tile.dim), stride, pitch});
+            StoreRows(dst[offset], out[row * pitch], RowsShape{count, static_cast<uint32_t>(tile.dim), stride, pitch});
         });
         SetFlag<HardEvent::MTE3_MTE2>(slot);
     }
@@ -246,8 +245,7 @@ private:
 
     /// Calls move(row in the tile, rows, offset, stride) for the tile's rows, as many at a time as lie evenly.
     template <class MoveRows>
-    __aicore__ inline void ForGroups(const Side& side, const tile::RotaryRows& rows, bool inner_is_token,
-                                     MoveRows move) {
+    __aicore__ inline void ForGroups(const Side& side, const RotaryRows& rows, bool inner_is_token, MoveRows move) {
         const int64_t inner = inner_is_token ? side.token : side.head;
         const int64_t outer = inner_is_token ? side.head : side.token;
         if (outer == inner * rows.inner) {
@@ -261,7 +259,7 @@ private:
 
     template <Kind kKind>
     __aicore__ inline void Compute(const AscendC::LocalTensor<Stored>& in, const AscendC::LocalTensor<Wide>& wide,
-                                   const tile::RotaryRows& rows, uint32_t pitch) {
+                                   const RotaryRows& rows, uint32_t pitch) {
         using namespace AscendC;
         const uint32_t count = rows.outer * rows.inner * pitch;
         if constexpr (kFp8) ToHalf(wide, in, count);
@@ -333,11 +331,10 @@ private:
         AscendC::GlobalTensor<Stored> src;
         src.SetGlobalBuffer(static_cast<__gm__ Stored*>(const_cast<__gm__ void*>(table)));
         const int32_t inside = min_of(rows, p_.rotary.seqlen - position);
-        tile::LoadRows<kFp8>(dst, src[position * stride],
-                             tile::RowsShape{static_cast<uint32_t>(inside), elements, stride, pitch});
+        LoadRows<kFp8>(dst, src[position * stride], RowsShape{static_cast<uint32_t>(inside), elements, stride, pitch});
         if (inside == rows) return;
-        tile::LoadRows<kFp8>(dst[inside * pitch], src[(p_.rotary.seqlen - 1) * stride],
-                             tile::RowsShape{static_cast<uint32_t>(rows - inside), elements, 0, pitch});
+        LoadRows<kFp8>(dst[inside * pitch], src[(p_.rotary.seqlen - 1) * stride],
+                       RowsShape{static_cast<uint32_t>(rows - inside), elements, 0, pitch});
     }
 
     const Problem& p_;
@@ -353,4 +350,4 @@ private:
     tile::HalfToFp8 to_fp8_;
 };
 
-}  // namespace flash_attn_npu::ascend::kernel
+}  // namespace flash_attn_npu::ascend::passes

@@ -8,7 +8,7 @@
 #include "flash_attn_npu/platform.h"
 #include "tile/vector_mask.h"
 
-namespace flash_attn_npu::ascend::tile {
+namespace flash_attn_npu::ascend::passes {
 
 /// Which rows of a tile stand where: `outer` groups of `inner` rows; tables have a row per group, per row of a group, or
 /// a single one (both false).
@@ -57,7 +57,7 @@ public:
             Gather(cc_, c, double_offset_.ReinterpretCast<uint32_t>(), 0, count);
             Gather(ss_, s, double_offset_.ReinterpretCast<uint32_t>(), 0, count);
             PipeBarrier<PIPE_V>();
-            const CountedLanes lanes(count);
+            const tile::CountedLanes lanes(count);
             Mul<float, false>(ss_, ss_, sign_, MASK_PLACEHOLDER, 1, BinaryRepeatParams(1, 1, 1, 8, 8, 0));
             PipeBarrier<PIPE_V>();
             return;
@@ -175,4 +175,4 @@ private:
     AscendC::LocalTensor<float> sign_;
 };
 
-}  // namespace flash_attn_npu::ascend::tile
+}  // namespace flash_attn_npu::ascend::passes

@@ -4,7 +4,7 @@
 
 #include "flash_attn_npu/problem.h"
 
-namespace flash_attn_npu::ascend::kernel {
+namespace flash_attn_npu::ascend::passes {
 
 struct RowRange {
     int64_t begin;
@@ -83,4 +83,4 @@ private:
     int64_t end_;
 };
 
-}  // namespace flash_attn_npu::ascend::kernel
+}  // namespace flash_attn_npu::ascend::passes

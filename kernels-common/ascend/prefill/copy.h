@@ -3,7 +3,7 @@
 #pragma once
 #include "tile/copy_attention_to_l1.h"
 
-namespace flash_attn_npu::ascend::tile {
+namespace flash_attn_npu::ascend::prefill {
 
 /// Zeros in L1, complete before later loads of the same pipe start.
 template <class Element>
@@ -48,4 +48,4 @@ __aicore__ inline void CopyPanelsToL0A(const AscendC::LocalTensor<Element>& dst,
     }
 }
 
-}  // namespace flash_attn_npu::ascend::tile
+}  // namespace flash_attn_npu::ascend::prefill

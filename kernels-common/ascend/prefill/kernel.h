@@ -14,20 +14,20 @@
 #include "prefill/softmax.h"
 #include "shared/ai_core.h"
 
-namespace flash_attn_npu::ascend::kernel {
+namespace flash_attn_npu::ascend::prefill {
 
 /// Element: of the cube's operands.
 template <class ArchTag, class Element, class ElementOut, int32_t HEAD_DIM, int32_t HEAD_DIM_V>
 class Prefill {
 public:
-    using Shape = block::PrefillShape<ArchTag, HEAD_DIM, HEAD_DIM_V>;
+    using Shape = PrefillShape<ArchTag, HEAD_DIM, HEAD_DIM_V>;
 
     __aicore__ inline explicit Prefill(const AttentionArguments& arguments) : a_(arguments), core_(arguments) {}
 
     __aicore__ inline void Cube() {
         arch::Resource<ArchTag> resource;
         PrefillSteps steps(a_, Shape::STEP_KEYS, core_.index, core_.count);
-        using Mmad = block::PrefillMmad<ArchTag, Element, Shape>;
+        using Mmad = PrefillMmad<ArchTag, Element, Shape>;
         Mmad mmad(resource, a_, steps, core_.workspace, {S_READY, P_READY, O_READY});
         mmad.Begin();
         for (int32_t i = 0; Running(steps, i); ++i) {
@@ -49,9 +49,9 @@ public:
     __aicore__ inline void Vector() {
         arch::Resource<ArchTag> resource;
         const uint32_t half = AscendC::GetSubBlockIdx();
-        block::PrefillUb<ArchTag, Shape> ub(resource);
-        block::PrefillSoftmax<ArchTag, Element, Shape> softmax(ub, a_, core_.workspace, half);
-        block::PrefillOutput<ArchTag, ElementOut, Shape> output(ub, a_, core_.workspace, half);
+        PrefillUb<ArchTag, Shape> ub(resource);
+        PrefillSoftmax<ArchTag, Element, Shape> softmax(ub, a_, core_.workspace, half);
+        PrefillOutput<ArchTag, ElementOut, Shape> output(ub, a_, core_.workspace, half);
         PrefillSteps steps(a_, Shape::STEP_KEYS, core_.index, core_.count);
         for (int32_t i = 0; Running(steps, i); ++i) {
             const PrefillStep* now = steps.At(i);
@@ -86,4 +86,4 @@ private:
     const AiCore core_;
 };
 
-}  // namespace flash_attn_npu::ascend::kernel
+}  // namespace flash_attn_npu::ascend::prefill

@@ -8,7 +8,7 @@
 #include "tile/copy_l1_to_l0.h"
 #include "tile/tile_mmad.h"
 
-namespace flash_attn_npu::ascend::block {
+namespace flash_attn_npu::ascend::prefill {
 
 template <class ArchTag, class Element, class Shape>
 class PrefillMmad {
@@ -17,8 +17,8 @@ public:
         uint16_t scores, probabilities, output;  // cross-core: S of a sub-block, P, O are in the workspace
     };
 
-    __aicore__ inline PrefillMmad(arch::Resource<ArchTag>& resource, const kernel::AttentionArguments& a,
-                                  PrefillSteps& steps, __gm__ uint8_t* workspace, Flags flags)
+    __aicore__ inline PrefillMmad(arch::Resource<ArchTag>& resource, const AttentionArguments& a, PrefillSteps& steps,
+                                  __gm__ uint8_t* workspace, Flags flags)
         : workspace_(workspace),
           flags_(flags),
           steps_(steps),
@@ -110,11 +110,11 @@ private:
         for (uint32_t feature = 0; feature < Shape::HEAD_DIM; feature += DEPTH) {
             const bool last = feature + DEPTH == Shape::HEAD_DIM;
             const uint32_t fill = l0Ring_.BeginFill();
-            tile::CopyPanelsToL0A(l0A_[fill], queries_.Tile(sub)[feature * Shape::ROWS], layout::zN{Shape::ROWS}, rows,
-                                  DEPTH);
+            CopyPanelsToL0A(l0A_[fill], queries_.Tile(sub)[feature * Shape::ROWS], layout::zN{Shape::ROWS}, rows,
+                            DEPTH);
             // The next sub-block may find the keys where the one before it left them.
             const bool there = keysIn_[fill] == static_cast<int32_t>(feature);
-            if (!there) tile::CopyFractals(l0B_[fill], keyTile_[feature * keys], keys * DEPTH / Shape::FRACTAL);
+            if (!there) CopyFractals(l0B_[fill], keyTile_[feature * keys], keys * DEPTH / Shape::FRACTAL);
             keysIn_[fill] = static_cast<int32_t>(feature);
             if (last && sub + 1 == step.SubBlocks()) keys_.End();
             l0Ring_.EndFill();
@@ -142,7 +142,7 @@ private:
             const bool last = key + DEPTH >= keys;
             const uint32_t depth = Min(DEPTH, keys - key);
             const uint32_t fill = l0Ring_.BeginFill();
-            tile::CopyFractals(l0A_[fill], p[key * rows], rows * RoundUp<Shape::PANEL>(depth) / Shape::FRACTAL);
+            CopyFractals(l0A_[fill], p[key * rows], rows * RoundUp<Shape::PANEL>(depth) / Shape::FRACTAL);
             keysIn_[fill] = NO_KEYS;
             copyL1ToL0B_(l0B_[fill], v[key * Shape::PANEL], layout::zN{Shape::KEY_TILE}, depth, Shape::OUT_COLS);
             if (last) operands_.End(tile, lastUse);
@@ -195,7 +195,7 @@ private:
     PrefillQueries<ArchTag, Element, Shape> queries_;
     PrefillKeys<ArchTag, Element, Shape> keys_;
     PrefillOutputOperands<ArchTag, Element, Shape> operands_;
-    const kernel::PrefillWorkspace places_{Shape::HEAD_DIM_V};
+    const PrefillWorkspace places_{Shape::HEAD_DIM_V};
     AscendC::LocalTensor<Element> keyTile_;  // of the scores under way
     uint32_t outputTile_ = 0;
     AscendC::LocalTensor<Element> l0A_[Shape::L0_STAGES], l0B_[Shape::L0_STAGES];
@@ -207,4 +207,4 @@ private:
     tile::CopyL0CToGm<ArchTag, float> copyL0CToGm_;
 };
 
-}  // namespace flash_attn_npu::ascend::block
+}  // namespace flash_attn_npu::ascend::prefill

@@ -3,13 +3,11 @@
 // each is loaded ahead as far as its ring in L1 allows.
 #pragma once
 
-#include "prefill/shape.h"
 #include "prefill/copy.h"
+#include "prefill/shape.h"
 
-namespace flash_attn_npu::ascend::block {
+namespace flash_attn_npu::ascend::prefill {
 
-using kernel::PrefillStep;
-using kernel::PrefillSteps;
 
 // Events between MTE2 and MTE1, both ways: who owns which.
 struct PrefillEvents {
@@ -20,7 +18,7 @@ struct PrefillEvents {
 template <class ArchTag, class Element, class Shape>
 class PrefillQueries {
 public:
-    __aicore__ inline PrefillQueries(arch::Resource<ArchTag>& resource, const kernel::AttentionArguments& a) : a_(a) {
+    __aicore__ inline PrefillQueries(arch::Resource<ArchTag>& resource, const AttentionArguments& a) : a_(a) {
         for (uint32_t sub = 0; sub < Shape::SUB_BLOCKS; ++sub) {
             l1_[sub] = resource.l1Buf.template GetBufferByByte<Element>((Shape::Q_AT + sub * Shape::Q_TILE) * 2);
             AscendC::SetFlag<AscendC::HardEvent::MTE1_MTE2>(PrefillEvents::QUERIES + static_cast<int32_t>(sub));
@@ -36,14 +34,14 @@ public:
     __aicore__ inline void Load(const PrefillStep& step, int32_t sub) {
         if (step.keys.empty()) return;
         const Problem& p = a_.problem;
-        const kernel::Task& task = step.task;
+        const Task& task = step.task;
         AscendC::GlobalTensor<Element> q;
         q.SetGlobalBuffer(reinterpret_cast<__gm__ Element*>(p.q.data));
         const int64_t origin = p.q.offset(task.s.n, task.s.q_row, task.kv_head * a_.plan.group);
         AscendC::WaitFlag<AscendC::HardEvent::MTE1_MTE2>(PrefillEvents::QUERIES + sub);
         const uint32_t rows = static_cast<uint32_t>(step.Rows(sub));
         // Rows that fill the last fractal are computed with, so they have to be numbers.
-        if (rows % Shape::STRIP_ROWS != 0) tile::ZeroL1<Element>(l1_[sub], Shape::Q_TILE);
+        if (rows % Shape::STRIP_ROWS != 0) ZeroL1<Element>(l1_[sub], Shape::Q_TILE);
         copy_(l1_[sub], layout::zN{Shape::ROWS}, q[origin], p.q.stride_row, p.q.stride_head, a_.plan.group,
               step.RowBegin(sub), step.RowBegin(sub) + step.Rows(sub), Shape::HEAD_DIM);
         AscendC::SetFlag<AscendC::HardEvent::MTE2_MTE1>(PrefillEvents::QUERIES + sub);
@@ -59,7 +57,7 @@ public:
     __aicore__ inline const AscendC::LocalTensor<Element>& Tile(int32_t sub) const { return l1_[sub]; }
 
 private:
-    const kernel::AttentionArguments& a_;
+    const AttentionArguments& a_;
     AscendC::LocalTensor<Element> l1_[Shape::SUB_BLOCKS];
     tile::CopyPackedRowsToL1<ArchTag, Element> copy_;
 };
@@ -68,8 +66,7 @@ private:
 template <class ArchTag, class Element, class Shape>
 class PrefillKeys {
 public:
-    __aicore__ inline PrefillKeys(arch::Resource<ArchTag>& resource, const kernel::AttentionArguments& a,
-                                  PrefillSteps& steps)
+    __aicore__ inline PrefillKeys(arch::Resource<ArchTag>& resource, const AttentionArguments& a, PrefillSteps& steps)
         : a_(a), steps_(steps) {
         for (uint32_t i = 0; i < Shape::K_RING; ++i) {
             l1_[i] = resource.l1Buf.template GetBufferByByte<Element>((Shape::K_AT + i * Shape::K_TILE) * 2);
@@ -107,13 +104,13 @@ private:
         const AscendC::LocalTensor<Element> tile = l1_[ring_.BeginFill()];
         const uint32_t rows = RoundUp<Shape::STRIP_ROWS>(keys.size());
         // Scores of keys that do not exist are masked later, but have to be numbers.
-        if (rows != static_cast<uint32_t>(keys.size())) tile::ZeroL1<Element>(tile, rows * Shape::HEAD_DIM);
+        if (rows != static_cast<uint32_t>(keys.size())) ZeroL1<Element>(tile, rows * Shape::HEAD_DIM);
         copy_(tile, layout::zN{rows}, a_.problem.k_cache, a_.problem.kv_view(step.task.s.n), step.task.kv_head, keys, 0,
               Shape::HEAD_DIM);
         ring_.EndFill();
     }
 
-    const kernel::AttentionArguments& a_;
+    const AttentionArguments& a_;
     PrefillSteps& steps_;
     AscendC::LocalTensor<Element> l1_[Shape::K_RING];
     arch::BufferRing<AscendC::HardEvent::MTE2_MTE1, AscendC::HardEvent::MTE1_MTE2, Shape::K_RING, PrefillEvents::KEYS>
@@ -132,7 +129,7 @@ template <class ArchTag, class Element, class Shape>
 class PrefillOutputOperands {
 public:
     /// probabilitiesReady: cross-core flag that says that P of a sub-block is in the workspace.
-    __aicore__ inline PrefillOutputOperands(arch::Resource<ArchTag>& resource, const kernel::AttentionArguments& a,
+    __aicore__ inline PrefillOutputOperands(arch::Resource<ArchTag>& resource, const AttentionArguments& a,
                                             PrefillSteps& steps, __gm__ uint8_t* workspace, uint16_t probabilitiesReady)
         : a_(a), steps_(steps), workspace_(workspace), probabilities_ready_(probabilitiesReady) {
         for (uint32_t i = 0; i < Shape::P_RING; ++i) {
@@ -200,8 +197,8 @@ private:
         const uint32_t panels = CeilDiv<Shape::PANEL>(step.TileKeys(tile).size());
         const uint32_t strips = CeilDiv<Shape::STRIP_ROWS>(step.Rows(sub));
         AscendC::GlobalTensor<Element> p;
-        p.SetGlobalBuffer(reinterpret_cast<__gm__ Element*>(
-            workspace_ + kernel::PrefillWorkspace(Shape::HEAD_DIM_V).p(step.Slot(), sub)));
+        p.SetGlobalBuffer(
+            reinterpret_cast<__gm__ Element*>(workspace_ + PrefillWorkspace(Shape::HEAD_DIM_V).p(step.Slot(), sub)));
         const uint32_t buffer = ring_.BeginFill();
         for (uint32_t panel = 0; panel < panels; panel += Shape::DEPTH / Shape::PANEL) {
             const uint32_t piece = Min(Shape::DEPTH / Shape::PANEL, panels - panel);
@@ -233,7 +230,7 @@ private:
         }
     }
 
-    const kernel::AttentionArguments& a_;
+    const AttentionArguments& a_;
     PrefillSteps& steps_;
     __gm__ uint8_t* workspace_;
     const uint16_t probabilities_ready_;
@@ -249,4 +246,4 @@ private:
     tile::CopyKeysToL1<ArchTag, Element> copy_;
 };
 
-}  // namespace flash_attn_npu::ascend::block
+}  // namespace flash_attn_npu::ascend::prefill

@@ -4,29 +4,29 @@
 #pragma once
 
 #include "prefill/ub.h"
-#include "tile/copy_rows_to_gm.h"
 #include "prefill/vector.h"
+#include "tile/copy_rows_to_gm.h"
 
-namespace flash_attn_npu::ascend::block {
+namespace flash_attn_npu::ascend::prefill {
 
 /// Element: of out.
 template <class ArchTag, class Element, class Shape>
 class PrefillOutput {
 public:
-    __aicore__ inline PrefillOutput(PrefillUb<ArchTag, Shape>& ub, const kernel::AttentionArguments& a,
+    __aicore__ inline PrefillOutput(PrefillUb<ArchTag, Shape>& ub, const AttentionArguments& a,
                                     __gm__ uint8_t* workspace, uint32_t subBlock)
         : ub_(ub), a_(a), workspace_(workspace), half_(subBlock) {}
 
     /// output = output * factor + increment; stores the output when the step is the task's last.
-    __aicore__ inline void operator()(const kernel::PrefillStep& step, int32_t sub) {
+    __aicore__ inline void operator()(const PrefillStep& step, int32_t sub) {
         const int32_t rows = clamp(step.Rows(sub) - FirstRow(), 0, static_cast<int32_t>(Shape::HALF_ROWS));
         if (rows == 0) return;
         LoadIncrement(step, sub, 0, min_of(rows, PIECE_ROWS));
         if (!step.first) {
             BroadcastRows(ub_.RowBlocks(), ub_.Factor(step.Slot(), sub), Shape::HALF_ROWS);
-            tile::BarrierV();
+            BarrierV();
             MultiplyRows(ub_.Output(sub), ub_.RowBlocks(), rows);
-            tile::BarrierV();
+            BarrierV();
         }
         if (step.last) Finish(step, sub, rows);
         for (int32_t row = 0; row < rows; row += PIECE_ROWS) {
@@ -41,11 +41,11 @@ public:
             if (step.last) Store(step, sub, row, piece, chunk);
             ub_.EndStore();
         }
-        tile::BarrierV();
+        BarrierV();
     }
 
     /// Leaves a sub-block to the general kernel.
-    __aicore__ inline void GiveUp(const kernel::PrefillStep& step, int32_t sub) {
+    __aicore__ inline void GiveUp(const PrefillStep& step, int32_t sub) {
         if (half_ != 0) return;
         const uint32_t chunk = ub_.BeginLoad();
         ub_.EndLoad();
@@ -54,7 +54,7 @@ public:
         ub_.EndCompute();
         StoreRedo(step, sub, chunk);
         ub_.EndStore();
-        tile::BarrierV();
+        BarrierV();
     }
 
 private:
@@ -70,7 +70,7 @@ private:
 
     __aicore__ inline int32_t FirstRow() const { return static_cast<int32_t>(half_ * Shape::HALF_ROWS); }
 
-    __aicore__ inline void LoadIncrement(const kernel::PrefillStep& step, int32_t sub, int32_t row, int32_t rows) {
+    __aicore__ inline void LoadIncrement(const PrefillStep& step, int32_t sub, int32_t row, int32_t rows) {
         AscendC::GlobalTensor<float> o;
         o.SetGlobalBuffer(reinterpret_cast<__gm__ float*>(workspace_ + places_.o(step.Slot(), sub)));
         const uint32_t chunk = ub_.BeginLoad();
@@ -107,7 +107,7 @@ private:
 
     /// What the end of a task needs of all rows: inverse sums, times the scale of V (RowBlocks), LSE (Lse) and the redo
     /// word (Redo).
-    __aicore__ inline void Finish(const kernel::PrefillStep& step, int32_t sub, int32_t rows) const {
+    __aicore__ inline void Finish(const PrefillStep& step, int32_t sub, int32_t rows) const {
         constexpr uint64_t ROWS = Shape::HALF_ROWS;
         constexpr float LARGEST = -PrefillUb<ArchTag, Shape>::NO_MAXIMUM - 16;  // one half below it
         const AscendC::UnaryRepeatParams one;
@@ -117,25 +117,25 @@ private:
         AscendC::Cast(magnitude, ub_.Maximum(slot, sub), AscendC::RoundMode::CAST_NONE, ROWS, 1,
                       AscendC::UnaryRepeatParams(1, 1, 8, 4));
         AscendC::Ln(Lse(), sum, ROWS, 1, one);
-        tile::BarrierV();
+        BarrierV();
         if (step.v_scale != 1.0f) {
             AscendC::Muls(inverse, inverse, step.v_scale, ROWS, 1, one);
-            tile::BarrierV();
+            BarrierV();
         }
         BroadcastRows(ub_.RowBlocks(), inverse, Shape::HALF_ROWS);
         AscendC::Axpy(Lse(), magnitude, step.scale, ROWS, 1, one);
-        tile::BarrierV();
+        BarrierV();
         // 1 when a row's largest score is beyond what half scores can be trusted with, or it saw no score at all; else 0.
         AscendC::Abs(magnitude, magnitude, ROWS, 1, one);
-        tile::BarrierV();
+        BarrierV();
         AscendC::WholeReduceMax(magnitude, magnitude, rows, 1, 1, 1, 8, AscendC::ReduceOrder::ORDER_ONLY_VALUE);
-        tile::BarrierV();
+        BarrierV();
         AscendC::Adds(magnitude, magnitude, 1.0f - LARGEST, uint64_t{1}, 1, one);
-        tile::BarrierV();
+        BarrierV();
         AscendC::Maxs(magnitude, magnitude, 0.0f, uint64_t{1}, 1, one);
-        tile::BarrierV();
+        BarrierV();
         AscendC::Mins(magnitude, magnitude, 1.0f, uint64_t{1}, 1, one);
-        tile::BarrierV();
+        BarrierV();
     }
     __aicore__ inline AscendC::LocalTensor<float> Redo() const { return ub_.RowScratch(1); }
     __aicore__ inline AscendC::LocalTensor<float> Lse() const { return ub_.RowScratch(2); }
@@ -143,9 +143,9 @@ private:
     /// Rows [row, row + rows) of the sub-block: output, LSE and redo word into the chunk.
     __aicore__ inline void Normalise(const AscendC::LocalTensor<float>& o, int32_t row, int32_t rows,
                                      uint32_t chunk) const {
-        tile::BarrierV();
+        BarrierV();
         MultiplyRows(o, ub_.RowBlocks()[row * BLOCK], rows);
-        tile::BarrierV();
+        BarrierV();
         AscendC::Cast(ub_.template Chunk<Element>(chunk), o, AscendC::RoundMode::CAST_RINT, uint64_t{LANES},
                       static_cast<uint8_t>(rows * static_cast<int32_t>(Shape::HEAD_DIM_V / LANES)),
                       AscendC::UnaryRepeatParams(1, 1, 4, 8));
@@ -154,7 +154,7 @@ private:
                       uint64_t{1}, 1, AscendC::UnaryRepeatParams());
     }
 
-    __aicore__ inline void Store(const kernel::PrefillStep& step, int32_t sub, int32_t row, int32_t rows,
+    __aicore__ inline void Store(const PrefillStep& step, int32_t sub, int32_t row, int32_t rows,
                                  uint32_t chunk) const {
         const Problem& p = a_.problem;
         const Sequence& s = step.task.s;
@@ -174,25 +174,25 @@ private:
     }
 
     /// Added, because both vector cores of a sub-block may give it up.
-    __aicore__ inline void StoreRedo(const kernel::PrefillStep& step, int32_t sub, uint32_t chunk) const {
+    __aicore__ inline void StoreRedo(const PrefillStep& step, int32_t sub, uint32_t chunk) const {
         if (a_.redo == nullptr) return;
-        kernel::Task rowTile = step.task;
+        Task rowTile = step.task;
         rowTile.row_begin = step.RowBegin(sub);
         AscendC::GlobalTensor<int32_t> redo;
         redo.SetGlobalBuffer(a_.redo);
         AscendC::SetAtomicAdd<int32_t>();
-        AscendC::DataCopyPad(redo[kernel::redo_index(a_, rowTile)], ub_.template Chunk<int32_t>(chunk)[REDO_AT / 4],
+        AscendC::DataCopyPad(redo[redo_index(a_, rowTile)], ub_.template Chunk<int32_t>(chunk)[REDO_AT / 4],
                              AscendC::DataCopyExtParams(1, sizeof(int32_t), 0, 0, 0));
         AscendC::SetAtomicNone();
     }
 
     PrefillUb<ArchTag, Shape>& ub_;
-    const kernel::AttentionArguments& a_;
+    const AttentionArguments& a_;
     __gm__ uint8_t* workspace_;
     const uint32_t half_;  // which rows of a sub-block are this vector core's
-    const kernel::PrefillWorkspace places_{Shape::HEAD_DIM_V};
+    const PrefillWorkspace places_{Shape::HEAD_DIM_V};
     tile::CopyPackedRowsToGm<Element> copyRows_;
     tile::CopyPackedRowsToGm<float> copyLse_;
 };
 
-}  // namespace flash_attn_npu::ascend::block
+}  // namespace flash_attn_npu::ascend::prefill

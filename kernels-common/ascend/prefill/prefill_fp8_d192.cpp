@@ -5,9 +5,9 @@
 
 using namespace flash_attn_npu::ascend;
 
-extern "C" __global__ __aicore__ void flash_attn_prefill_fp8_d192(kernel::AttentionArguments arguments) {
+extern "C" __global__ __aicore__ void flash_attn_prefill_fp8_d192(AttentionArguments arguments) {
     KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_MIX_AIC_1_2);
-    kernel::Prefill<arch::AtlasA2, half, bfloat16_t, 192, 128> prefill(arguments);
+    prefill::Prefill<arch::AtlasA2, half, bfloat16_t, 192, 128> prefill(arguments);
     if ASCEND_IS_AIC {
         prefill.Cube();
     }

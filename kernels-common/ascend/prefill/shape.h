@@ -5,20 +5,20 @@
 #include "arch/buffer_ring.h"
 #include "prefill/steps.h"
 
-namespace flash_attn_npu::ascend::block {
+namespace flash_attn_npu::ascend::prefill {
 
 template <class ArchTag, int32_t HEAD_DIM_, int32_t HEAD_DIM_V_>
 struct PrefillShape {
     static constexpr uint32_t HEAD_DIM = HEAD_DIM_, HEAD_DIM_V = HEAD_DIM_V_;
-    static constexpr uint32_t SUB_BLOCKS = kernel::kPrefillSubBlocks;
+    static constexpr uint32_t SUB_BLOCKS = kPrefillSubBlocks;
     static constexpr uint32_t ROWS = 128;       // of a sub-block
     static constexpr uint32_t HALF_ROWS = 64;   // of a score tile, and of a vector core
     static constexpr uint32_t STRIP_ROWS = 16;  // of a fractal
-    static constexpr uint32_t PANEL = kernel::PrefillStep::PANEL;
+    static constexpr uint32_t PANEL = PrefillStep::PANEL;
     static constexpr uint32_t FRACTAL = STRIP_ROWS * PANEL;
-    static constexpr uint32_t STEP_KEYS = kernel::prefill_step_keys(HEAD_DIM_V_);
+    static constexpr uint32_t STEP_KEYS = prefill_step_keys(HEAD_DIM_V_);
     static constexpr uint32_t STEP_PANELS = STEP_KEYS / PANEL;
-    static constexpr uint32_t KEY_TILE = kernel::PrefillStep::KEY_TILE;
+    static constexpr uint32_t KEY_TILE = PrefillStep::KEY_TILE;
     static constexpr uint32_t STEP_TILES = STEP_KEYS / KEY_TILE;
 
     // How much one Mmad adds up: features of q and k, or keys of P and V.
@@ -56,4 +56,4 @@ struct PrefillShape {
     static_assert(O_TILES >= 1, "L0C overflows");
 };
 
-}  // namespace flash_attn_npu::ascend::block
+}  // namespace flash_attn_npu::ascend::prefill

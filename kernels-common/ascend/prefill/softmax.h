@@ -5,24 +5,24 @@
 #include "prefill/ub.h"
 #include "prefill/vector.h"
 
-namespace flash_attn_npu::ascend::block {
+namespace flash_attn_npu::ascend::prefill {
 
 template <class ArchTag, class Element, class Shape>
 class PrefillSoftmax {
 public:
-    __aicore__ inline PrefillSoftmax(PrefillUb<ArchTag, Shape>& ub, const kernel::AttentionArguments& a,
+    __aicore__ inline PrefillSoftmax(PrefillUb<ArchTag, Shape>& ub, const AttentionArguments& a,
                                      __gm__ uint8_t* workspace, uint32_t subBlock)
         : ub_(ub), a_(a), workspace_(workspace), half_(subBlock) {}
 
     /// Scores of sub-block `sub` in the workspace -> probabilities, and the statistics of its rows after this step.
-    __aicore__ inline void operator()(const kernel::PrefillStep& step, int32_t sub) {
+    __aicore__ inline void operator()(const PrefillStep& step, int32_t sub) {
         const int32_t rows = clamp(step.Rows(sub) - FirstRow(), 0, static_cast<int32_t>(Shape::HALF_ROWS));
         const int32_t strips = ceil_div(rows, static_cast<int32_t>(Shape::STRIP_ROWS));
         for (int32_t strip = 0; strip < min_of(strips, LOAD_AHEAD); ++strip) LoadScores(step, sub, strip);
         for (int32_t strip = 0; strip < strips; ++strip) {
             if (strip + LOAD_AHEAD < strips) LoadScores(step, sub, strip + LOAD_AHEAD);
             const int32_t row = strip * static_cast<int32_t>(Shape::STRIP_ROWS);
-            const tile::Strip s{ub_.template Chunk<half>(ub_.BeginCompute()), static_cast<uint32_t>(step.Panels())};
+            const Strip s{ub_.template Chunk<half>(ub_.BeginCompute()), static_cast<uint32_t>(step.Panels())};
             Probabilities(step, sub, strip, s, min_of(rows - row, static_cast<int32_t>(Shape::STRIP_ROWS)));
             ub_.EndCompute();
             StoreProbabilities(step, sub, strip, s);
@@ -39,7 +39,7 @@ private:
     __aicore__ inline int32_t FirstRow() const { return static_cast<int32_t>(half_ * Shape::HALF_ROWS); }
 
     /// S in the workspace: (panel, 128 rows, key); a strip is a run of 16 rows in each panel.
-    __aicore__ inline void LoadScores(const kernel::PrefillStep& step, int32_t sub, int32_t strip) {
+    __aicore__ inline void LoadScores(const PrefillStep& step, int32_t sub, int32_t strip) {
         AscendC::GlobalTensor<half> s;
         s.SetGlobalBuffer(reinterpret_cast<__gm__ half*>(workspace_ + places_.s(step.Slot(), sub)));
         AscendC::DataCopyParams params;
@@ -55,49 +55,48 @@ private:
         ub_.EndLoad();
     }
 
-    __aicore__ inline void Probabilities(const kernel::PrefillStep& step, int32_t sub, int32_t strip,
-                                         const tile::Strip& s, int32_t rows) const {
+    __aicore__ inline void Probabilities(const PrefillStep& step, int32_t sub, int32_t strip, const Strip& s,
+                                         int32_t rows) const {
         const int32_t row = strip * static_cast<int32_t>(Shape::STRIP_ROWS);
         const AscendC::LocalTensor<half> maximum = ub_.Maximum(step.Slot(), sub)[row];
         const AscendC::LocalTensor<half> sums = ub_.PanelSums(strip);
-        tile::MaskStrip(s, a_.problem.mask_of(step.task.s), a_.plan.group, step.RowBegin(sub) + FirstRow() + row, rows,
-                        step.keys.begin, static_cast<half>(MASKED));
-        tile::BarrierV();
-        tile::StripMaximum(maximum, MaximumBefore(step, sub)[row], s, sums, ub_.StripScratch(),
-                           static_cast<half>(MASKED));
-        tile::BarrierV();
-        tile::StripExp(s, maximum, static_cast<half>(step.scale), ub_.StripMaximumBlocks());
-        tile::BarrierV();
-        tile::StripPanelSums(sums, s);
+        MaskStrip(s, a_.problem.mask_of(step.task.s), a_.plan.group, step.RowBegin(sub) + FirstRow() + row, rows,
+                  step.keys.begin, static_cast<half>(MASKED));
+        BarrierV();
+        StripMaximum(maximum, MaximumBefore(step, sub)[row], s, sums, ub_.StripScratch(), static_cast<half>(MASKED));
+        BarrierV();
+        StripExp(s, maximum, static_cast<half>(step.scale), ub_.StripMaximumBlocks());
+        BarrierV();
+        StripPanelSums(sums, s);
         const uint32_t panels = RoundUp<WIDE_LANES / Shape::STRIP_ROWS>(s.panels);
         if (panels != s.panels) {
             AscendC::Duplicate(sums[s.panels * Shape::STRIP_ROWS], static_cast<half>(0.0f),
                                static_cast<int32_t>((panels - s.panels) * Shape::STRIP_ROWS));
         }
         if constexpr (AscendC::IsSameType<Element, bfloat16_t>::value) {
-            tile::BarrierV();
-            tile::StripToBfloat16(s);
+            BarrierV();
+            StripToBfloat16(s);
         }
     }
 
     /// P in the workspace: (strip, panel, 16 rows, key), so that a chunk is stored in one run and L0A's order.
-    __aicore__ inline void StoreProbabilities(const kernel::PrefillStep& step, int32_t sub, int32_t strip,
-                                              const tile::Strip& s) const {
+    __aicore__ inline void StoreProbabilities(const PrefillStep& step, int32_t sub, int32_t strip,
+                                              const Strip& s) const {
         AscendC::GlobalTensor<half> p;
         p.SetGlobalBuffer(reinterpret_cast<__gm__ half*>(workspace_ + places_.p(step.Slot(), sub)));
         const uint32_t row = half_ * Shape::HALF_ROWS + static_cast<uint32_t>(strip) * Shape::STRIP_ROWS;
-        AscendC::DataCopy(p[row * Shape::STEP_KEYS], s.data, s.panels * tile::Strip::FRACTAL);
+        AscendC::DataCopy(p[row * Shape::STEP_KEYS], s.data, s.panels * Strip::FRACTAL);
     }
 
-    __aicore__ inline AscendC::LocalTensor<half> MaximumBefore(const kernel::PrefillStep& step, int32_t sub) const {
+    __aicore__ inline AscendC::LocalTensor<half> MaximumBefore(const PrefillStep& step, int32_t sub) const {
         return step.first ? ub_.NoMaximum() : ub_.Maximum(Before(step), sub);
     }
-    __aicore__ inline static int32_t Before(const kernel::PrefillStep& step) {
-        return (step.Slot() + kernel::kPrefillSlots - 1) % kernel::kPrefillSlots;
+    __aicore__ inline static int32_t Before(const PrefillStep& step) {
+        return (step.Slot() + kPrefillSlots - 1) % kPrefillSlots;
     }
 
     /// factor = exp((maximum before - maximum) * scale); sum = sum before * factor + sum of this step.
-    __aicore__ inline void UpdateStatistics(const kernel::PrefillStep& step, int32_t sub, int32_t strips) const {
+    __aicore__ inline void UpdateStatistics(const PrefillStep& step, int32_t sub, int32_t strips) const {
         constexpr uint64_t ROWS = Shape::HALF_ROWS;
         constexpr uint8_t STRIP_STRIDE = Shape::STEP_PANELS * Shape::STRIP_ROWS * 4 / 32;
         const int32_t slot = step.Slot();
@@ -109,13 +108,13 @@ private:
         const AscendC::UnaryRepeatParams widen(1, 1, 8, 4);
         const uint8_t repeats = static_cast<uint8_t>(strips);
 
-        tile::BarrierV();
+        BarrierV();
         for (int32_t strip = 0; strip < strips; ++strip) {
             AscendC::Cast(ub_.WidePanelSums(strip), ub_.PanelSums(strip), AscendC::RoundMode::CAST_NONE,
                           uint64_t{WIDE_LANES}, static_cast<uint8_t>(turns), widen);
         }
         AscendC::Sub(change, MaximumBefore(step, sub), ub_.Maximum(slot, sub), ROWS, 1, AscendC::BinaryRepeatParams());
-        tile::BarrierV();
+        BarrierV();
         // 4 panels at a time, then 4 -> 2 -> 1 for all strips.
         for (int32_t strip = 0; strip < strips && turns > 1; ++strip) {
             const AscendC::LocalTensor<float> w = ub_.WidePanelSums(strip);
@@ -123,31 +122,31 @@ private:
                          AscendC::BinaryRepeatParams(1, 1, 1, 0, 8, 0));
         }
         AscendC::Cast(factor, change, AscendC::RoundMode::CAST_NONE, ROWS, 1, widen);
-        tile::BarrierV();
+        BarrierV();
         AscendC::Add(wide, wide, wide[WIDE_LANES / 2], uint64_t{WIDE_LANES / 2}, repeats,
                      AscendC::BinaryRepeatParams(1, 1, 1, STRIP_STRIDE, STRIP_STRIDE, STRIP_STRIDE));
         AscendC::Muls(factor, factor, step.scale, ROWS, 1, AscendC::UnaryRepeatParams());
-        tile::BarrierV();
+        BarrierV();
         AscendC::Add(ofStep, wide, wide[WIDE_LANES / 4], uint64_t{WIDE_LANES / 4}, repeats,
                      AscendC::BinaryRepeatParams(1, 1, 1, Shape::STRIP_ROWS * 4 / 32, STRIP_STRIDE, STRIP_STRIDE));
         AscendC::Exp(factor, factor, ROWS, 1, AscendC::UnaryRepeatParams());
-        tile::BarrierV();
+        BarrierV();
         const uint64_t lanes = static_cast<uint64_t>(strips) * Shape::STRIP_ROWS;
         if (step.first) {
             AscendC::Adds(sum, ofStep, 0.0f, lanes, 1, AscendC::UnaryRepeatParams());
         } else {
             AscendC::Mul(grown, ub_.Sum(Before(step), sub), factor, lanes, 1, AscendC::BinaryRepeatParams());
-            tile::BarrierV();
+            BarrierV();
             AscendC::Add(sum, grown, ofStep, lanes, 1, AscendC::BinaryRepeatParams());
         }
-        tile::BarrierV();
+        BarrierV();
     }
 
     PrefillUb<ArchTag, Shape>& ub_;
-    const kernel::AttentionArguments& a_;
+    const AttentionArguments& a_;
     __gm__ uint8_t* workspace_;
     const uint32_t half_;  // which rows of a sub-block are this vector core's
-    const kernel::PrefillWorkspace places_{Shape::HEAD_DIM_V};
+    const PrefillWorkspace places_{Shape::HEAD_DIM_V};
 };
 
-}  // namespace flash_attn_npu::ascend::block
+}  // namespace flash_attn_npu::ascend::prefill

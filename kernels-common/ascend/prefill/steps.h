@@ -6,7 +6,7 @@
 #include "contract/prefill.h"
 #include "shared/schedule.h"
 
-namespace flash_attn_npu::ascend::kernel {
+namespace flash_attn_npu::ascend::prefill {
 
 /// Keys [keys.begin, keys.end) of one task: the cube works on tiles of KEY_TILE of them, the vector cores on panels of 16.
 /// A task without keys, or one that the kernel does not serve, has one step without keys.
@@ -106,4 +106,4 @@ private:
     bool more_ = true;
 };
 
-}  // namespace flash_attn_npu::ascend::kernel
+}  // namespace flash_attn_npu::ascend::prefill

@@ -7,7 +7,7 @@
 
 #include "prefill/shape.h"
 
-namespace flash_attn_npu::ascend::block {
+namespace flash_attn_npu::ascend::prefill {
 
 template <class ArchTag, class Shape>
 class PrefillUb {
@@ -94,7 +94,7 @@ public:
     static constexpr uint32_t PANEL_SUMS = Shape::STEP_PANELS * Shape::STRIP_ROWS;
 
 private:
-    static constexpr uint32_t STATISTICS = kernel::kPrefillSlots * Shape::SUB_BLOCKS * ROWS;
+    static constexpr uint32_t STATISTICS = kPrefillSlots * Shape::SUB_BLOCKS * ROWS;
     static constexpr uint32_t OUTPUT_BYTES = ROWS * Shape::HEAD_DIM_V * 4;
     // Blocks of 32 bytes lie in 16 bank groups. The two sources of an instruction should not meet in one: maxima of a
     // strip against its scores, and increments of the output (in a chunk) against the output, are half a turn apart.
@@ -129,4 +129,4 @@ private:
     uint32_t load_ = 0, compute_ = 0;
 };
 
-}  // namespace flash_attn_npu::ascend::block
+}  // namespace flash_attn_npu::ascend::prefill

@@ -7,7 +7,7 @@
 #include "flash_attn_npu/mask.h"
 #include "tile/layout.h"
 
-namespace flash_attn_npu::ascend::tile {
+namespace flash_attn_npu::ascend::prefill {
 
 __aicore__ inline void BarrierV() { AscendC::PipeBarrier<PIPE_V>(); }
 
@@ -139,4 +139,4 @@ __aicore__ inline void MaskStrip(const Strip& s, const Mask& mask, int32_t group
     }
 }
 
-}  // namespace flash_attn_npu::ascend::tile
+}  // namespace flash_attn_npu::ascend::prefill

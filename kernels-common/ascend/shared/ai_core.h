@@ -4,7 +4,7 @@
 #include "arch/atlas_a2.h"
 #include "contract/arguments.h"
 
-namespace flash_attn_npu::ascend::kernel {
+namespace flash_attn_npu::ascend {
 
 struct AiCore {
     int32_t index;
@@ -21,4 +21,4 @@ struct AiCore {
     }
 };
 
-}  // namespace flash_attn_npu::ascend::kernel
+}  // namespace flash_attn_npu::ascend

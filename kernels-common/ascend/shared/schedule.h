@@ -10,7 +10,7 @@
 
 #include "contract/arguments.h"
 
-namespace flash_attn_npu::ascend::kernel {
+namespace flash_attn_npu::ascend {
 
 // Packed rows [row_begin, row_end) of one kv head of one sequence, against `keys`: what at least one of the rows sees,
 // cut to the split. Empty keys are a task too: somebody has to write zeros.
@@ -327,4 +327,4 @@ private:
     int64_t cost_ = 0;
 };
 
-}  // namespace flash_attn_npu::ascend::kernel
+}  // namespace flash_attn_npu::ascend

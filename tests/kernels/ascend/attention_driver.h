@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What the tests of the general attention kernel call: the launch, and what the kernel asks of the host.
 #pragma once
-#include "driver.h"
 #include "contract/general.h"
+#include "driver.h"
 
-#define ATTENTION_DRIVER(DTYPE)                                                                                 \
-    TWIN_DRIVER(flash_attn_attention_##DTYPE, AttentionArguments)                                               \
-    extern "C" __attribute__((visibility("default"))) void attention_limits(twin_test::Call* call) {            \
-        namespace kernel = flash_attn_npu::ascend::kernel;                                                      \
-        kernel::AttentionArguments arguments;                                                                   \
-        const auto tile = kernel::attention_tile(twin_test::problem_of(*call));                                 \
-        call->tile_rows = tile.rows;                                                                            \
-        call->tile_keys = tile.keys;                                                                            \
-        twin_test::arguments_of(*call, arguments);                                                              \
-        call->core_workspace_bytes = kernel::attention_core_workspace_bytes(arguments.problem, arguments.plan); \
+#define ATTENTION_DRIVER(DTYPE)                                                                         \
+    TWIN_DRIVER(flash_attn_attention_##DTYPE, AttentionArguments)                                       \
+    extern "C" __attribute__((visibility("default"))) void attention_limits(twin_test::Call* call) {    \
+        namespace kernel = flash_attn_npu::ascend::kernel;                                              \
+        AttentionArguments arguments;                                                                   \
+        const auto tile = attention_tile(twin_test::problem_of(*call));                                 \
+        call->tile_rows = tile.rows;                                                                    \
+        call->tile_keys = tile.keys;                                                                    \
+        twin_test::arguments_of(*call, arguments);                                                      \
+        call->core_workspace_bytes = attention_core_workspace_bytes(arguments.problem, arguments.plan); \
     }

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What the tests of the decode kernel call: the launch, and what the kernel asks of the host.
 #pragma once
-#include "driver.h"
 #include "contract/decode.h"
+#include "driver.h"
 
-#define DECODE_DRIVER(DTYPE)                                                                                 \
-    TWIN_DRIVER(flash_attn_decode_##DTYPE, AttentionArguments)                                               \
-    extern "C" __attribute__((visibility("default"))) void attention_limits(twin_test::Call* call) {         \
-        namespace kernel = flash_attn_npu::ascend::kernel;                                                   \
-        kernel::AttentionArguments arguments;                                                                \
-        twin_test::arguments_of(*call, arguments);                                                           \
-        call->core_workspace_bytes = kernel::decode_core_workspace_bytes(arguments.problem, arguments.plan); \
-    }                                                                                                        \
-    extern "C" __attribute__((visibility("default"))) bool can_implement(const twin_test::Call* call) {      \
-        flash_attn_npu::ascend::kernel::AttentionArguments arguments;                                        \
-        twin_test::arguments_of(*call, arguments);                                                           \
-        return flash_attn_npu::ascend::kernel::decode_can_implement(arguments.problem, arguments.plan);      \
+#define DECODE_DRIVER(DTYPE)                                                                            \
+    TWIN_DRIVER(flash_attn_decode_##DTYPE, AttentionArguments)                                          \
+    extern "C" __attribute__((visibility("default"))) void attention_limits(twin_test::Call* call) {    \
+        namespace kernel = flash_attn_npu::ascend::kernel;                                              \
+        AttentionArguments arguments;                                                                   \
+        twin_test::arguments_of(*call, arguments);                                                      \
+        call->core_workspace_bytes = decode_core_workspace_bytes(arguments.problem, arguments.plan);    \
+    }                                                                                                   \
+    extern "C" __attribute__((visibility("default"))) bool can_implement(const twin_test::Call* call) { \
+        flash_attn_npu::ascend::AttentionArguments arguments;                                           \
+        twin_test::arguments_of(*call, arguments);                                                      \
+        return flash_attn_npu::ascend::decode_can_implement(arguments.problem, arguments.plan);         \
     }

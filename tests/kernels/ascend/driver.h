@@ -124,8 +124,8 @@ inline flash_attn_npu::Problem problem_of(const Call& c) {
 }
 
 // What attention kernels and combine are launched with.
-inline void arguments_of(const Call& c, flash_attn_npu::ascend::kernel::AttentionArguments& a) {
-    a = flash_attn_npu::ascend::kernel::AttentionArguments{};
+inline void arguments_of(const Call& c, flash_attn_npu::ascend::AttentionArguments& a) {
+    a = flash_attn_npu::ascend::AttentionArguments{};
     a.problem = problem_of(c);
     const flash_attn_npu::SplitPolicy never{0, 1, 1};
     a.plan = flash_attn_npu::make_plan(a.problem, flash_attn_npu::TileShape{c.tile_rows, c.tile_keys}, never);
@@ -136,15 +136,15 @@ inline void arguments_of(const Call& c, flash_attn_npu::ascend::kernel::Attentio
 }
 
 // What prepare is launched with.
-inline void arguments_of(const Call& c, flash_attn_npu::ascend::kernel::PrepareArguments& a) {
-    a = flash_attn_npu::ascend::kernel::PrepareArguments{};
+inline void arguments_of(const Call& c, flash_attn_npu::ascend::PrepareArguments& a) {
+    a = flash_attn_npu::ascend::PrepareArguments{};
     a.problem = problem_of(c);
     a.prepared_q = static_cast<uint8_t*>(c.prepared_q.data);
     a.folded_scale = c.folded_scale != 0;
 }
 
 // What convert_kv is launched with; the converted caches go where other kernels have their workspace.
-inline void arguments_of(const Call& c, flash_attn_npu::ascend::kernel::ConvertKvArguments& a) {
+inline void arguments_of(const Call& c, flash_attn_npu::ascend::ConvertKvArguments& a) {
     a.problem = problem_of(c);
     a.memory = c.core_workspace;
 }
@@ -160,7 +160,7 @@ extern "C" __attribute__((visibility("default"), used)) inline uint64_t twin_cal
 #define TWIN_DRIVER(KERNEL, Arguments)                                                               \
     extern "C" __attribute__((visibility("default"))) void run_##KERNEL(const twin_test::Call* call, \
                                                                         uint32_t blocks) {           \
-        flash_attn_npu::ascend::kernel::Arguments arguments;                                         \
+        flash_attn_npu::ascend::Arguments arguments;                                                 \
         twin_test::arguments_of(*call, arguments);                                                   \
         launch_##KERNEL(blocks, nullptr, arguments);                                                 \
     }

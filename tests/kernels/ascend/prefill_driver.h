@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What the tests of the prefill kernel call: the launch, and what the kernel asks of the host.
 #pragma once
-#include "driver.h"
 #include "contract/general.h"
 #include "contract/prefill.h"
+#include "driver.h"
 
-#define PREFILL_DRIVER(KERNEL)                                                                                \
-    TWIN_DRIVER(flash_attn_prefill_##KERNEL, AttentionArguments)                                              \
-    extern "C" __attribute__((visibility("default"))) int32_t attention_limits(twin_test::Call* call) {       \
-        namespace kernel = flash_attn_npu::ascend::kernel;                                                    \
-        kernel::AttentionArguments arguments;                                                                 \
-        const auto tile = kernel::attention_tile(twin_test::problem_of(*call));                               \
-        call->tile_rows = tile.rows;                                                                          \
-        call->tile_keys = tile.keys;                                                                          \
-        twin_test::arguments_of(*call, arguments);                                                            \
-        call->core_workspace_bytes = kernel::prefill_core_workspace_bytes(arguments.problem, arguments.plan); \
-        return kernel::prefill_can_implement(arguments.problem, arguments.plan);                              \
+#define PREFILL_DRIVER(KERNEL)                                                                          \
+    TWIN_DRIVER(flash_attn_prefill_##KERNEL, AttentionArguments)                                        \
+    extern "C" __attribute__((visibility("default"))) int32_t attention_limits(twin_test::Call* call) { \
+        namespace kernel = flash_attn_npu::ascend::kernel;                                              \
+        AttentionArguments arguments;                                                                   \
+        const auto tile = attention_tile(twin_test::problem_of(*call));                                 \
+        call->tile_rows = tile.rows;                                                                    \
+        call->tile_keys = tile.keys;                                                                    \
+        twin_test::arguments_of(*call, arguments);                                                      \
+        call->core_workspace_bytes = prefill_core_workspace_bytes(arguments.problem, arguments.plan);   \
+        return prefill_can_implement(arguments.problem, arguments.plan);                                \
     }

@@ -17,7 +17,7 @@ struct FlatTask {
 extern "C" __attribute__((visibility("default"))) int64_t schedule(const twin_test::Call* call, uint32_t core,
                                                                    uint32_t cores, int32_t tiles_per_task,
                                                                    FlatTask* tasks, int64_t room) {
-    using namespace flash_attn_npu::ascend::kernel;
+    using namespace flash_attn_npu::ascend;
     AttentionArguments arguments;
     twin_test::arguments_of(*call, arguments);
     Schedule schedule(arguments, core, cores, tiles_per_task, call->redo);
