@@ -11,13 +11,13 @@ from typing import Any, Callable
 import torch
 from torch import Tensor
 
+from benchmarks.compare import torch_call
+from benchmarks.compare.cases import for_api
 from benchmarks.cpu.timing import statistic_for, time_in_turns
 from tests.support import harness
 from tests.support.cases import Built, Case, build
 from tests.support.harness import bit_equal
 from tests.support.reference import Precision, attention_with_kvcache
-from benchmarks.compare import torch_call
-from benchmarks.compare.cases import for_api
 
 VERSIONS = ("v2", "v3")
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 import dataclasses
 import platform
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from buildtools.toolchain import ToolchainError, find_toolchain
+
 SOURCE = Path(__file__).with_name("machine_probe.cpp")
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-pthread")
 
@@ -73,12 +73,6 @@ def build_probe(directory: Path) -> Path:
     Raises:
         ProbeError: no compiler, or it cannot compile the probe.
     """
-    build_tools = str(ROOT / "kernels-common" / "buildtools")
-    sys.path.insert(0, build_tools)
-    try:
-        from toolchain import ToolchainError, find_toolchain
-    finally:
-        sys.path.remove(build_tools)
     try:
         toolchain = find_toolchain()
     except ToolchainError as error:

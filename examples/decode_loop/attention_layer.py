@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from flash_attn_npu_v3 import flash_attn_with_kvcache
 from examples.decode_loop.paged_cache import PagedKVCache
 from examples.decode_loop.scheduler import Part
+from flash_attn_npu_v3 import flash_attn_with_kvcache
 
 
 @dataclass(frozen=True)

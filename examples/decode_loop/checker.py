@@ -15,9 +15,9 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from tests.support.reference import Precision, attention_with_kvcache, rotate
 from examples.decode_loop.attention_layer import StepInputs
 from examples.decode_loop.scheduler import Part, Running
+from tests.support.reference import Precision, attention_with_kvcache, rotate
 
 
 @dataclass

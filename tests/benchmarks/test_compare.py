@@ -12,9 +12,9 @@ import sys
 import pytest
 import torch
 
-from tests.support.harness import check
 from benchmarks.compare.cases import for_api, quick_cases
 from benchmarks.compare.compare import VERSIONS, judge
+from tests.support.harness import check
 
 MODULES = {version: f"flash_attn_npu_{version}" for version in VERSIONS}
 ORDERS = [VERSIONS, VERSIONS[::-1]]

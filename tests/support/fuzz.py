@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Hypothesis strategies over the whole argument space of each API, and a command that runs as many calls as one likes:
 
-    python tests/support/fuzz.py [--api v3] [--seed N] [--sizes long] 10000
+    python -m tests.support.fuzz [--api v3] [--seed N] [--sizes long] 10000
 
 Only valid calls are drawn; wrong ones are in test_bad_input.py. Tensors are small: shapes, options and their
 interplay are what is searched. With "long" sizes, calls are a tenth as many per second, and kernels that take keys or
@@ -15,11 +15,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Callable
-
-if __package__ in (None, ""):  # run as a script: make `tests` importable
-    sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 import hypothesis
 from hypothesis import strategies as st

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.support.features import FEATURES
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 COLUMNS = {"v2, cpu": "v2", "v3, cpu": "v3"}
 DEVICE = "910B, twin"
 

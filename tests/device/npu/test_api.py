@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.device.npu.npu_call import call_on_npu
 from tests.support.cases import LAYOUTS, Case
 from tests.support.features import compact_cases, dtypes
 from tests.support.harness import check
 from tests.support.seed import SEED
-from tests.device.npu.npu_call import call_on_npu
 
 
 def npu_cases() -> list[tuple[str, Case]]:

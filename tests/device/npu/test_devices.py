@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.device.npu.npu_call import Moved, call_on_npu
+from tests.device.npu.subprocesses import output_of
 from tests.support import backend
 from tests.support.cases import Case, build
 from tests.support.harness import check
 from tests.support.seed import SEED
-from tests.device.npu.npu_call import Moved, call_on_npu
-from tests.device.npu.subprocesses import output_of
 
 APIS = ("v2", "v3")
 

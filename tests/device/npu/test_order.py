@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.device.npu.launches import held_up
+from tests.device.npu.npu_call import Moved
 from tests.support import backend
 from tests.support.cases import Case, build
 from tests.support.seed import SEED
-from tests.device.npu.launches import held_up
-from tests.device.npu.npu_call import Moved
 
 pytestmark = pytest.mark.order
 

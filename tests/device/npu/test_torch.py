@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.device.npu.npu_call import Moved
 from tests.support import backend
 from tests.support.cases import Case, build
 from tests.support.seed import SEED
 from tests.support.torch_integration import PagedDecoder, opcheck_cases, operator, operator_arguments
-from tests.device.npu.npu_call import Moved
 
 ALL_TEST_UTILS = ("test_schema", "test_autograd_registration", "test_faketensor", "test_aot_dispatch_dynamic")
 APIS = ("v2", "v3")

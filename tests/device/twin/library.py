@@ -3,19 +3,12 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-from typing import Any
+from ascend_twin import Machine
 
 from tests.support import backend
 
-ROOT = Path(__file__).resolve().parents[2]
 
-
-def machine() -> Any:
-    """The ascend_twin.Machine whose findings and recordings are those of the device library."""
-    sys.path.insert(0, str(ROOT / "packages" / "ascend-twin" / "src"))
-    from ascend_twin.machine import Machine
-
+def machine() -> Machine:
+    """The machine whose findings and recordings are those of the device library."""
     backend.package("v3")._C.describe_device()  # loads the library, and the runtime with it
     return Machine.get()

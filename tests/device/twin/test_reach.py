@@ -11,11 +11,12 @@ import pytest
 from tests.device.twin import library
 from tests.support.call import arguments, call
 from tests.support.cases import Case
+from tests.support.paths import ROOT
 from tests.support.seed import SEED
 
 
 def declared() -> set[str]:
-    text = (library.ROOT / "kernels-common/ascend/host/kernels.h").read_text()
+    text = (ROOT / "kernels-common/ascend/host/kernels.h").read_text()
     return set(re.findall(r"FLASH_ATTN_NPU_KERNEL\((flash_attn_\w+),", text))
 
 

@@ -3,26 +3,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import platform
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from buildtools import sources
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.paths import ROOT
+
 LEVELS = {"portable": "SimdPortable", "avx2": "SimdAvx2", "avx512": "SimdAvx512"}
-
-
-def _build_sources():
-    path = ROOT / "kernels-common" / "buildtools" / "sources.py"
-    spec = importlib.util.spec_from_file_location("kernels_common_build_sources", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up by name
-    spec.loader.exec_module(module)
-    return module
 
 
 def _cpu_has(flags: tuple[str, ...]) -> bool:
@@ -36,7 +27,6 @@ def _cpu_has(flags: tuple[str, ...]) -> bool:
 
 def _run_checks(program: str, level: str, kind: str, defines: dict[str, str], tmp_path: Path) -> None:
     """Compiles tests/kernels/cpu/<program>.cpp with the flags of `level` and runs it."""
-    sources = _build_sources()
     if level != "portable" and platform.machine() != "x86_64":
         pytest.skip(f"{level} is an x86-64 level")
     flags = sources.X86_ISA_FLAGS.get(level, ())

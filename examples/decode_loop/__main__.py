@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Continuous batching as a server does it, on one attention layer with a paged KV cache.
 
-    python examples/decode_loop/run.py             less than a minute on two cores
-    python examples/decode_loop/run.py --quick     a few seconds
+    python -m examples.decode_loop             less than a minute on two cores
+    python -m examples.decode_loop --quick     a few seconds
 
 Requests of different lengths arrive and leave; each step is ONE call of flash_attn_with_kvcache that rotates, appends
 and attends for decodes and pieces of prompts together. Every step is checked against the float64 reference on a sample,
@@ -19,22 +19,18 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Callable
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[0] = str(ROOT)  # in place of this directory, whose modules are imported as examples.decode_loop.*
-
-from benchmarks.cpu.neighbours import Neighbours  # noqa: E402
-from examples.decode_loop.attention_layer import StepInputs, attention_step, plan_step, rotary_tables  # noqa: E402
-from examples.decode_loop.checker import StepChecker  # noqa: E402
-from examples.decode_loop.paged_cache import PagedKVCache  # noqa: E402
-from examples.decode_loop.scheduler import Part, Request, Scheduler, random_requests  # noqa: E402
-from examples.decode_loop.torch_layer import torch_attention_step  # noqa: E402
+from benchmarks.cpu.neighbours import Neighbours
+from examples.decode_loop.attention_layer import StepInputs, attention_step, plan_step, rotary_tables
+from examples.decode_loop.checker import StepChecker
+from examples.decode_loop.paged_cache import PagedKVCache
+from examples.decode_loop.scheduler import Part, Request, Scheduler, random_requests
+from examples.decode_loop.torch_layer import torch_attention_step
 
 HEADS, HEADS_K, HEAD_DIM = 32, 8, 128  # as in Llama 3 8B
 
@@ -79,7 +75,9 @@ def main() -> int:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="A continuous-batching decode loop on a paged KV cache.")
+    parser = argparse.ArgumentParser(
+        prog="python -m examples.decode_loop", description="A continuous-batching decode loop on a paged KV cache."
+    )
     parser.add_argument("--quick", action="store_true", help="fewer and shorter requests")
     parser.add_argument("--requests", type=int, help="default 20; --quick 8")
     parser.add_argument("--steps-between", type=float, default=4.0, help="mean steps between arrivals")

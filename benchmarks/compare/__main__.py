@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Both wheels in one environment: the same inputs through v2 and v3, against float64 and PyTorch's SDPA.
 
-    python benchmarks/compare/run.py            all shared features, under a minute
-    python benchmarks/compare/run.py --quick    what continuous integration needs
+    python -m benchmarks.compare            all shared features, under a minute
+    python -m benchmarks.compare --quick    what continuous integration needs
 
 Ends with code 1 if v2 and v3 differ in a bit (LSE conventions aside) or an error exceeds the project's bound.
 """
@@ -16,19 +16,21 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[0] = str(ROOT)  # in place of this directory, whose modules are imported as benchmarks.compare.*
+from benchmarks.compare import report
+from benchmarks.compare.cases import quick_cases, shared_cases
+from benchmarks.compare.compare import compare
+from benchmarks.cpu.machine import cpu_name
+from benchmarks.cpu.neighbours import Neighbours
+from tests.support.seed import SEED
 
-from benchmarks.cpu.machine import cpu_name  # noqa: E402
-from benchmarks.cpu.neighbours import Neighbours  # noqa: E402
-from tests.support.seed import SEED  # noqa: E402
-from benchmarks.compare import report  # noqa: E402
-from benchmarks.compare.cases import quick_cases, shared_cases  # noqa: E402
-from benchmarks.compare.compare import compare  # noqa: E402
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="The same inputs through flash_attn_npu_v2 and flash_attn_npu_v3.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.compare",
+        description="The same inputs through flash_attn_npu_v2 and flash_attn_npu_v3.",
+    )
     parser.add_argument("--quick", action="store_true", help="one dtype, short timings")
     parser.add_argument("--seconds", type=float, help="time per case (default 0.5; --quick 0.05)")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "compare", help="directory for the results")

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Benchmark of the cpu backend against PyTorch's attention and against the machine's own limits.
 
-    python benchmarks/cpu/run.py                    all cases: a table, bench.json, bench.png
-    python benchmarks/cpu/run.py --only 'decode.*fp16'
-    python benchmarks/cpu/run.py --bars             pass or miss for each of the project's bars
-    python benchmarks/cpu/run.py --quick            small sizes, half a minute: does the benchmark itself work?
+    python -m benchmarks.cpu                    all cases: a table, bench.json, bench.png
+    python -m benchmarks.cpu --only 'decode.*fp16'
+    python -m benchmarks.cpu --bars             pass or miss for each of the project's bars
+    python -m benchmarks.cpu --quick            small sizes, half a minute: does the benchmark itself work?
 
 Both wheels must be installed. Times are medians (marked *: minima, as below a millisecond medians measure the
 neighbours; marked !: others used the cores meanwhile); ratio = the peer's time / ours. Peers run in the same process
@@ -23,14 +23,13 @@ from typing import Any, Callable
 import torch
 from tqdm import tqdm
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[0] = str(ROOT)  # in place of this directory, whose modules are imported as benchmarks.cpu.*
+from benchmarks.cpu import bars, machine, overhead, plot, report, workload
+from benchmarks.cpu.cases import BenchCase, all_cases, quick_cases
+from benchmarks.cpu.machine import MachineLimits
+from benchmarks.cpu.neighbours import TOLERABLE, Neighbours
+from benchmarks.cpu.timing import time_in_turns
 
-from benchmarks.cpu import bars, machine, overhead, plot, report, workload  # noqa: E402
-from benchmarks.cpu.cases import BenchCase, all_cases, quick_cases  # noqa: E402
-from benchmarks.cpu.machine import MachineLimits  # noqa: E402
-from benchmarks.cpu.neighbours import TOLERABLE, Neighbours  # noqa: E402
-from benchmarks.cpu.timing import time_in_turns  # noqa: E402
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def main() -> int:
@@ -52,7 +51,8 @@ def main() -> int:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description="Times flash_attn_with_kvcache against PyTorch's attention. Both wheels must be installed."
+        prog="python -m benchmarks.cpu",
+        description="Times flash_attn_with_kvcache against PyTorch's attention. Both wheels must be installed.",
     )
     parser.add_argument("--only", default="", metavar="REGEX", help="cases whose name matches, e.g. 'prefill bf16'")
     parser.add_argument("--quick", action="store_true", help="small sizes; the figures say nothing about speed")
