@@ -23,13 +23,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         import torch_npu  # noqa: F401
     except ImportError as error:
         raise pytest.UsageError(f"torch_npu cannot be imported ({error}): {NEEDED}") from error
-    emulated = Path(os.environ.get("ACL_EMULATION_LIB_DIR", "")) / "libascendcl.so"
+    emulated = Path(os.environ.get("ASCEND_TWIN_ACL_LIB_DIR", "")) / "libascendcl.so"
     if str(emulated) not in Path("/proc/self/maps").read_text():
         raise pytest.UsageError(f"torch_npu runs, but not over the emulated runtime: {NEEDED}")
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    names = ("TASK_QUEUE_ENABLE", "FLASH_ATTN_NPU_DEVICE_LIB", "ACL_EMULATION_DELAY_US")
+    names = ("TASK_QUEUE_ENABLE", "FLASH_ATTN_NPU_DEVICE_LIB", "ASCEND_TWIN_ACL_DELAY_US")
     return " ".join(f"{name}={os.environ.get(name, '')}" for name in names)
 
 

@@ -17,7 +17,7 @@ def run(
     """Runs `code` with torch, which loads torch_npu, imported before; a value "" removes a variable."""
     merged = {
         **os.environ,
-        "ACL_EMULATION_REPORT": "",
+        "ASCEND_TWIN_ACL_REPORT": "",
         "PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
         **env,
     }

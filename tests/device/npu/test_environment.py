@@ -66,7 +66,7 @@ def test_everything_fits(api: str) -> None:
 
 @pytest.mark.parametrize("api", APIS)
 def test_wrong_chip(api: str) -> None:
-    env = {"ACL_EMULATION_SOC": "Ascend310P3"}
+    env = {"ASCEND_TWIN_ACL_SOC": "Ascend310P3"}
     assert re.fullmatch(
         r"NotImplementedError: q: got a tensor on npu:0, .*the chip is Ascend310P3, .*Ascend910B\* and .*",
         call(api, **env),
@@ -78,11 +78,11 @@ def test_wrong_chip(api: str) -> None:
 
 @pytest.mark.parametrize("name", ["Ascend910B1", "Ascend910B4", "Ascend910_9391"])
 def test_right_chips(name: str) -> None:
-    assert call("v3", ACL_EMULATION_SOC=name) == "npu:0"
+    assert call("v3", ASCEND_TWIN_ACL_SOC=name) == "npu:0"
 
 
 def test_old_cann() -> None:
-    env = {"ACL_EMULATION_CANN": "8.0.0"}
+    env = {"ASCEND_TWIN_ACL_CANN": "8.0.0"}
     message = call("v3", **env)
     assert re.search(r"NotImplementedError: q: .*CANN is 8\.0\.0, and \d+\.\d+ or newer is needed", message), message
     assert "or newer is needed" in info("v3", **env)["CANN"]
@@ -100,7 +100,7 @@ def test_no_device_library(api: str) -> None:
 
 
 def test_a_library_that_is_none() -> None:
-    other = str(Path(os.environ["ACL_EMULATION_LIB_DIR"]) / "libgraph.so")
+    other = str(Path(os.environ["ASCEND_TWIN_ACL_LIB_DIR"]) / "libgraph.so")
     message = call("v3", FLASH_ATTN_NPU_DEVICE_LIB=other)
     assert "libgraph.so is none of flash-attn-npu" in message, message
 
@@ -124,4 +124,4 @@ def test_torch_cannot_load_torch_npu(api: str) -> None:
 
 
 def test_no_npu() -> None:
-    assert "no NPU was found" in info("v3", ACL_EMULATION_DEVICES="0")["chips"]
+    assert "no NPU was found" in info("v3", ASCEND_TWIN_ACL_DEVICES="0")["chips"]

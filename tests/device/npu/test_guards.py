@@ -131,4 +131,4 @@ end.record()
 end.synchronize()
 print(round(start.elapsed_time(end), 6))
 """
-    assert output_of(code, ACL_EMULATION_TIME="cycles") == "1.75\n"
+    assert output_of(code, ASCEND_TWIN_ACL_TIME="cycles") == "1.75\n"

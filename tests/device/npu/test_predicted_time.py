@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""ACL_EMULATION_TIME=cycles: torch's events give the time that the twin's cycle model predicts for the kernels."""
+"""ASCEND_TWIN_ACL_TIME=cycles: torch's events give the time that the twin's cycle model predicts for the kernels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ print(milliseconds(256), milliseconds(8192), milliseconds(256))
 
 def test_events_are_stamped_by_the_cycle_model() -> None:
     env = {
-        "ACL_EMULATION_TIME": "cycles",
+        "ASCEND_TWIN_ACL_TIME": "cycles",
         "FLASH_ATTN_NPU_TWIN_MODE": "cycles",
         "FLASH_ATTN_NPU_DEVICE_LIB": os.environ["NPU_EMULATED_TWIN"],
     }

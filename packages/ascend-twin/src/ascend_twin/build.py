@@ -9,14 +9,9 @@ the host code of the source is the cube object's, `extern "C"` kernels appear as
 from __future__ import annotations
 
 import fcntl
-import functools
 import hashlib
 import json
 import os
-import platform
-import shlex
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import high_level, preprocess
+from .compiler import NEEDED, BuildError, code_flags, compiler, for_this_machine, run, second_compiler, tool
 
 HERE = Path(__file__).resolve().parent
 INCLUDE = HERE / "include"
@@ -46,10 +42,6 @@ COMMON_MACROS = [
 ]
 
 
-class BuildError(RuntimeError):
-    """The host compiler refused a source; the text is its diagnostics."""
-
-
 @dataclass
 class Library:
     """A built shared library and the kernels it offers by name."""
@@ -58,65 +50,18 @@ class Library:
     kernels: dict[str, int]  # name -> KERNEL_TASK_TYPE number, -1: not declared
 
 
-def compiler() -> list[str]:
-    """The C++ compiler's command ($CXX may hold a launcher and options)."""
-    return shlex.split(os.environ.get("CXX", "")) or ["g++"]
-
-
-@functools.cache
-def _compiler_facts(command: tuple[str, ...]) -> tuple[bool, str, dict[str, str]]:
-    """Whether it is clang, the machine it compiles for, and the binutils that go with it."""
-    clang = "clang" in run([*command, "--version"])
-    machine = run([*command, "-dumpmachine"]).split("-")[0]
-    tools = {name: run([*command, f"-print-prog-name={name}"]).strip() for name in ("ld", "nm", "objcopy")}
-    return clang, machine, tools
-
-
-def second_compiler() -> list[str] | None:
-    """clang++ for sources that g++ refuses: bisheng is a clang, and kernels lean on what clang accepts."""
-    named = os.environ.get("CXX", "")
-    clang = shutil.which("clang++")
-    return [clang] if clang and not named else None
-
-
-def tool(command: Sequence[str], name: str) -> str:
-    """Path of the compiler's own ld, nm or objcopy."""
-    return _compiler_facts(tuple(command))[2][name]
-
-
-def _for_this_machine() -> bool:
-    return _compiler_facts(tuple(compiler()))[1] == platform.machine()
-
-
-def _code_flags(command: Sequence[str]) -> list[str]:
-    """Flags of everything that is compiled. Nothing is contracted: every host gives the same bits."""
-    clang, machine, _ = _compiler_facts(tuple(command))
-    flags = ["-std=c++17", "-fPIC", "-ffp-contract=off"]
-    if not clang:
-        return [*flags, "-fno-gnu-unique"]  # inline variables of the two passes must not become one
-    flags.append("-ferror-limit=0")  # g++ has no limit either
-    # Without it, conversions of half call functions that libgcc does not offer.
-    return [*flags, "-mf16c"] if machine == "x86_64" else flags
-
-
 def cache_dir() -> Path:
-    root = os.environ.get("FLASH_ATTN_NPU_TWIN_CACHE")
-    path = (
-        Path(root) if root else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "flash-attn-npu-twin"
-    )
-    path.mkdir(parents=True, exist_ok=True)
+    """Where built libraries are kept: $ASCEND_TWIN_CACHE, or ascend-twin in $XDG_CACHE_HOME or ~/.cache."""
+    root = os.environ.get("ASCEND_TWIN_CACHE")
+    path = Path(root) if root else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ascend-twin"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BuildError(f"the cache {path} cannot be made ({error.strerror}): ASCEND_TWIN_CACHE=DIR moves it") from None
     return path
 
 
-def run(command: Sequence[str | Path]) -> str:
-    """What the command printed; a BuildError with all of it when the command fails."""
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
-    if done.returncode:
-        raise BuildError(f"{' '.join(str(c) for c in command)}\n{done.stderr}{done.stdout}")
-    return done.stdout
-
-
-def _digest(parts: Iterable[bytes]) -> str:
+def digest(parts: Iterable[bytes]) -> str:
     h = hashlib.sha256()
     for part in parts:
         h.update(hashlib.sha256(part).digest())
@@ -124,45 +69,71 @@ def _digest(parts: Iterable[bytes]) -> str:
 
 
 @contextmanager
-def _locked(key: str):
+def locked(key: str):
     """One process builds, the others wait for its result."""
     with open(cache_dir() / f"{key}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
+def compile_library(
+    target: Path, sources: Iterable[Path], flags: Sequence[str], link_flags: Sequence[str | Path] = ()
+) -> None:
+    """Compile C++ sources and put the shared library at `target` in one step.
+
+    Raises:
+        BuildError: the compiler refused a source or the link; the text is its diagnostics.
+    """
+    command = compiler()
+    with tempfile.TemporaryDirectory() as tmp:
+
+        def one(numbered: tuple[int, Path]) -> Path:
+            out = Path(tmp) / f"{numbered[0]}.o"
+            run([*command, *flags, "-c", numbered[1], "-o", out])
+            return out
+
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            objects = list(pool.map(one, enumerate(sources)))
+        made = Path(tmp) / "library.so"
+        try:
+            run([*command, "-shared", "-Wl,-z,defs", "-o", made, *objects, *link_flags, "-lpthread", "-ldl"])
+        except BuildError as error:
+            if "std::" not in str(error):
+                raise
+            what = f"{' '.join(command)} links no C++ standard library: it is a C compiler. {NEEDED}"
+            raise BuildError(what) from None
+        install(made, target)
+
+
+def _processor() -> str:
+    """What -march=native depends on: a cache may be shared by machines."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
+
+
 def runtime_library() -> Path:
-    """The model of the machine as a shared library."""
+    """The model of the machine as a shared library; compiled into the cache when it is not there yet.
+
+    Raises:
+        BuildError: no compiler, or it fails.
+    """
     sources = sorted(RUNTIME.glob("*.cc"))
-    inputs = (
-        sources + sorted(RUNTIME.glob("*.h")) + sorted(RUNTIME.glob("*.def")) + sorted((INCLUDE / "twin").glob("*.h"))
-    )
-    flags = [*_code_flags(compiler()), "-O3", f"-I{INCLUDE}", f"-I{RUNTIME}"]
-    if _for_this_machine():
+    headers = [*RUNTIME.glob("*.h"), *RUNTIME.glob("*.def"), *(INCLUDE / "twin").glob("*.h")]
+    command = compiler()
+    flags = [*code_flags(command), "-O3", f"-I{INCLUDE}", f"-I{RUNTIME}"]
+    if for_this_machine(command):
         flags.append("-march=native")
-    key = "runtime-" + _digest([p.read_bytes() for p in inputs] + [" ".join([*compiler(), *flags]).encode()])
-    target = cache_dir() / f"libascend_twin-{key}.so"
-    if target.exists():
-        return target
-    with _locked(key):
-        if target.exists():
-            return target
-        with tempfile.TemporaryDirectory() as tmp:
-
-            def one(source: Path) -> Path:
-                out = Path(tmp) / (source.stem + ".o")
-                run([*compiler(), *flags, "-c", source, "-o", out])
-                return out
-
-            with ThreadPoolExecutor(max_workers=2) as pool:
-                objects = list(pool.map(one, sources))
-            made = Path(tmp) / "lib.so"
-            run([*compiler(), "-shared", "-o", made, *objects, "-lpthread"])
-            _install(made, target)
+    words = " ".join([*command, *flags, _processor()]).encode()
+    key = digest([p.read_bytes() for p in [*sources, *sorted(headers)]] + [words])
+    target = cache_dir() / f"libascend_twin-runtime-{key}.so"
+    if not target.exists():
+        with locked(f"runtime-{key}"):
+            if not target.exists():
+                compile_library(target, sources, flags)
     return target
 
 
-def _install(made: Path, target: Path) -> None:
+def install(made: Path, target: Path) -> None:
     """Put a file in the cache in one step (the temporary directory may be another file system)."""
     near = target.with_suffix(f".{os.getpid()}.tmp")
     near.write_bytes(made.read_bytes())
@@ -186,7 +157,7 @@ def build_pass(
     ii, obj, one = tmp / f"{name}.ii", tmp / f"{name}.o", tmp / f"{name}.one.o"
     ii.write_text(code)
     options = [f for f in flags if not f.startswith(("-I", "-D", "-include"))]
-    compile_it = [*command, *_code_flags(command), "-O2", "-g1", "-w", "-fvisibility=hidden", "-x", "c++-cpp-output"]
+    compile_it = [*command, *code_flags(command), "-O2", "-g1", "-w", "-fvisibility=hidden", "-x", "c++-cpp-output"]
     run([*compile_it, *options, "-c", ii, "-o", obj])
     run([tool(command, "ld"), "-r", "--force-group-allocation", obj, "-o", one])
     suffix = "__aic" if name == "cube" else "__aiv"
@@ -245,11 +216,11 @@ def build_kernel(source: str | Path, flags: Sequence[str] = ()) -> Library:
         inputs += [Path(__file__), Path(preprocess.__file__)]
         commands = [compiler(), *filter(None, [second_compiler()])]
         words = [*sum(commands, []), *includes(), *flags, "" if text_source else str(path), str(runtime)]
-        key = _digest([p.read_bytes() for p in inputs] + [" ".join(words).encode()])
+        key = digest([p.read_bytes() for p in inputs] + [" ".join(words).encode()])
         target = cache_dir() / f"kernel-{key}.so"
         meta = cache_dir() / f"kernel-{key}.json"
         if not (target.exists() and meta.exists()):
-            with _locked(key):
+            with locked(key):
                 if not (target.exists() and meta.exists()):
                     identity = [*flags, f'-DTWIN_BUILD_ID="{key}"']
                     refused: BuildError | None = None
@@ -262,6 +233,6 @@ def build_kernel(source: str | Path, flags: Sequence[str] = ()) -> Library:
                     else:
                         assert refused is not None
                         raise refused
-                    _install(tmp / "kernel.so", target)
+                    install(tmp / "kernel.so", target)
                     meta.write_text(json.dumps(kinds))
         return Library(target, json.loads(meta.read_text()))

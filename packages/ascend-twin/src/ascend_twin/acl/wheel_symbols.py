@@ -65,7 +65,7 @@ def package_dir(name: str) -> Path:
     """Directory of an installed package; it is not imported."""
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
-        raise SystemExit(f"{name} is not installed in this Python: pip install {name.replace('_', '-')}")
+        raise ModuleNotFoundError(f"{name} is not installed in this Python: pip install {name.replace('_', '-')}")
     return Path(spec.origin).parent
 
 
@@ -93,3 +93,11 @@ def undefined(elf: ELFFile) -> Iterator[str]:
 def defines(table: GNUHashSection, name: str) -> bool:
     symbol = table.get_symbol(name)
     return symbol is not None and symbol["st_shndx"] != "SHN_UNDEF"
+
+
+def defined(library: Path) -> set[str]:
+    """Names of the dynamic symbols that a shared library defines."""
+    with library.open("rb") as stream:
+        symbols = ELFFile(stream).get_section_by_name(".dynsym")
+        assert isinstance(symbols, SymbolTableSection)
+        return {s.name for s in symbols.iter_symbols() if s["st_shndx"] != "SHN_UNDEF"}

@@ -24,7 +24,7 @@ void write_all(int file, const std::string& text) {
 void fatal(const std::string& text) {
     const std::string line = "acl emulation: " + text + "\n";
     write_all(STDERR_FILENO, line);
-    if (const char* report = std::getenv("ACL_EMULATION_REPORT")) {
+    if (const char* report = std::getenv("ASCEND_TWIN_ACL_REPORT")) {
         const int file = open(report, O_WRONLY | O_CREAT | O_APPEND, 0644);
         if (file >= 0) write_all(file, line);
     }

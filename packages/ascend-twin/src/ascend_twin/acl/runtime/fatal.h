@@ -6,7 +6,7 @@
 
 namespace acl_emulation {
 
-// Prints "acl emulation: TEXT" to stderr, appends it to the file that ACL_EMULATION_REPORT names (test runners lose the
+// Prints "acl emulation: TEXT" to stderr, appends it to the file that ASCEND_TWIN_ACL_REPORT names (test runners lose the
 // stderr of a process that dies), and aborts.
 [[noreturn]] void fatal(const std::string& text);
 

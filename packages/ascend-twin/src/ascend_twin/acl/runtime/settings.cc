@@ -28,16 +28,16 @@ std::string text(const char* name, const std::string& otherwise) {
 
 Settings read() {
     Settings s;
-    s.devices = static_cast<int>(number("ACL_EMULATION_DEVICES", s.devices, 0));
-    s.soc = text("ACL_EMULATION_SOC", s.soc);
-    s.cann = text("ACL_EMULATION_CANN", s.cann);
-    s.memory = static_cast<uint64_t>(number("ACL_EMULATION_MEMORY_GIB", static_cast<int64_t>(s.memory >> 30), 1)) << 30;
-    s.dispatch_us = number("ACL_EMULATION_DISPATCH_US", s.dispatch_us, 0);
-    s.delay_us = number("ACL_EMULATION_DELAY_US", s.delay_us, 0);
-    s.host_guard = number("ACL_EMULATION_HOST_GUARD", 1, 0) != 0;
-    s.poison = number("ACL_EMULATION_POISON", 1, 0) != 0;
-    const std::string time = text("ACL_EMULATION_TIME", "host");
-    if (time != "host" && time != "cycles") fatal("ACL_EMULATION_TIME=" + time + ": expected host or cycles");
+    s.devices = static_cast<int>(number("ASCEND_TWIN_ACL_DEVICES", s.devices, 0));
+    s.soc = text("ASCEND_TWIN_ACL_SOC", s.soc);
+    s.cann = text("ASCEND_TWIN_ACL_CANN", s.cann);
+    s.memory = static_cast<uint64_t>(number("ASCEND_TWIN_ACL_MEMORY_GIB", static_cast<int64_t>(s.memory >> 30), 1)) << 30;
+    s.dispatch_us = number("ASCEND_TWIN_ACL_DISPATCH_US", s.dispatch_us, 0);
+    s.delay_us = number("ASCEND_TWIN_ACL_DELAY_US", s.delay_us, 0);
+    s.host_guard = number("ASCEND_TWIN_ACL_HOST_GUARD", 1, 0) != 0;
+    s.poison = number("ASCEND_TWIN_ACL_POISON", 1, 0) != 0;
+    const std::string time = text("ASCEND_TWIN_ACL_TIME", "host");
+    if (time != "host" && time != "cycles") fatal("ASCEND_TWIN_ACL_TIME=" + time + ": expected host or cycles");
     s.cycles = time == "cycles";
     return s;
 }
