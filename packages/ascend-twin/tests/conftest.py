@@ -3,19 +3,14 @@
 
 from __future__ import annotations
 
-import sys
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(ROOT / "packages" / "ascend-twin" / "src"), str(HERE), str(HERE / "others")]
-
 KERNELS = HERE / "kernels"
-ASCEND = ROOT / "kernels-common" / "ascend"
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "acl/acl.h"
-#include "kernel/matmul_f16.cpp"
+#include "kernels/matmul.cpp"
 
 using namespace AscendC;
 

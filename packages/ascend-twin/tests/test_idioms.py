@@ -10,7 +10,8 @@ import pytest
 from ascend_twin import build_kernel, load
 from ascend_twin.machine import Kernel, Out
 from ascend_twin.operator_project import tiling_structures
-from conftest import KERNELS
+
+from .conftest import KERNELS
 
 
 def test_lookups(kernel, rng):

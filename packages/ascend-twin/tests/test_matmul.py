@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The project's matmul on the twin: right, clean in check mode, and its cycle report makes sense."""
+"""A pipelined matmul on the twin: right, clean in check mode, and its cycle report makes sense."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from ascend_twin import Machine, load
 from ascend_twin.corners import CORNERS, corners
 from ascend_twin.machine import Out
 from ascend_twin.trace import write_perfetto, write_picture
-from conftest import ASCEND
+
+from .conftest import KERNELS
 
 
 @pytest.fixture(scope="module")
 def matmul():
-    return load(ASCEND XX, "matmul_f16", [f"-I{ASCEND}"])
+    return load(KERNELS / "matmul.cpp", "matmul_f16")
 
 
 @pytest.mark.parametrize("mode,seed", [("fast", 0), ("check", 0), ("check", 5)])

@@ -382,7 +382,7 @@ def warnings() -> set[str]:
     ],
 )
 def test_peer_forward(rng, b, h, hk, sq, sk, d, how, mode):
-    import peer
+    from .others import peer
 
     q, k, v = (rng.standard_normal(shape) for shape in ((b, sq, h, d), (b, sk, hk, d), (b, sk, hk, d)))
     bf16 = bool(how.get("bf16"))
@@ -405,7 +405,7 @@ def test_peer_forward(rng, b, h, hk, sq, sk, d, how, mode):
 @pytest.mark.parametrize("causal", [False, True])
 def test_peer_forward_paged(rng, causal, tree, mode):
     """K/V in shuffled pages, sequences of different lengths."""
-    import peer
+    from .others import peer
 
     b, h, hk, sq, d, lengths, page = 2, 4, 2, 70, 128, np.array([300, 512]), 128
     per = -(-int(lengths.max()) // page)
@@ -426,7 +426,7 @@ def test_peer_forward_paged(rng, causal, tree, mode):
 @pytest.mark.parametrize("causal", [False, True])
 def test_peer_forward_varlen(rng, causal, tree, mode):
     """Packed sequences of different lengths."""
-    import peer
+    from .others import peer
 
     h, hk, d, lengths = 4, 2, 128, ([70, 128, 1, 200], [300, 128, 77, 200])
     q = rng.standard_normal((sum(lengths[0]), h, d)).astype(np.float16)
@@ -451,7 +451,7 @@ def test_peer_forward_varlen(rng, causal, tree, mode):
 )
 def test_peer_split_kv(rng, tree, h, sq, splits, causal, mode):
     """Few queries over many paged keys: cores share the keys of a head, then the parts are combined."""
-    import peer
+    from .others import peer
 
     b, hk, d, page, lengths = 2, 1, 128, 128, [3000, 2048]
     per = -(-max(lengths) // page)
@@ -505,7 +505,7 @@ BACKWARD = {
     ],
 )
 def test_peer_backward(rng, b, h, hk, sq, sk, d, how, mode):
-    import peer
+    from .others import peer
 
     shapes = [(b, sq, h, d), (b, sk, hk, d), (b, sk, hk, d), (b, sq, h, d)]
     bf16 = bool(how.get("bf16"))
@@ -531,7 +531,7 @@ def test_peer_backward_varlen(rng, tree, causal, mode):
 
     Not causal, tree 2's kernel leaves out the blocks above the diagonal all the same, and reads a mask at address 0.
     """
-    import peer
+    from .others import peer
 
     h, hk, d = 4, 2, 128
     lengths = ([70, 128, 1, 300],) * 2 if tree == 2 else ([70, 128, 1, 300], [300, 128, 77, 310])

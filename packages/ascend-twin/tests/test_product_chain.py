@@ -6,7 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ascend_twin.machine import Out
-from formulas import bf16_to_float, round_float
+
+from .formulas import bf16_to_float, round_float
 
 
 def call(kernel, name: str, data: np.ndarray, out: np.ndarray, *params: int) -> np.ndarray:

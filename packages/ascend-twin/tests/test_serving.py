@@ -15,7 +15,8 @@ import pytest
 from ascend_twin import build_kernel, load
 from ascend_twin.machine import Kernel, Out
 from ascend_twin.operator_project import tiling_structures
-from test_others import from_bf16, to_bf16
+
+from .test_others import from_bf16, to_bf16
 
 pytestmark = pytest.mark.parametrize("mode", ["fast", "check"])
 needs_sgl = pytest.mark.skipif("SGL_KERNEL_HOME" not in os.environ, reason="SGL_KERNEL_HOME names no checkout")

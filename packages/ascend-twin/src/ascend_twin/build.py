@@ -57,7 +57,9 @@ def cache_dir() -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BuildError(f"the cache {path} cannot be made ({error.strerror}): ASCEND_TWIN_CACHE=DIR moves it") from None
+        raise BuildError(
+            f"the cache {path} cannot be made ({error.strerror}): ASCEND_TWIN_CACHE=DIR moves it"
+        ) from None
     return path
 
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Run a kernel on the twin, check it, predict its time.
 
-    python -m ascend_twin.simulate matmul 1024 1024 1024 --out build/simulate
     python -m ascend_twin.simulate my_kernel.cpp:name --blocks 24 --arg 4096:half --arg 4096:half:out --arg 4096
 
 Writes report.json, trace.json (Perfetto), timeline.png and chip.png (one row per core) to the output directory.
@@ -20,7 +19,6 @@ from .corners import corners, table
 from .machine import Machine, Out, load
 from .trace import summary, write_chip_picture, write_perfetto, write_picture, write_report
 
-ASCEND = Path(__file__).resolve().parents[2] / "ascend"
 DTYPES = {
     "half": np.float16,
     "float": np.float32,
@@ -29,23 +27,6 @@ DTYPES = {
     "int32": np.int32,
     "uint32": np.uint32,
 }
-
-
-def run_matmul(m: int, n: int, k: int, cores: int, check: bool):
-    """The project's fp16 matmul: right against float64, clean in check mode, recorded in cycles mode."""
-    kernel = load(ASCEND / "kernel" / "matmul_f16.cpp", "matmul_f16", [f"-I{ASCEND}"])
-    rng = np.random.default_rng(0)
-    a, b = rng.standard_normal((m, k)).astype(np.float16), rng.standard_normal((k, n)).astype(np.float16)
-    if check:
-        c = np.zeros((m, n), np.float16)
-        kernel(cores, a, b, Out(c), m, n, k, mode="check", cores=cores)
-        exact = a.astype(np.float64) @ b.astype(np.float64)
-        error = np.abs(c - exact).max() / np.abs(exact).max()
-        print(f"matmul {m} x {n} x {k}: check mode clean, largest error {error:.1e} of the largest element")
-        if error > 1e-3:
-            raise SystemExit("the result is wrong")
-    # The kernel's control flow does not depend on results: the recording moves no data.
-    kernel(cores, a, b, Out(np.zeros((m, n), np.float16)), m, n, k, mode="timing", cores=cores)
 
 
 def run_kernel(spec: str, blocks: int, arguments: list[str], cores: int, check: bool, mode: str):
@@ -74,8 +55,7 @@ def run_kernel(spec: str, blocks: int, arguments: list[str], cores: int, check: 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kernel", help='"matmul" or FILE:NAME of an extern "C" kernel')
-    parser.add_argument("sizes", nargs="*", type=int, help="M N K of matmul")
+    parser.add_argument("kernel", help='FILE:NAME of an extern "C" kernel')
     parser.add_argument("--chip", default="910B2", help="910B1, 910B2, 910B3, 910B4 or 910C (one die)")
     parser.add_argument("--blocks", type=int, default=24)
     parser.add_argument(
@@ -87,7 +67,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--cost", action="append", default=[], help="NAME=VALUE: change a constant of costs.def")
     parser.add_argument("--corners", action="store_true", help="rerun the report over the model's uncertain constants")
     parser.add_argument(
-        "--timing-only", action="store_true", help="record without floating-point results: much faster (packages/ascend-twin/docs/manual.md)"
+        "--timing-only",
+        action="store_true",
+        help="record without floating-point results: much faster",
     )
     parser.add_argument(
         "--runs", type=int, default=1, help="predict the last of so many runs: L2 holds what the one before left there"
@@ -98,13 +80,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("build/simulate"))
     a = parser.parse_args(argv)
     cores = 20 if a.chip in ("910B3", "910B4") else 24
-    if a.kernel == "matmul":
-        if len(a.sizes) != 3:
-            parser.error("matmul takes M N K")
-        m, n, k = a.sizes
-        run_matmul(m, n, k, cores, not a.no_check)
-    else:
-        run_kernel(a.kernel, a.blocks, a.arg, cores, not a.no_check, "timing" if a.timing_only else "cycles")
+    run_kernel(a.kernel, a.blocks, a.arg, cores, not a.no_check, "timing" if a.timing_only else "cycles")
     changes = {name: float(value) for name, value in (c.split("=") for c in a.cost)}
     report = Machine.get().simulate(chip=a.chip, costs=changes, traced=1, traced_us=a.trace_us, runs=a.runs)
     a.out.mkdir(parents=True, exist_ok=True)
