@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "cores.h"
+#include "progress.h"
 
 namespace twin {
 
@@ -157,6 +158,25 @@ const char* twin_costs() {
     twin::text = out.str();
     return twin::text.c_str();
 }
+
+/// The chips as JSON: name -> [AI cores, MHz, HBM bandwidth and L2 bandwidth relative to hbm_tbps and l2_tbps].
+const char* twin_chips() {
+    std::ostringstream out;
+    out << "{";
+#define CHIP(name, cores, mhz, hbm, l2)                                                                               \
+    out << (out.tellp() > 1 ? "," : "") << "\"" name "\":[" << (cores) << "," << (mhz) << "," << (hbm) << "," << (l2) \
+        << "]";
+#include "chips.def"
+#undef CHIP
+    out << "}";
+    twin::text = out.str();
+    return twin::text.c_str();
+}
+
+/// Lines that the timelines of this process have issued, and lines of all that were begun, since twin_clear_progress.
+uint64_t twin_progress_done() { return twin::Progress::get().done; }
+uint64_t twin_progress_whole() { return twin::Progress::get().whole; }
+void twin_clear_progress() { twin::Progress::get().done = twin::Progress::get().whole = 0; }
 
 void twin_clear() {
     twin::Device::get().clear_findings();

@@ -18,6 +18,7 @@
 #include "event_queue.h"
 #include "flows.h"
 #include "l2.h"
+#include "progress.h"
 
 namespace twin {
 namespace {
@@ -267,6 +268,7 @@ private:
     Moved moved_[kPaths];
     std::vector<Interval> intervals_;
     Activity activity_;
+    ProgressCounter progress_;
     double hbm_bytes_ = 0, l2_bytes_ = 0;
 };
 
@@ -687,6 +689,7 @@ void Timeline::issue(int core, double now) {
         c.scalar_busy += step.issue;
         c.program.next(step.has_address);
         ++c.line;
+        progress_.line();
         c.scalar = now + step.issue;
         if (c.waits_queue >= 0) return;
         wake(core, c.scalar);
@@ -751,7 +754,12 @@ std::string Timeline::run() {
         block_cores_[block].push_back(static_cast<int>(i));
     }
     bool cube = false;
-    for (const auto& core : launch_.cores) cube |= core.cube;
+    uint64_t lines = 0;
+    for (const auto& core : launch_.cores) {
+        cube |= core.cube;
+        lines += core.program.lines.size();
+    }
+    progress_.begin(lines);
     const int slots = std::min<int>(static_cast<int>(block_cores_.size()), cube ? chip_.cores : chip_.cores * 2);
     const double skew = costs_.dispatch_us * chip_.mhz;
     for (; next_block_ < slots; ++next_block_) start_block(next_block_, skew * next_block_ / std::max(1, slots));

@@ -86,6 +86,7 @@ public:
         addresses_.shrink_to_fit();
     }
     bool empty() const { return size_ == 0; }
+    uint64_t size() const { return size_; }
 
     /// Goes through the lines once.
     class Reader {
