@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs a `Case` through an API and judges everything it returned and everything it wrote.
 
-The rules:
-- out: max |out - exact| <= 2 * max |same-dtype PyTorch formula - exact| + 1e-5. On small tensors, where the formula's
-  largest error may be lucky, three standard deviations of what rounding out, and rotated q and k, may do are added.
-  fp32 arithmetic is allowed four units in the last place of the largest logit on top.
-- lse: within fp32 arithmetic of the exact one, plus what rounding a rotated q and k may cost; infinities exactly.
+The rules, which hold for every backend and on every machine, because each bound is computed from the call itself:
+- out: |out - exact| is at most twice the largest error that the plain PyTorch formula in the input dtype makes in the
+  same call, and what no implementation can avoid: see `Expected.allowed`.
+- lse: within fp32 arithmetic of the exact one, and what rounding a rotated q and k may cost; infinities exactly.
 - caches: every byte that was not appended is unchanged, appended values are bit-identical, rotated keys are within one
   unit in the last place. No other input changes.
 """
@@ -16,6 +15,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -32,8 +32,6 @@ LSE_TOLERANCE = {
     torch.bfloat16: (1e-3, 4e-6),
     torch.float8_e4m3fn: (1e-3, 4e-6),
 }
-# Below so many elements of out, or rows that mix values, the formula's largest error is a matter of luck.
-SMALL, FEW_ROWS = 4096, 128
 
 CallFunction = Callable[[str, dict[str, Any]], Any]
 
@@ -66,15 +64,9 @@ def check_built(built: Built, call: CallFunction | None = None) -> Outcome:
     except Exception as error:
         raise AssertionError(f"{type(error).__name__}: {error}\n{describe(before)}") from error
     try:
-        return compare(before, built, result, None if call else peer_result(before))
+        return compare(before, built, result)
     except AssertionError as error:
         raise AssertionError(f"{error}\n{describe(before)}") from None
-
-
-def peer_result(before: Built) -> Any:
-    """What the backend that this one is compared with returns; None if there is none."""
-    peer = backend.current().compared_with
-    return backend.BACKENDS[peer].call(before.case.api, before.clone().kwargs) if peer else None
 
 
 def describe(built: Built) -> str:
@@ -100,17 +92,13 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def compare(before: Built, after: Built, result: Any, peer: Any = None) -> Outcome:
-    """`peer`: another backend's result of the same call, which must agree within the accuracy rule."""
-    with one_thread():
-        return _compare(before, after, result, peer)
+def compare(before: Built, after: Built, result: Any) -> Outcome:
+    """Judges a result, and the arguments as the call left them.
 
-
-def _compare(before: Built, after: Built, result: Any, peer: Any) -> Outcome:
+    Raises:
+        AssertionError: something is wrong; the message has the figures.
+    """
     case = before.case
-    exact = attention_with_kvcache(case.api, before.kwargs, Precision.EXACT)
-    formula = attention_with_kvcache(case.api, before.kwargs, Precision.SAME_DTYPE)
-
     out, lse = result, None
     if case.return_softmax_lse:
         expected_values = 2 if case.api == "v2" else 4
@@ -120,101 +108,112 @@ def _compare(before: Built, after: Built, result: Any, peer: Any) -> Outcome:
     else:
         assert isinstance(result, Tensor), f"return_softmax_lse=False returned a {type(result).__name__}"
 
-    allowed = allowed_error(exact, formula, case)
-    compare_out(out, exact, formula, case, allowed)
-    if lse is not None:
-        compare_lse(lse, exact, case)
-    if peer is not None:
-        compare_with_peer(out, peer[0] if isinstance(peer, tuple) else peer, exact, allowed, out_dtype(case))
-    compare_memory(before, after, exact)
+    expected = Expected(case.api, before.kwargs)
+    expected.check(out, lse)
+    compare_memory(before, after, expected.exact)
     return Outcome(result, out, lse, after)
 
 
-def out_dtype(case: Case) -> torch.dtype:
-    return torch.bfloat16 if case.torch_dtype == torch.float8_e4m3fn else case.torch_dtype
+class Expected:
+    """What the reference says about one call, and how far a result may be off.
 
+    Attributes:
+        exact: the reference's results in float64.
+        dtype, out_dtype: of q and of out.
+    """
 
-def allowed_error(exact: Result, formula: Result, case: Case) -> Tensor:
-    """How far each written value of out may be off: the first rule at the top of this file."""
-    dtype = case.torch_dtype
-    truth = exact.out[exact.written]
-    if truth.numel() == 0:
-        return truth
-    formula_error = float((formula.out[exact.written] - truth).abs().max())
-    allowed = torch.full_like(truth, 2 * formula_error + 1e-5)
-    if dtype == torch.float32:
-        allowed += 4 * float(ulp(torch.tensor(exact.max_logit, dtype=torch.float64), dtype))
-    # Half scores err like the formula, not less: twice its largest error then takes a call in which that is typical.
-    if truth.numel() < SMALL or exact.mixed_rows < FEW_ROWS or backend.current().half_scores_anywhere:
-        allowed += ulp(truth, out_dtype(case)) / 2
-        if case.rotary_dim:
-            # Two factors rounded to half an eps each: a standard deviation of 0.41 eps per product.
-            allowed += 3 * 0.41 * torch.finfo(dtype).eps * exact.product_spread[exact.written]
-    return allowed
+    def __init__(self, api: str, kwargs: dict[str, Any]) -> None:
+        """`kwargs`: the arguments as they are before the call; they are not modified."""
+        with one_thread():
+            self.exact = attention_with_kvcache(api, kwargs, Precision.EXACT)
+            self._formula = attention_with_kvcache(api, kwargs, Precision.SAME_DTYPE).out
+        self.dtype = kwargs["q"].dtype
+        self.out_dtype = torch.bfloat16 if self.dtype == torch.float8_e4m3fn else self.dtype
 
+    @property
+    def truth(self) -> Tensor:
+        """The rows of out that belong to a sequence."""
+        return self.exact.out[self.exact.written]
 
-def compare_out(out: Tensor, exact: Result, formula: Result, case: Case, allowed: Tensor) -> None:
-    assert out.dtype == out_dtype(case), f"out has dtype {out.dtype}, expected {out_dtype(case)}"
-    assert out.shape == exact.out.shape, f"out has shape {tuple(out.shape)}, expected {tuple(exact.out.shape)}"
-    ours, truth = out[exact.written].double(), exact.out[exact.written]
-    if truth.numel() == 0:
-        return
-    assert torch.isfinite(ours).all(), f"out: {int((~torch.isfinite(ours)).sum())} of {ours.numel()} values not finite"
-    error = (ours - truth).abs()
-    if (error > allowed).any():
-        formula_error = float((formula.out[exact.written] - truth).abs().max())
-        worst = int((error - allowed).argmax())
+    @cached_property
+    def formula_error(self) -> float:
+        """Largest error of the plain PyTorch formula in the input dtype."""
+        error = (self._formula[self.exact.written] - self.truth).abs()
+        return float(error.max()) if error.numel() else 0.0
+
+    @cached_property
+    def allowed(self) -> Tensor:
+        """How far each value of out may be off: twice the formula's largest error, and
+
+        - 1e-5 and four units in the last place of the largest logit: fp32 arithmetic, which every backend uses inside;
+        - half a unit in the last place of the value: out is rounded to its dtype once;
+        - three standard deviations of what rounding a rotated q and k does to this value: two factors are rounded to
+          half an eps each, which is 0.41 eps per product.
+        The last two are in the formula's error as well, but in small calls only by luck.
+        """
+        fp32 = 1e-5 + 4 * float(ulp(torch.tensor(self.exact.max_logit, dtype=torch.float64), torch.float32))
+        rotation = 3 * 0.41 * torch.finfo(self.dtype).eps * self.exact.rotation_spread[self.exact.written]
+        return 2 * self.formula_error + fp32 + ulp(self.truth, self.out_dtype) / 2 + rotation
+
+    def check(self, out: Tensor, lse: Tensor | None = None) -> None:
+        """
+        Raises:
+            AssertionError: a value is further off than allowed; the message has the figures.
+        """
+        self.check_out(out)
+        if lse is not None:
+            self.check_lse(lse)
+
+    def check_out(self, out: Tensor) -> None:
+        exact = self.exact
+        assert out.dtype == self.out_dtype, f"out has dtype {out.dtype}, expected {self.out_dtype}"
+        assert out.shape == exact.out.shape, f"out has shape {tuple(out.shape)}, expected {tuple(exact.out.shape)}"
+        ours, truth = out[exact.written].double(), self.truth
+        if truth.numel() == 0:
+            return
+        infinite = ~torch.isfinite(ours)
+        assert not infinite.any(), f"out: {int(infinite.sum())} of {ours.numel()} values not finite"
+        error = (ours - truth).abs()
+        excess = error - self.allowed
+        worst = int(excess.argmax())
         index = [int(i) for i in torch.unravel_index(torch.tensor(worst), truth.shape)]
-        raise AssertionError(
-            f"out: error {float(error.flatten()[worst]):.3e} > allowed {float(allowed.flatten()[worst]):.3e} "
-            f"(same-dtype formula: {formula_error:.3e}); {int((error > allowed).sum())} of {truth.numel()} wrong; "
+        assert (excess <= 0).all(), (
+            f"out: error {float(error.flatten()[worst]):.3e} > allowed {float(self.allowed.flatten()[worst]):.3e} "
+            f"(same-dtype formula: {self.formula_error:.3e}); {int((excess > 0).sum())} of {truth.numel()} wrong; "
             f"worst at [row, head, feature] = {index}: got {float(ours.flatten()[worst]):.6g}, "
             f"expected {float(truth.flatten()[worst]):.6g}"
         )
 
-
-def compare_with_peer(out: Tensor, peer: Tensor, exact: Result, allowed: Tensor, dtype: torch.dtype) -> None:
-    ours, theirs = out[exact.written].double(), peer[exact.written].double()
-    allowed = allowed + ulp(theirs, dtype) / 2  # `allowed` is about the exact result, which the peer has rounded
-    difference = (ours - theirs).abs()
-    if (difference > allowed).any():
-        worst = int((difference - allowed).argmax())
-        raise AssertionError(
-            f"out: {float(difference.flatten()[worst]):.3e} from backend {backend.current().compared_with}, allowed "
-            f"{float(allowed.flatten()[worst]):.3e}; {int((difference > allowed).sum())} of {difference.numel()} differ"
+    def check_lse(self, lse: Tensor) -> None:
+        exact = self.exact
+        assert lse.dtype == torch.float32, f"softmax_lse has dtype {lse.dtype}, expected torch.float32"
+        assert lse.shape == exact.lse.shape, f"softmax_lse: shape {tuple(lse.shape)}, expected {tuple(exact.lse.shape)}"
+        written = exact.written.unsqueeze(-2).expand(exact.lse.shape)
+        ours, truth = lse.double()[written], exact.lse[written]
+        infinite = torch.isinf(truth) | torch.isinf(ours) | torch.isnan(ours)
+        wrong = infinite & (ours != truth)
+        assert not wrong.any(), (
+            f"softmax_lse: {int(wrong.sum())} of {truth.numel()} wrong among infinite or NaN values: "
+            f"got {ours[wrong][0]}, expected {truth[wrong][0]}"
         )
-
-
-def compare_lse(lse: Tensor, exact: Result, case: Case) -> None:
-    assert lse.dtype == torch.float32, f"softmax_lse has dtype {lse.dtype}, expected torch.float32"
-    assert lse.shape == exact.lse.shape, f"softmax_lse: shape {tuple(lse.shape)}, expected {tuple(exact.lse.shape)}"
-    written = exact.written.unsqueeze(-2).expand(exact.lse.shape)
-    ours, truth = lse.double()[written], exact.lse[written]
-    infinite = torch.isinf(truth) | torch.isinf(ours) | torch.isnan(ours)
-    wrong = infinite & (ours != truth)
-    assert not wrong.any(), (
-        f"softmax_lse: {int(wrong.sum())} of {truth.numel()} wrong among infinite or NaN values: "
-        f"got {ours[wrong][0]}, expected {truth[wrong][0]}"
-    )
-    ours, truth = ours[~infinite], truth[~infinite]
-    if truth.numel() == 0:
-        return
-    absolute, relative = LSE_TOLERANCE[case.torch_dtype]
-    # Each product of a logit is off by at most eps; the errors of many add up like a random walk, five sigma of it.
-    rounding = 2 * torch.finfo(case.torch_dtype).eps * exact.max_product_norm if case.rotary_dim else 0.0
-    largest = max(exact.max_logit, float(truth.abs().max()))
-    half_score_rows = backend.current().half_score_rows
-    if half_score_rows and max(case.seqlens_q, default=0) * case.heads // case.heads_k >= half_score_rows:
-        relative += torch.finfo(torch.float16).eps / 2  # a rounded score: one key may have all the weight
-    allowed = absolute + relative * largest + rounding
-    error = (ours - truth).abs()
-    worst = int(error.argmax())
-    assert error[worst] <= allowed, (
-        f"softmax_lse: error {float(error[worst]):.3e} > allowed {allowed:.3e} (rounding of rotated q and k: "
-        f"{rounding:.3e}, largest logit {exact.max_logit:.3g}); "
-        f"{int((error > allowed).sum())} of {truth.numel()} wrong; "
-        f"got {float(ours[worst])}, expected {float(truth[worst])}"
-    )
+        ours, truth = ours[~infinite], truth[~infinite]
+        if truth.numel() == 0:
+            return
+        absolute, relative = LSE_TOLERANCE[self.dtype]
+        # Each product of a logit is off by at most eps; the errors of many add up like a random walk, five sigma of it.
+        rounding = 2 * torch.finfo(self.dtype).eps * exact.max_rotated_norm
+        largest = max(exact.max_logit, float(truth.abs().max()))
+        if exact.most_rows >= backend.current().half_score_rows:
+            relative += torch.finfo(torch.float16).eps / 2  # a rounded score: one key may have all the weight
+        allowed = absolute + relative * largest + rounding
+        error = (ours - truth).abs()
+        worst = int(error.argmax())
+        assert error[worst] <= allowed, (
+            f"softmax_lse: error {float(error[worst]):.3e} > allowed {allowed:.3e} (rounding of rotated q and k: "
+            f"{rounding:.3e}, largest logit {exact.max_logit:.3g}); "
+            f"{int((error > allowed).sum())} of {truth.numel()} wrong; "
+            f"got {float(ours[worst])}, expected {float(truth[worst])}"
+        )
 
 
 def compare_memory(before: Built, after: Built, exact: Result) -> None:

@@ -43,10 +43,11 @@ class Result:
     k_exact: Tensor  # float64, shape of k_cache: the rotated keys without rounding (only where k_tol > 0)
     k_tol: Tensor  # float64, shape of k_cache: allowed |difference| from k_exact; 0 means bit-identical to k_cache
     max_logit: float  # largest |logit|, or |scale| * sum_f |q_f k_f| before cancellation and softcap: scales tolerances
-    # norm = |scale| * sqrt(sum_f (q_f k_f)^2): relative errors eps of the products of a logit move it by eps * norm.
-    max_product_norm: float
-    mixed_rows: int  # (row, head) pairs that see more than one key: the others need no arithmetic to speak of
-    product_spread: Tensor  # shape of out: sum_j p_j norm_j (|v_j| + |out|), what they do to out at most
+    # With rotary, else 0. norm = |scale| * sqrt(sum_f (q_f k_f)^2): relative errors eps of the products of a logit move
+    # it by eps * norm.
+    max_rotated_norm: float
+    rotation_spread: Tensor  # shape of out: sum_j p_j norm_j (|v_j| + |out|), what they do to out at most
+    most_rows: int  # of a sequence and kv head: query rows times the heads that share the keys
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -116,6 +117,12 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor, interleaved: bool) -> tuple[Tens
     terms[..., first] = (a * cos).abs() + (b * sin).abs()
     terms[..., second] = (a * sin).abs() + (b * cos).abs()
     return out, terms
+
+
+def rotation_tolerance(rotated: Tensor, terms: Tensor, dtype: torch.dtype) -> Tensor:
+    """How far a value of `dtype` may be from what `rotate` returned: one unit in the last place, and what fp32
+    arithmetic loses when the two terms cancel."""
+    return ulp(rotated, dtype) + terms * 2.0**-22
 
 
 def ulp(x: Tensor, dtype: torch.dtype) -> Tensor:
@@ -198,8 +205,7 @@ def attention_with_kvcache(api: str, kwargs: dict[str, Any], precision: Precisio
     lse = torch.full((q_rows.shape[0], h), masked_lse, dtype=torch.float64)
     spread = torch.zeros_like(out)
     written = torch.zeros(q_rows.shape[0], dtype=torch.bool)
-    max_logit = max_product_norm = 0.0
-    mixed_rows = 0
+    max_logit = max_rotated_norm = 0.0
 
     def round_stored(x: Tensor) -> Tensor:
         return x if precision is Precision.EXACT else x.to(dtype).double()
@@ -225,8 +231,7 @@ def attention_with_kvcache(api: str, kwargs: dict[str, Any], precision: Precisio
                 k_n = k_n.clone()
                 features = slice(0, 2 * cos.shape[1])
                 k_n[..., features] = appended[..., features].to(dtype)
-                # One unit in the last place, and what fp32 arithmetic loses when the two terms cancel.
-                k_tol[at] = torch.where(terms > 0, ulp(appended, dtype) + terms * 2.0**-22, 0.0)
+                k_tol[at] = torch.where(terms > 0, rotation_tolerance(appended, terms, dtype), 0.0)
                 k_exact[at] = appended
             k_cache[at], v_cache[at] = k_n, v_n
             appended = round_stored(appended)
@@ -255,7 +260,6 @@ def attention_with_kvcache(api: str, kwargs: dict[str, Any], precision: Precisio
             j = torch.arange(sk).view(1, 1, -1)
             bias = -slope * (p - j).abs()
         visible = mask.visible(sq, sk)
-        mixed_rows += h * int((visible.sum(-1) > 1).sum())
 
         def heads_first(x: Tensor, repeat: int = 1) -> Tensor:
             return x.transpose(0, 1).repeat_interleave(repeat, dim=0)
@@ -270,11 +274,13 @@ def attention_with_kvcache(api: str, kwargs: dict[str, Any], precision: Precisio
 
         heads_q, heads_k = heads_first(query), heads_first(keys, group)
         factor = scale * score_factor.repeat_interleave(group).view(-1, 1, 1)
-        norms = torch.sqrt(heads_q.square() @ heads_k.square().transpose(1, 2)) * factor.abs()
+        norms = None
+        if cos is not None:
+            norms = torch.sqrt(heads_q.square() @ heads_k.square().transpose(1, 2)) * factor.abs()
+            max_rotated_norm = max(max_rotated_norm, float((norms * visible).max()))
         terms = heads_q.abs() @ heads_k.abs().transpose(1, 2) * factor.abs()
         if query_v is not None:
             terms += heads_first(query_v).abs() @ heads_first(values, group).abs().transpose(1, 2) * factor.abs()
-        max_product_norm = max(max_product_norm, float((norms * visible).max()))
         max_logit = max(max_logit, float((terms * visible).max()))
         o, l, top, o_spread = _attend(
             heads_q,
@@ -303,7 +309,8 @@ def attention_with_kvcache(api: str, kwargs: dict[str, Any], precision: Precisio
         lse = lse.view(b, sq, h).transpose(1, 2)
     else:
         lse = lse.transpose(0, 1)
-    return Result(out, lse, written, k_cache, v_cache, k_exact, k_tol, max_logit, max_product_norm, mixed_rows, spread)
+    most_rows = max(q_len, default=0) * group
+    return Result(out, lse, written, k_cache, v_cache, k_exact, k_tol, max_logit, max_rotated_norm, spread, most_rows)
 
 
 def _attend(
@@ -316,10 +323,10 @@ def _attend(
     softcap: float,
     bias: Tensor | None,  # (h, sq, sk)
     visible: Tensor,  # (sq, sk)
-    norms: Tensor,  # (h, sq, sk), see Result.product_spread
+    norms: Tensor | None,  # (h, sq, sk), see Result.rotation_spread; None: 0
     dtype: torch.dtype | None,  # None: float64. Else every tensor of the formula has this dtype.
 ) -> tuple[Tensor, Tensor, float, Tensor]:
-    """out (h, sq, dv), lse (h, sq), largest |logit|, product_spread (h, sq, dv)."""
+    """out (h, sq, dv), lse (h, sq), largest |logit|, rotation_spread (h, sq, dv)."""
     if dtype is None:
         score = q @ k.transpose(1, 2)
         if qv is not None:
@@ -335,8 +342,10 @@ def _attend(
         lse = torch.logsumexp(score, dim=-1)
         probability = torch.exp(score - lse.unsqueeze(-1).nan_to_num(neginf=0.0))
         out = probability @ v
-        moved = probability * norms
-        spread = (moved @ v.abs() + moved.sum(-1, keepdim=True) * out.abs()).nan_to_num()
+        spread = torch.zeros_like(out)
+        if norms is not None:
+            moved = probability * norms
+            spread = (moved @ v.abs() + moved.sum(-1, keepdim=True) * out.abs()).nan_to_num()
         return out * value_factor, lse, top, spread * value_factor
 
     # What a user would write in PyTorch with tensors of this dtype. fp8 has no arithmetic there: it computes in

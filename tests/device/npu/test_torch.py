@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -12,10 +13,9 @@ from torch import Tensor
 from tests.device.npu.npu_call import Moved
 from tests.support import backend
 from tests.support.cases import Case, build
+from tests.support.operators import PagedDecoder, check_compiled, decoder_case, decoder_inputs, opcheck, opcheck_cases
 from tests.support.seed import SEED
-from tests.support.torch_integration import PagedDecoder, opcheck_cases, operator, operator_arguments
 
-ALL_TEST_UTILS = ("test_schema", "test_autograd_registration", "test_faketensor", "test_aot_dispatch_dynamic")
 APIS = ("v2", "v3")
 
 
@@ -44,23 +44,13 @@ def test_no_gradient(api: str) -> None:
 @pytest.mark.parametrize("compiler", ["eager", "aot_eager"])
 @pytest.mark.parametrize("api", APIS)
 def test_compile(api: str, compiler: str) -> None:
-    page = 256 if api == "v2" else 16
-    case = Case(
-        api, SEED, capacity=512, page_size=page, cache_seqlens=(300, 20), seqlen_new=1, d=64, heads=8, poison=False
-    )
     torch._dynamo.reset()
-    module = PagedDecoder(api, build(case).kwargs).npu()
+    module = PagedDecoder(api, build(decoder_case(api)).kwargs).npu()
     compiled = torch.compile(module, fullgraph=True, backend=compiler)
-    names = ("q", "k", "v", "k_cache", "v_cache", module.table_name, "cache_seqlens")
     for step in range(2):
-        kwargs = build(Case(**{**case.__dict__, "seed": SEED + step})).kwargs
-        eager_inputs, compiled_inputs = ([Moved(kwargs).kwargs[name] for name in names] for _ in range(2))
-        eager, ours = module(*eager_inputs), compiled(*compiled_inputs)
-        assert ours[0].device.type == "npu" and float(eager[1]) != 0
-        torch.testing.assert_close(ours[0].cpu(), eager[0].cpu(), rtol=2e-2, atol=2e-2)
-        torch.testing.assert_close(ours[1].cpu(), eager[1].cpu(), rtol=1e-2, atol=1e-1)
-        for a, b in zip(eager_inputs[3:5], compiled_inputs[3:5]):
-            torch.testing.assert_close(a.cpu(), b.cpu(), rtol=1e-3, atol=1e-3)
+        kwargs = build(decoder_case(api, SEED + step)).kwargs
+        inputs, same_inputs = (decoder_inputs(module, Moved(kwargs).kwargs) for _ in range(2))
+        check_compiled(module, compiled, inputs, same_inputs)
 
 
 def npu_opcheck_cases() -> list[Any]:
@@ -74,10 +64,7 @@ def npu_opcheck_cases() -> list[Any]:
 
 @pytest.mark.parametrize("case", npu_opcheck_cases())
 def test_opcheck(case: Case) -> None:
-    kwargs = Moved(build(Case(**{**case.__dict__, "poison": False})).kwargs).kwargs
-    skipped = {"test_schema"} if case.dtype == "float8_e4m3fn" else set()  # it scales its inputs; torch has no fp8 mul
-    utils = [name for name in ALL_TEST_UTILS if name not in skipped]
-    torch.library.opcheck(operator(case.api), (), operator_arguments(kwargs), test_utils=utils)
+    opcheck(case, Moved(build(dataclasses.replace(case, poison=False)).kwargs).kwargs)
 
 
 def test_fake_tensors_on_npu() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Tests of the device library on the twin, beyond those of the API that run on every backend (tests/v2, tests/v3)."""
+"""Tests of the device library on the twin, beyond those of the API that run on every backend (tests/api)."""
 
 from __future__ import annotations
 

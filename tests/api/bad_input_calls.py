@@ -7,17 +7,13 @@ columns `got` and `allowed` are regular expressions for the two halves. Nothing 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any, Callable
 
-import pytest
 import torch
 from torch import Tensor
 
-from tests.support import backend
 from tests.support.cases import Case, build
-from tests.support.harness import bit_equal
 from tests.support.seed import SEED
 
 Kwargs = dict[str, Any]
@@ -130,43 +126,3 @@ class BadCall:
     got: str
     allowed: str
     apis: tuple[str, ...] = ("v2", "v3")
-
-
-def rows(api: str, table: list[BadCall]) -> list[Any]:
-    return [pytest.param(row, id=row.id.replace(" ", "-")) for row in table if api in row.apis]
-
-
-def bases(api: str, table: list[BadCall]) -> list[str]:
-    return sorted({row.base for row in table if api in row.apis})
-
-
-def run(api: str, row: BadCall) -> None:
-    kwargs = good_call(api, row.base)
-    argument = "block_table" if api == "v2" and row.argument == "page_table" else row.argument
-    if api == "v2" and "block_table" in kwargs:  # the table says page_table
-        kwargs["page_table"] = kwargs.pop("block_table")
-        row.mutate(kwargs)
-        kwargs["block_table"] = kwargs.pop("page_table")
-    else:
-        row.mutate(kwargs)
-    kept = {name: kwargs[name].clone() for name in ("k_cache", "v_cache") if is_readable(kwargs[name])}
-
-    error: Exception | None = None
-    try:
-        backend.current().call(api, kwargs)
-    except Exception as raised:
-        error = raised
-    assert error is not None, f"no error; expected {row.error.__name__} about {argument}"
-    report = f"{type(error).__name__}: {error}"
-    assert type(error) is row.error, f"{report}\nexpected {row.error.__name__} about {argument}"
-    message = re.fullmatch(r"(?s)(?P<argument>.+?): got (?P<got>.+?), expected (?P<allowed>.+)", str(error))
-    assert message, f"{report}\nis not of the form '<argument>: got <value>, expected <what is allowed>'"
-    assert re.fullmatch(rf"{argument}(\[.*\])?", message["argument"]), f"{report}\nexpected to be about {argument}"
-    assert re.search(row.got, message["got"]), f"{report}\ndoes not tell the value: {row.got}"
-    assert re.search(row.allowed, message["allowed"]), f"{report}\ndoes not tell what is allowed: {row.allowed}"
-    for name, before in kept.items():
-        assert bit_equal(before, kwargs[name]), f"{name} was modified although the call raised {report}"
-
-
-def is_readable(x: Any) -> bool:
-    return type(x) is torch.Tensor and x.device.type == "cpu"

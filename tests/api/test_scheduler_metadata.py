@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 import torch
 
-import flash_attn_npu_v3
+from tests.support import backend
+from tests.support.apis import only
 from tests.support.call import arguments, call
 from tests.support.cases import Case
 from tests.support.seed import SEED
+
+pytestmark = only("v3")
 
 CASE = Case("v3", SEED, batch=3, capacity=300, page_size=16, cache_seqlens=(300, 20, 0), heads=8, d=64, causal=True)
 
@@ -30,7 +33,7 @@ def metadata_for(kwargs: dict[str, Any], **changes: Any) -> torch.Tensor:
         "page_size": 16,
         "causal": True,
     }
-    return flash_attn_npu_v3.get_scheduler_metadata(**{**wanted, **changes})
+    return backend.package("v3").get_scheduler_metadata(**{**wanted, **changes})
 
 
 def test_is_an_int32_vector() -> None:
@@ -69,7 +72,7 @@ def test_takes_all_arguments(changes: dict[str, Any]) -> None:
 
 
 def test_has_softcap_is_a_bool_by_position() -> None:
-    names = list(inspect.signature(flash_attn_npu_v3.get_scheduler_metadata).parameters)
+    names = list(inspect.signature(backend.package("v3").get_scheduler_metadata).parameters)
     assert names.index("has_softcap") == 17 and "softcap" not in names and "softmax_scale" not in names
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The wrong calls that tests/v2 and tests/v3 try, one per line; see bad_input.py for what the columns mean."""
+"""The wrong calls, one per line; see bad_input_calls.py for what the columns mean."""
 
 # ruff: noqa: E501
 
@@ -9,7 +9,7 @@ import math
 
 import torch
 
-from tests.support.bad_input import (
+from tests.api.bad_input_calls import (
     BadCall,
     CudaTensor,
     NpuTensor,

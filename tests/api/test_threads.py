@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Bodies of the tests about threads, processes and repeatability, for both APIs."""
+"""Threads, processes and repeatability."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 import torch
 
 from tests.support import backend
+from tests.support.apis import per_api
 from tests.support.cases import Case, build
 from tests.support.harness import Outcome, check, same_result
 from tests.support.seed import SEED
@@ -51,6 +53,10 @@ def cases(api: str) -> dict[str, Case]:
     return some
 
 
+def named_cases(api: str) -> Iterator[tuple[str, Case]]:
+    return ((name.replace(" ", "-"), case) for name, case in cases(api).items())
+
+
 @contextmanager
 def num_threads(n: int) -> Iterator[None]:
     before = torch.get_num_threads()
@@ -69,7 +75,8 @@ def run(case: Case) -> Outcome:
     return Outcome(result, out, lse, built)
 
 
-def thread_count_does_not_matter(case: Case) -> None:
+@per_api("case", named_cases)
+def test_thread_count_does_not_matter(case: Case) -> None:
     with num_threads(1):
         one = check(case)
     for n in (2, 3, 4, 7):
@@ -77,13 +84,15 @@ def thread_count_does_not_matter(case: Case) -> None:
             same_result(one, run(case))
 
 
-def same_bits_every_time(case: Case) -> None:
+@per_api("case", named_cases)
+def test_same_bits_every_time(case: Case) -> None:
     first = run(case)
     for _ in range(5):
         same_result(first, run(case))
 
 
-def many_callers(api: str) -> None:
+@pytest.mark.sanitize
+def test_many_callers(api: str) -> None:
     """Several Python threads, each with its own kind of call, again and again; every result as when called alone."""
     chosen = list(cases(api).values())
     expected = [run(case) for case in chosen]
@@ -108,7 +117,8 @@ def many_callers(api: str) -> None:
         raise failures[0]
 
 
-def forked_child_works(api: str, child_threads: int | None) -> None:
+@pytest.mark.parametrize("child_threads", [None, 1, 4])
+def test_forked_child_works(api: str, child_threads: int | None) -> None:
     """The parent has used the backend with several threads; then a child calls it. A hang ends after two minutes.
 
     The child leaves torch's own operators alone: with more than one thread those do hang after a fork.
@@ -149,7 +159,7 @@ def _bytes(outcome: Outcome) -> list[bytes]:
     return [x.view(torch.int16).numpy().tobytes() for x in tensors]
 
 
-def other_threads_run_meanwhile(api: str) -> None:
+def test_other_threads_run_meanwhile(api: str) -> None:
     """The GIL is free while the backend computes: a Python thread moves on during one long call."""
     case = Case(api, SEED, "float32", batch=1, seqlen_q=1500, heads=16, heads_k=16, d=128, capacity=3000)
     built = build(backend.current().adapted(case))

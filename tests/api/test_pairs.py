@@ -6,8 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from tests.support import backend
+from tests.support.apis import per_api
 from tests.support.cases import LAYOUTS, Case
 from tests.support.features import dtypes, page_sizes
+from tests.support.harness import check
 from tests.support.pairwise import Row, pairwise
 from tests.support.seed import SEED
 
@@ -130,9 +133,14 @@ def _case(api: str, seed: int, row: Row) -> Case:
     )
 
 
-def pair_cases(api: str, rounds: int) -> Iterator[tuple[str, Case]]:
+def pair_cases(api: str) -> Iterator[tuple[str, Case]]:
     """Several independent covers: each meets all pairs, together they meet many triples."""
-    for turn in range(rounds):
+    for turn in range(backend.current().pair_rounds):
         rows = pairwise(factors(api), lambda row: allowed(api, row), seed=SEED + turn)
         for n, row in enumerate(rows):
             yield f"{turn}-{n}", _case(api, SEED + 1000 * turn + n, row)
+
+
+@per_api("case", pair_cases)
+def test_pairs(case: Case) -> None:
+    check(case)

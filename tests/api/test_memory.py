@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Bodies of the tests of unusual memory: shared, expanded, fused and very large caches."""
+"""Unusual memory: shared, expanded, fused and very large caches."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
-from tests.support.call import arguments, call, close, exact
+from tests.support.call import arguments, call
 from tests.support.cases import Case
-from tests.support.harness import bit_equal
+from tests.support.harness import Expected, bit_equal
 from tests.support.seed import SEED
 
 
@@ -21,7 +22,7 @@ def _agree(api: str, kwargs: dict[str, Any], plain: dict[str, Any]) -> None:
         assert bit_equal(kwargs[name].contiguous(), plain[name].contiguous()), name
 
 
-def expanded_inputs(api: str) -> None:
+def test_expanded_inputs(api: str) -> None:
     """Stride 0 in the batch of the caches and in the heads of q."""
     kwargs = arguments(Case(api, SEED, batch=3, seqlen_q=3))
     kwargs |= {name: kwargs[name][:1].expand(3, -1, -1, -1) for name in ("k_cache", "v_cache")}
@@ -30,7 +31,7 @@ def expanded_inputs(api: str) -> None:
     _agree(api, kwargs, {n: x.contiguous() if isinstance(x, Tensor) else x for n, x in kwargs.items()})
 
 
-def sequences_share_a_cache_row(api: str) -> None:
+def test_sequences_share_a_cache_row(api: str) -> None:
     kwargs = arguments(Case(api, SEED, batch=3, cache_seqlens=(9, 64, 30)))
     kwargs["k_cache"], kwargs["v_cache"] = (kwargs[name][1:2] for name in ("k_cache", "v_cache"))
     kwargs["cache_batch_idx"] = torch.zeros(3, dtype=torch.int32)
@@ -40,7 +41,8 @@ def sequences_share_a_cache_row(api: str) -> None:
     assert torch.equal(ours[0], expected[0]) and torch.equal(ours[1], expected[1])
 
 
-def fused_pages(api: str, keys_outside: bool) -> None:
+@pytest.mark.parametrize("keys_outside", [True, False])
+def test_fused_pages(api: str, keys_outside: bool) -> None:
     """k and v of all pages in one tensor: (2, pages, page, heads, d), or (pages, 2, page, heads, d)."""
     page = 256 if api == "v2" else 16
     case = Case(api, SEED, page_size=page, capacity=2 * page, cache_seqlens=(page - 1, 3), seqlen_new=3, seqlen_q=3)
@@ -52,7 +54,7 @@ def fused_pages(api: str, keys_outside: bool) -> None:
     _agree(api, kwargs, plain)
 
 
-def heads_outside_the_page(api: str) -> None:
+def test_heads_outside_the_page(api: str) -> None:
     """(pages, heads, page, d) storage."""
     page = 256 if api == "v2" else 16
     case = Case(api, SEED, page_size=page, capacity=2 * page, cache_seqlens=(page - 1, 3), seqlen_new=3, seqlen_q=3)
@@ -64,7 +66,7 @@ def heads_outside_the_page(api: str) -> None:
     _agree(api, kwargs, plain)
 
 
-def pages_beyond_two_to_31_elements(api: str) -> None:
+def test_pages_beyond_two_to_31_elements(api: str) -> None:
     """Only the pages touched become resident: the rest of these gigabytes is never allocated by the system."""
     page, d = 256, 128
     pages = 2**31 // (page * d) + 100
@@ -81,15 +83,15 @@ def pages_beyond_two_to_31_elements(api: str) -> None:
         kwargs[cache] = torch.empty((pages, page, 1, d), dtype=torch.float16)
         for here, there in zip(far, used):
             kwargs[cache][here] = small[cache][there]
-    expected = exact(api, small)
-    out = call(api, kwargs)[0]
-    close(out, expected.out)
-    for cache, after in (("k_cache", expected.k_cache), ("v_cache", expected.v_cache)):
+    expected = Expected(api, small)
+    out, lse, *_ = call(api, kwargs)
+    expected.check(out, lse)
+    for cache, after in (("k_cache", expected.exact.k_cache), ("v_cache", expected.exact.v_cache)):
         for here, there in zip(far, used):
             assert bit_equal(kwargs[cache][here], after[there])
 
 
-def rows_beyond_two_to_31_elements(api: str) -> None:
+def test_rows_beyond_two_to_31_elements(api: str) -> None:
     capacity, d = 2**24 + 64, 128
     filled = capacity - 3
     kwargs: dict[str, Any] = {
@@ -106,6 +108,5 @@ def rows_beyond_two_to_31_elements(api: str) -> None:
         assert kwargs[cache].stride(1) * (filled - 40) > 2**31
         small[cache] = torch.randn(1, 40, 1, d, generator=torch.Generator().manual_seed(seed)).half()
         kwargs[cache][:, filled - 40 : filled] = small[cache]
-    ours, expected = call(api, kwargs), exact(api, small)
-    close(ours[0], expected.out)
-    close(ours[1], expected.lse)
+    out, lse, *_ = call(api, kwargs)
+    Expected(api, small).check(out, lse)
