@@ -229,12 +229,12 @@ def test_npu_emulated(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def simulate(session: nox.Session) -> None:
-    """Predicted time on the 910B: tables, traces, pictures. -- decode|prefill|all|SHAPE | matmul M N K | FILE:NAME"""
+    """Predicted time on the 910B: tables, traces, pictures. -- decode|prefill|all|SHAPE | FILE:NAME"""
     env = {"PYTHONPATH": str(ROOT / "packages" / "ascend-twin" / "src")}
     what = session.posargs[0] if session.posargs else "all"
     if what not in ("decode", "prefill", "all") and "=" not in what:
         install(session, *requirements("test", "plot"))
-        python(session, "-m", "ascend_twin.simulate", *session.posargs, env=env)
+        python(session, "-m", "ascend_twin", "simulate", *session.posargs, env=env)
         return
     install_for_scripts(session)
     install(session, "ninja>=1.11")

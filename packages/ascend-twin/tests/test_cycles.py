@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from ascend_twin import Machine, load, simulate
-from ascend_twin.corners import CORNERS, corners
+from ascend_twin import Machine, load
+from ascend_twin.cli import main
+from ascend_twin.corners import CORNERS, corner_values, corners
 from ascend_twin.machine import Out
 from ascend_twin.trace import imbalance, slots
 
@@ -161,7 +162,8 @@ def test_cores_and_corners():
     assert imbalance(rows, [1, 20, 60]) == {"AIV": pytest.approx(60 * 3 / 81)}
     results = corners()
     assert len(results) == 2 ** len(CORNERS)
-    assert results[0][0] == {name: values[0] for name, values in CORNERS.items()}
+    lows = {name: cost[1] for name, cost in Machine.get().costs().items() if name in CORNERS}
+    assert results[0][0] == lows and [change for change, _ in results] == corner_values()
     assert {r["us"] for _, r in results} == {r["us"] for _, r in corners()}
 
 
@@ -213,7 +215,7 @@ def test_corners_of_the_command_line(tmp_path, capsys):
     kernel = [f"{source}:added", "--blocks", "2", "--arg", "64:float"]
     times = []
     for change in ([], ["--cost", "dispatch_us=40"]):
-        simulate.main([*kernel, "--timing-only", "--corners", "--runs", "2", "--out", str(tmp_path), *change])
+        main(["simulate", *kernel, "--timing-only", "--corners", "--runs", "2", "--out", str(tmp_path), *change])
         lines = capsys.readouterr().out.splitlines()
         first = next(i for i, line in enumerate(lines) if line.split()[: len(CORNERS)] == list(CORNERS))
         rows = [line.split() for line in lines[first + 1 : -1]]

@@ -7,23 +7,32 @@ import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-from .machine import Machine
+from .machine import DEFAULT_CHIP, Machine
 
-#: The constants of costs.def nobody has settled, and the values to try.
-CORNERS: dict[str, tuple[float, float]] = {
-    "l2_tbps": (5.2, 7.0),
-    "vec_two_source": (1, 2),
-    "cross_flag_latency": (200, 1000),
-    "hbm_tbps": (1.4, 1.8),
-}
+#: The constants of costs.def that nobody has settled and that matter: each is tried at both ends of its range there.
+CORNERS = ("l2_tbps", "vec_two_source", "cross_flag_latency", "hbm_tbps")
+
+
+def corner_values() -> list[dict[str, float]]:
+    """Every combination of the ends of CORNERS.
+
+    Example:
+        >>> len(corner_values()), corner_values()[0]["l2_tbps"]
+        (16, 5.2)
+    """
+    costs = Machine.get().costs()
+    return [dict(zip(CORNERS, values)) for values in itertools.product(*(costs[name][1:3] for name in CORNERS))]
 
 
 def corners(
-    index: int = -1, chip: str = "910B2", costs: dict[str, float] | None = None, runs: int = 1
+    index: int = -1, chip: str = DEFAULT_CHIP, costs: dict[str, float] | None = None, runs: int = 1
 ) -> list[tuple[dict[str, float], dict]]:
-    """(constants, report) of a recorded launch for every combination of CORNERS; `costs` change other constants."""
+    """(constants, report) of a recorded launch for every combination of CORNERS; `costs` change other constants.
+
+    index, chip, runs: as Machine.simulate takes them.
+    """
     machine = Machine.get()
-    changes = [dict(zip(CORNERS, values)) for values in itertools.product(*CORNERS.values())]
+    changes = corner_values()
     # The timelines are independent and run outside the interpreter's lock.
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
 

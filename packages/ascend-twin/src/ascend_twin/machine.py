@@ -7,6 +7,7 @@ import ctypes
 import json
 import math
 from collections.abc import Sequence
+from ctypes import POINTER, c_char_p, c_double, c_float, c_int, c_uint64, c_void_p
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 from .build import Library, build_kernel, runtime_library
 
 MODES = {"fast": 0, "check": 1, "cycles": 2}
+DEFAULT_CHIP = "910B2"
 KINDS = {"aiv": 0, "aic": 1, "mix_aiv_1_0": 2, "mix_aic_1_0": 3, "mix_1_1": 4, "mix_1_2": 5}
 
 
@@ -37,6 +39,16 @@ class Finding:
         return f"{self.file}:{self.line}: {self.severity}: [{self.kind}] {self.core}: {self.message}{times}"
 
 
+@dataclass
+class Chip:
+    """A variant of the 910B."""
+
+    cores: int  # AI cores, each an AIC and two AIVs
+    mhz: float
+    hbm: float  # bandwidth relative to the constant hbm_tbps
+    l2: float  # bandwidth relative to the constant l2_tbps
+
+
 class CheckFailure(AssertionError):
     """A kernel did something a device would not forgive."""
 
@@ -52,43 +64,53 @@ def loaded_runtime() -> Path | None:
     return Path(min(paths)) if paths else None
 
 
+#: The C functions of the runtime (runtime/api.cc): what they return and take.
+FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
+    "twin_set_options": (None, [c_int, c_uint64, *[c_int] * 6]),
+    "twin_set_tiling_key": (None, [c_uint64]),
+    "twin_register_gm": (None, [c_uint64, c_uint64, c_char_p, c_int, c_int]),
+    "twin_unregister_gm": (None, [c_uint64]),
+    "twin_launch": (
+        c_char_p,
+        [c_void_p, c_void_p, c_int, c_uint64, POINTER(c_uint64), c_uint64, POINTER(c_float), c_uint64, c_char_p],
+    ),
+    "twin_findings": (c_char_p, []),
+    "twin_output": (c_char_p, []),
+    "twin_clear": (None, []),
+    "twin_recorded": (c_int, []),
+    "twin_simulate": (c_char_p, [c_int, c_char_p, c_char_p, c_int, c_double, c_int]),
+    "twin_costs": (c_char_p, []),
+    "twin_chips": (c_char_p, []),
+    "twin_progress_done": (c_uint64, []),
+    "twin_progress_whole": (c_uint64, []),
+    "twin_clear_progress": (None, []),
+}
+
+
 class Machine:
-    """The runtime library of this process."""
+    """The runtime library of this process.
+
+    Example:
+        >>> machine = Machine.get()
+        >>> machine.chips()["910B2"].cores
+        24
+    """
 
     _one: Machine | None = None
 
     def __init__(self) -> None:
         self.lib = ctypes.CDLL(str(loaded_runtime() or runtime_library()), mode=ctypes.RTLD_GLOBAL)
-        lib = self.lib
-        lib.twin_set_options.argtypes = [ctypes.c_int, ctypes.c_uint64] + [ctypes.c_int] * 6
-        lib.twin_set_tiling_key.argtypes = [ctypes.c_uint64]
-        lib.twin_register_gm.argtypes = [ctypes.c_uint64, ctypes.c_uint64, ctypes.c_char_p, ctypes.c_int, ctypes.c_int]
-        lib.twin_unregister_gm.argtypes = [ctypes.c_uint64]
-        lib.twin_launch.argtypes = [
-            ctypes.c_void_p,
-            ctypes.c_void_p,
-            ctypes.c_int,
-            ctypes.c_uint64,
-            ctypes.POINTER(ctypes.c_uint64),
-            ctypes.c_uint64,
-            ctypes.POINTER(ctypes.c_float),
-            ctypes.c_uint64,
-            ctypes.c_char_p,
-        ]
-        lib.twin_simulate.argtypes = [
-            ctypes.c_int,
-            ctypes.c_char_p,
-            ctypes.c_char_p,
-            ctypes.c_int,
-            ctypes.c_double,
-            ctypes.c_int,
-        ]
-        for name in ("twin_launch", "twin_findings", "twin_output", "twin_simulate", "twin_costs"):
-            getattr(lib, name).restype = ctypes.c_char_p
-        self.kept: list[Any] = []
+        for name, (result, arguments) in FUNCTIONS.items():
+            function = getattr(self.lib, name)
+            function.restype, function.argtypes = result, arguments
 
     @classmethod
     def get(cls) -> Machine:
+        """The one of this process; its library is built when it is not in the cache.
+
+        Raises:
+            BuildError: no compiler, or it fails.
+        """
         if cls._one is None:
             cls._one = cls()
         return cls._one
@@ -99,23 +121,32 @@ class Machine:
         *,
         seed: int = 0,
         threads: int = 0,
-        cores: int = 24,
+        cores: int | None = None,
         kind: str | None = None,
         auto_sync: bool = False,
         skip_math: bool = False,
         max_findings: int = 200,
         tiling_key: int | None = None,
     ) -> None:
-        """Set options for the launches that follow (see runtime/device.h).
+        """Set options for the launches that follow.
 
         mode: "fast" (results), "check" (results and findings), "cycles" (results and a recorded program for simulate())
             or "timing" (cycles with skip_math: floating-point work is recorded and left out, 10 to 50 times faster;
             scalar code, flags, integers and small transfers stay real, see runtime/timing_only.h).
+        seed: order in which the cores take turns; 0: block order.
+        threads: host threads, 0: all; check mode takes one.
+        cores: AI cores that blocks are dealt to; None: those of a 910B2.
+        kind: what the kernel runs on, a key of KINDS; None: as it declares.
+        auto_sync: accept what bisheng's auto-sync would insert (V to V, scalar).
+        max_findings: after so many different ones the rest is counted only.
         tiling_key: the key TILING_KEY_IS compares with; None: every TILING_KEY_IS holds.
         """
         self.lib.twin_set_tiling_key(2**64 - 1 if tiling_key is None else tiling_key)
         if mode == "timing":
             mode, skip_math = "cycles", True
+        if mode not in MODES:
+            raise ValueError(f"mode: got {mode!r}, expected timing or one of {', '.join(MODES)}")
+        cores = self.chips()[DEFAULT_CHIP].cores if cores is None else cores
         self.lib.twin_set_options(
             MODES[mode], seed, threads, cores, -1 if kind is None else KINDS[kind], auto_sync, skip_math, max_findings
         )
@@ -125,6 +156,7 @@ class Machine:
         self.lib.twin_clear()
 
     def findings(self) -> list[Finding]:
+        """What the checker found since the last clear()."""
         raw = json.loads(self.lib.twin_findings().decode())
         return [
             Finding(f["severity"], f["class"], f["message"], f["file"], f["line"], f["api"], f["core"], f["count"])
@@ -142,18 +174,26 @@ class Machine:
     def simulate(
         self,
         index: int = -1,
-        chip: str = "910B2",
+        chip: str = DEFAULT_CHIP,
         costs: dict[str, float] | None = None,
         traced: int = 0,
         traced_us: float = math.inf,
         runs: int = 1,
     ) -> dict:
-        """Timeline report of a recorded launch (see packages/ascend-twin/docs/manual.md).
+        """Timeline report of a recorded launch; docs/manual.md says what its fields mean.
 
-        index: which recorded launch; costs: constants of runtime/costs.def to change; traced: how many blocks
-        contribute the intervals of their first traced_us microseconds to the report; runs: of that many runs in a row
-        the last one is reported, which finds in L2 what the one before left (1: L2 is empty).
+        index: which recorded launch, -1: the last.
+        chip: a key of chips().
+        costs: constants of costs() to change, name -> value.
+        traced: how many blocks contribute the intervals of their first traced_us microseconds to the report.
+        runs: of that many runs in a row the last one is reported, which finds in L2 what the one before left (1: L2 is
+            empty).
+
+        Raises:
+            RuntimeError: nothing was recorded, the launch ended in a deadlock, or a chip or cost is not known.
         """
+        if not self.recorded():
+            raise RuntimeError('nothing is recorded: run a kernel with mode="cycles" or mode="timing" first')
         index = index % self.recorded()
         changes = ",".join(f"{k}={v}" for k, v in (costs or {}).items())
         text = self.lib.twin_simulate(index, chip.encode(), changes.encode(), traced, traced_us, runs).decode()
@@ -161,21 +201,40 @@ class Machine:
             raise RuntimeError(text)
         return json.loads(text)
 
+    def progress(self) -> tuple[int, int]:
+        """Lines that timelines have issued, and lines of all that were begun, since clear_progress()."""
+        return self.lib.twin_progress_done(), self.lib.twin_progress_whole()
+
+    def clear_progress(self) -> None:
+        """Begin a progress of its own."""
+        self.lib.twin_clear_progress()
+
+    def chips(self) -> dict[str, Chip]:
+        """The chips of runtime/chips.def."""
+        return {name: Chip(*numbers) for name, numbers in json.loads(self.lib.twin_chips().decode()).items()}
+
     def costs(self) -> dict[str, list]:
         """The cost table: name -> [value, low, high, unit, confidence, source]."""
         return json.loads(self.lib.twin_costs().decode())
 
     def register(self, array: np.ndarray, name: str, *, initialised: bool = True, read_only: bool = False) -> int:
+        """Make an array global memory: kernels may reach it. Returns its address."""
         address = array.ctypes.data
         self.lib.twin_register_gm(address, max(array.nbytes, 1), name.encode(), initialised, read_only)
         return address
 
     def unregister(self, address: int) -> None:
+        """Kernels may no longer reach what register() gave this address."""
         self.lib.twin_unregister_gm(address)
 
 
 def aligned(shape: Any, dtype: Any, fill: int | None = 0) -> np.ndarray:
-    """Array whose data starts at a multiple of 512 bytes, as device allocations do."""
+    """Array whose data starts at a multiple of 512 bytes, as device allocations do.
+
+    Example:
+        >>> aligned((4, 8), np.float16).ctypes.data % 512
+        0
+    """
     count = int(np.prod(shape))
     size = count * np.dtype(dtype).itemsize
     raw = np.empty(size + 512, np.uint8)
@@ -280,6 +339,27 @@ class Kernel:
 
 
 def load(source: str | Path, name: str, flags: Sequence[str] = ()) -> Kernel:
-    """Build a source (file or text) and return one of its kernels."""
+    """Build a source (file or text) and return one of its kernels.
+
+    Raises:
+        BuildError: no compiler, or it refused the source.
+        LookupError: the source has no such kernel.
+
+    Example:
+        >>> source = '''
+        ... #include "kernel_operator.h"
+        ... extern "C" __global__ __aicore__ void count(GM_ADDR out) {
+        ...     AscendC::GlobalTensor<int32_t> gm;
+        ...     gm.SetGlobalBuffer(reinterpret_cast<__gm__ int32_t*>(out));
+        ...     gm.SetValue(AscendC::GetBlockIdx() * 16, 7);
+        ...     AscendC::DataCacheCleanAndInvalid<int32_t, AscendC::CacheLine::SINGLE_CACHE_LINE,
+        ...         AscendC::DcciDst::CACHELINE_OUT>(gm[AscendC::GetBlockIdx() * 16]);
+        ... }'''
+        >>> out = np.zeros(32, np.int32)
+        >>> load(source, "count")(2, Out(out), mode="check")
+        []
+        >>> out[[0, 16]].tolist()
+        [7, 7]
+    """
     Machine.get()
     return Kernel(build_kernel(source, flags), name)

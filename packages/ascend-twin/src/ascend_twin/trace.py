@@ -5,20 +5,30 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 PIPE_ORDER = ["S", "MTE2", "MTE1", "M", "FIX", "V", "MTE3"]
 
 
-def write_report(report: dict, path: Path) -> None:
-    """The report without what the pictures are made of."""
-    left_out = ("intervals", "cores", "cycles_per_step")
-    path.write_text(json.dumps({k: v for k, v in report.items() if k not in left_out}, indent=1) + "\n")
+def short_report(report: dict[str, Any]) -> dict[str, Any]:
+    """The report without what the pictures are made of.
+
+    Example:
+        >>> short_report({"us": 3.5, "intervals": []})
+        {'us': 3.5}
+    """
+    return {k: v for k, v in report.items() if k not in ("intervals", "cores", "cycles_per_step")}
 
 
-def write_perfetto(report: dict, path: Path) -> None:
+def write_report(report: dict[str, Any], path: Path) -> None:
+    """The short report as JSON."""
+    path.write_text(json.dumps(short_report(report), indent=1) + "\n")
+
+
+def write_perfetto(report: dict[str, Any], path: Path) -> None:
     """Chrome trace events: one process per core, one thread per pipe, microseconds at the chip's clock."""
     cores = sorted({i[0] for i in report["intervals"]})
-    events: list[dict] = []
+    events: list[dict[str, Any]] = []
     for pid, core in enumerate(cores):
         events.append({"ph": "M", "pid": pid, "name": "process_name", "args": {"name": core}})
         for tid, pipe in enumerate(PIPE_ORDER):
@@ -39,7 +49,7 @@ def write_perfetto(report: dict, path: Path) -> None:
     path.write_text(json.dumps({"traceEvents": events, "displayTimeUnit": "ns"}))
 
 
-def write_picture(report: dict, path: Path, until_us: float | None = None) -> None:
+def write_picture(report: dict[str, Any], path: Path, until_us: float | None = None) -> None:
     """PNG of the first `until_us` microseconds (all of it by default): one row per pipe of the traced cores."""
     import matplotlib
 
@@ -52,7 +62,7 @@ def write_picture(report: dict, path: Path, until_us: float | None = None) -> No
         used = {i[1] for i in report["intervals"] if i[0] == core}
         rows += [(core, pipe) for pipe in PIPE_ORDER if pipe in used]
     calls = sorted({i[4] for i in report["intervals"]})
-    colours = dict(zip(calls, plt.get_cmap("tab20").colors * (1 + len(calls) // 20)))
+    colours = dict(zip(calls, [plt.get_cmap("tab20")(i % 20) for i in range(len(calls))]))
     figure, axes = plt.subplots(figsize=(12, 0.5 * len(rows) + 1.8))
     for y, row in enumerate(rows):
         for call in calls:
@@ -79,9 +89,9 @@ def write_picture(report: dict, path: Path, until_us: float | None = None) -> No
     plt.close(figure)
 
 
-def slots(report: dict) -> list[list[dict]]:
+def slots(report: dict[str, Any]) -> list[list[dict[str, Any]]]:
     """The cores of a report in order of time, blocks that took turns on one AI core together."""
-    rows: list[list[dict]] = []
+    rows: list[list[dict[str, Any]]] = []
     for core in report["cores"]:
         kind = core["name"].split(".")[-1]
         for row in rows:
@@ -93,7 +103,7 @@ def slots(report: dict) -> list[list[dict]]:
     return sorted(rows, key=lambda row: row[0]["name"].split(".")[-1])
 
 
-def write_chip_picture(report: dict, path: Path) -> None:
+def write_chip_picture(report: dict[str, Any], path: Path) -> None:
     """PNG of the whole chip: one row per AIC and AIV, dark where its cube or vector pipe is busy."""
     import matplotlib
 
@@ -119,7 +129,7 @@ def write_chip_picture(report: dict, path: Path) -> None:
     plt.close(figure)
 
 
-def imbalance(rows: list[list[dict]], work: list[float]) -> dict[str, float]:
+def imbalance(rows: list[list[dict[str, Any]]], work: list[float]) -> dict[str, float]:
     """Largest over average work of the AICs and of the AIVs: 1 is perfect balance."""
     out = {}
     for kind in ("AIC", "AIV"):
@@ -129,7 +139,7 @@ def imbalance(rows: list[list[dict]], work: list[float]) -> dict[str, float]:
     return out
 
 
-def summary(report: dict) -> str:
+def summary(report: dict[str, Any]) -> str:
     """The report in a few lines for a terminal."""
     lines = [
         f"{report['kernel']} on {report['chip']}, {report['blocks']} blocks: {report['us']:.2f} us on the cores, "

@@ -38,7 +38,12 @@ def build_emulation(out_dir: Path) -> Path:
         _build_operators(libraries)
         for name in needs.libraries:
             if name not in (RUNTIME, OPERATORS) and not (libraries / name).exists():
-                link_flags = [f"-Wl,-soname,{name}", "-Wl,--no-as-needed", libraries / RUNTIME, "-Wl,-rpath,$ORIGIN"]
+                link_flags: list[str | Path] = [
+                    f"-Wl,-soname,{name}",
+                    "-Wl,--no-as-needed",
+                    libraries / RUNTIME,
+                    "-Wl,-rpath,$ORIGIN",
+                ]
                 run([*compiler(), "-shared", "-o", libraries / name, *link_flags])
         for stale in libraries.glob("*.so"):
             if stale.name not in {*needs.libraries, RUNTIME, OPERATORS}:
@@ -68,7 +73,13 @@ def _build_operators(libraries: Path) -> None:
     sources = [*sorted((HERE / "operators").glob("*.cc")), HERE / "runtime" / "fatal.cc"]
     # Lines of torch's headers warn; -isystem keeps that to itself.
     flags = [*FLAGS, "-O1", *INCLUDES, f"-isystem{torch / 'include'}"]
-    link_flags = [libraries / RUNTIME, f"-L{torch / 'lib'}", "-ltorch_cpu", "-lc10", f"-Wl,-rpath,{torch / 'lib'}"]
+    link_flags: list[str | Path] = [
+        libraries / RUNTIME,
+        f"-L{torch / 'lib'}",
+        "-ltorch_cpu",
+        "-lc10",
+        f"-Wl,-rpath,{torch / 'lib'}",
+    ]
     _link(libraries / OPERATORS, sources, flags, [f"-Wl,-soname,{OPERATORS}", *link_flags])
 
 

@@ -73,7 +73,7 @@ def needed(elf: ELFFile) -> Iterator[str]:
     dynamic = elf.get_section_by_name(".dynamic")
     if isinstance(dynamic, DynamicSection):
         for tag in dynamic.iter_tags("DT_NEEDED"):
-            yield tag.needed
+            yield tag.needed  # type: ignore[attr-defined]
 
 
 def undefined(elf: ELFFile) -> Iterator[str]:
