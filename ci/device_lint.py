@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Refuses what the Ascend device compiler does not take in kernels, as far as a look at the text can tell.
+"""Refuses what the Ascend device compiler does not accept in kernels, as far as a look at the text can tell.
 
     python ci/device_lint.py [FILE ...]        default: the device sources and the headers they share with the host
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Checks, builds and tests a release of one package, and uploads it when told to. docs/releasing.md tells the order.
+"""Checks, builds and tests a release of one package, and uploads it when told to. docs/releasing.md has the steps.
 
 python ci/release.py v3 [--upload] [--repository-url URL]
 """

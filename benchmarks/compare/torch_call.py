@@ -46,7 +46,7 @@ def with_kvcache(kwargs: dict[str, Any]) -> Tensor:
 
 
 def _append(kwargs: dict[str, Any], old: Tensor, rows: Tensor) -> Tensor:
-    """Writes k and v behind the `old` keys; returns q, rotated if that is asked for."""
+    """Writes k and v after the `old` keys; returns q, rotated if that is asked for."""
     arg: Callable[..., Any] = kwargs.get
     q, k, v = arg("q"), arg("k"), arg("v")
     key_positions = old.view(-1, 1) + torch.arange(k.shape[1])

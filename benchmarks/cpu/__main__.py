@@ -100,7 +100,7 @@ def run_table(cases: list[BenchCase], options: argparse.Namespace, about: dict[s
         notes += [f"{case.name}: {note}" for note in work.notes]
         tqdm.write(report.line(rows[-1]))
 
-    # Again at the end: a neighbour may have slowed the first probe, and fractions above 1 would be nonsense.
+    # Again at the end: a neighbour may have slowed the first probe, and fractions above 1 would mean nothing.
     limits = measure_limits(probe, limits)
     overheads = overhead.measure(batches=5 if options.quick else 30)
     print(overhead.line(overheads))

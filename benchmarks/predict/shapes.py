@@ -46,7 +46,7 @@ class Shape:
         for item in text.split(","):
             name, _, value = item.partition("=")
             if name not in cls.__dataclass_fields__:
-                raise ValueError(f"{text}: {name!r} is none of {', '.join(cls.__dataclass_fields__)}")
+                raise ValueError(f"{text}: {name!r} is not one of {', '.join(cls.__dataclass_fields__)}")
             if name == "lengths":
                 values[name] = tuple(int(length) for length in value.split("+"))
             else:

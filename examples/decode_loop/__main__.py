@@ -94,7 +94,7 @@ def arguments() -> argparse.Namespace:
 
 
 class Server:
-    """Runs the steps with both implementations and keeps the books."""
+    """Runs the steps with both implementations and records the times and tokens of both."""
 
     def __init__(self, cache: PagedKVCache, requests: Sequence[Request], options: argparse.Namespace):
         self._cache = cache

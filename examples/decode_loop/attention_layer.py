@@ -16,7 +16,7 @@ from flash_attn_npu_v3 import flash_attn_with_kvcache
 
 @dataclass(frozen=True)
 class StepInputs:
-    """The new tokens of all sequences, packed one behind the other: what a layer's projections deliver."""
+    """The new tokens of all sequences, packed one after the other: what a layer's projections deliver."""
 
     q: Tensor  # (total, num_heads, head_dim)
     k: Tensor  # (total, num_heads_k, head_dim), not rotated yet

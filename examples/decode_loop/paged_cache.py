@@ -49,7 +49,7 @@ class PagedKVCache:
         sequence.pages, sequence.length = [], 0
 
     def page_table(self, sequences: SequenceOf[CachedSequence]) -> Tensor:
-        """(batch, most pages of any), int32; entries behind a sequence's last page are never read."""
+        """(batch, most pages of any), int32; entries after a sequence's last page are never read."""
         width = max(len(sequence.pages) for sequence in sequences)
         rows = [sequence.pages + [0] * (width - len(sequence.pages)) for sequence in sequences]
         return torch.tensor(rows, dtype=torch.int32)

@@ -49,7 +49,8 @@ DeviceLibrary load() {
     const auto get = reinterpret_cast<DeviceLibraryFunction>(dlsym(library, kDeviceLibrarySymbol));
     const auto version = reinterpret_cast<DeviceLibraryVersionFunction>(dlsym(library, kDeviceLibraryVersionSymbol));
     if (get == nullptr || version == nullptr) {
-        fail(path, std::string("is none of flash-attn-npu: it does not export ") + kDeviceLibrarySymbol + ".");
+        fail(path, std::string("is not a device library of flash-attn-npu: it does not export ") +
+                       kDeviceLibrarySymbol + ".");
     }
     const Backend* backend = get(kBackendAbiVersion);
     if (backend == nullptr) {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The build of the device library for an NPU: what is looked for, what is said, and every command line, recorded."""
+"""The build of the device library for an NPU: the search for CANN, the messages, and every command line as recorded."""
 
 from __future__ import annotations
 

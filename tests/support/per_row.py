@@ -72,7 +72,7 @@ def _sequence(api: str, kw: dict[str, Any], b: int, n: int, outs: dict, lses: di
         key, value = kw["k"].double()[slot][head].tolist(), kw["v"].double()[slot][head].tolist()
         return (_rotated(key, cos[start + t], sin[start + t], interleaved) if rotary else key), value
 
-    # The window, with the quirks as the API documents tell them.
+    # The window, with the quirks as the API's documents describe them.
     left, right = (int(w) for w in kw.get("window_size", (-1, -1)))
     chunk = kw.get("attention_chunk", 0)
     causal = kw.get("causal", False)

@@ -79,7 +79,7 @@ def test_file_is_no_library(tmp_path: Path) -> None:
 
 def test_library_of_somebody_else(tmp_path: Path) -> None:
     message = run(DESCRIBE, FLASH_ATTN_NPU_DEVICE_LIB=str(library(tmp_path, "int other() { return 1; }")))
-    assert "is none of flash-attn-npu: it does not export flash_attn_npu_backend" in message
+    assert "is not a device library of flash-attn-npu: it does not export flash_attn_npu_backend" in message
 
 
 def test_other_interface_version(tmp_path: Path) -> None:

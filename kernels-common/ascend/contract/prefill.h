@@ -62,7 +62,7 @@ FA_HOST_DEVICE bool prefill_can_implement(const Problem& p, const Plan& plan) {
     const bool fp8 = p.dtype == DType::kFloat8E4M3 && p.out_dtype == DType::kBFloat16;
     const bool dtype = (p.dtype == DType::kFloat16 || p.dtype == DType::kBFloat16) && p.out_dtype == p.dtype;
     const bool plain_score = !p.score.has_softcap() && !p.score.has_alibi() && p.qv.data == nullptr;
-    // Of fp8, every core looks at the scale of each head: FoldedScale.
+    // With fp8, every core checks the scale of each head: FoldedScale.
     const bool descaled = p.score.q_descale.data || p.score.k_descale.data || p.score.v_descale.data;
     const bool scale = fp8 || (p.score.scale >= kSmallestScale && p.score.scale <= kLargestScale && !descaled);
     const int64_t k_row = fp8 ? int64_t{p.num_heads_kv} * p.head_dim : p.k_cache.stride_row;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The way of the cube core's operands from global memory to L1. The loader runs ahead of the consumer by as many tiles as
+// Moves the cube core's operands from global memory to L1. The loader runs ahead of the consumer by as many tiles as
 // L1 holds, across steps and pieces, so that the memory never waits for the cube.
 #pragma once
 #include "arch/buffer_ring.h"

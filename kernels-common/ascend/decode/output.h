@@ -56,7 +56,7 @@ private:
         return tile::RowTile{data, static_cast<uint32_t>(rows.size()), pitch_, pitch_};
     }
 
-    // O = O / sum (times the scale of V), lse = maximum * scale + ln(sum). Rows without keys get finite nonsense.
+    // O = O / sum (times the scale of V), lse = maximum * scale + ln(sum). Rows without keys: anything finite.
     __aicore__ inline void Normalise(const DecodeStep& step, const DecodeRows& rows,
                                      const AscendC::LocalTensor<float>& lse) {
         constexpr float kTiny = 1e-30f;

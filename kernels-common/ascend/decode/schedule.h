@@ -8,7 +8,7 @@
 
 namespace flash_attn_npu::ascend::decode {
 
-// What one core does of one task.
+// The part of one task that one core computes.
 struct DecodePiece {
     Sequence s;
     int32_t head_begin;  // kv heads [head_begin, head_begin + heads)

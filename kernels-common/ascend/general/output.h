@@ -94,7 +94,7 @@ private:
         ub_.inRing.EndFill();
     }
 
-    // O = O / sum * v_scale; lse = maximum + ln(sum). Rows without keys get finite nonsense.
+    // O = O / sum * v_scale; lse = maximum + ln(sum). Rows without keys get arbitrary finite values.
     __aicore__ inline void Normalise(const Step& step, const RowShare& share, const AscendC::LocalTensor<float>& lse) {
         constexpr float kTiny = 1e-30f;
         const int32_t rows = share.rows();

@@ -264,7 +264,7 @@ private:
         const uint32_t count = rows.outer * rows.inner * pitch;
         if constexpr (kFp8) ToHalf(wide, in, count);
         if (rotary_dim_ == 0) return;
-        // A rotated fp8 key is rounded once, to 8 bits: on the way through half nothing may be lost that decides.
+        // A rotated fp8 key is rounded once, to 8 bits: half in between must not lose a bit that decides the rounding.
         constexpr RoundMode kRound = kFp8 && kKind == Kind::kKey ? RoundMode::CAST_ODD : RoundMode::CAST_RINT;
         rotate_(wide, pitch, rows, kRound);
         if constexpr (kFp8 && kKind == Kind::kKey) {

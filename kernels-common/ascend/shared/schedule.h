@@ -3,8 +3,8 @@
 // memory, so that a launch needs neither a host read nor a planning kernel.
 //
 // Long tasks first, each to the core with the least work so far. Sorting would need a list; instead tasks are visited in
-// passes over the batch, one for each range of costs, from dear to cheap. All cores make the same visits and keep the
-// same books, and each picks its own tasks out. Scalar cost of a core, in steps of about 100 cycles:
+// passes over the batch, one for each range of costs, the largest first. All cores make the same visits and count the
+// same work, and each picks its own tasks out. Scalar cost of a core, in steps of about 100 cycles:
 // batch * (1 + passes) + tasks / 3, with passes * batch <= 2048 or a single pass; both overlap with the pipes' work.
 #pragma once
 
@@ -36,7 +36,7 @@ FA_HOST_DEVICE int64_t redo_index(const AttentionArguments& a, const Task& task)
 }
 
 // Who gets the next task: the core with the least work so far. Cores stand in a ring in the order of their work; as tasks
-// come from dear to cheap, a core that took one goes back nearly to the end, so an insertion is short.
+// come with falling costs, a core that took one goes back nearly to the end, so an insertion is short.
 class CoreQueue {
 public:
     static constexpr int32_t kMostCores = 64;  // cores beyond get no tasks
@@ -155,7 +155,7 @@ private:
         return true;
     }
 
-    // ---- the order: passes (cost from dear to cheap), sequences, groups of heads that share L2, tiles, heads, splits
+    // ---- the order: passes (falling costs), sequences, groups of heads that share L2, tiles, heads, splits
 
     // To the next task of the whole order.
     FA_HOST_DEVICE bool NextInOrder() {
@@ -201,7 +201,7 @@ private:
         return EnterHeads(0);
     }
 
-    // The next group of heads of the sequence, from its dearest tile.
+    // The next group of heads of the sequence, from its most expensive tile.
     FA_HOST_DEVICE bool EnterHeads(int32_t first) {
         if (n_ < 0 || first == p_.num_heads_kv) return false;
         head_ = first;
@@ -255,8 +255,8 @@ private:
         return first;
     }
 
-    // Of the cheapest and the dearest tile. With a left window or chunks neither need be at an end, but then tiles cost
-    // much the same and a sample does: it only decides about the pass.
+    // Of the cheapest and the most expensive tile. With a left window or chunks neither need be at an end, but then
+    // tiles cost much the same and a sample is enough: it only decides about the pass.
     FA_HOST_DEVICE CostRange SequenceCosts() const {
         const int32_t last = Tiles() - 1;
         CostRange costs{CostOfTile(0), CostOfTile(last)};

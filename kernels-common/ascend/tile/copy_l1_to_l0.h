@@ -66,7 +66,7 @@ struct CopyL1ToL0BTransposed {
         params.ifTranspose = false;
         const uint32_t panels = CeilDiv<C0>(rows), fractals = CeilDiv<16>(cols);
         if (fractals * ArchTag::C0_NUM_PER_FRACTAL == layoutSrc.rows && panels * fractals <= REPEAT_LIMIT) {
-            // Whole panels lie in L1 as they shall lie in L0B.
+            // Whole panels lie in L1 as they must lie in L0B.
             params.repeatTimes = static_cast<uint8_t>(panels * fractals);
             AscendC::LoadData(dst, src, params);
             return;

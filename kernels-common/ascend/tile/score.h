@@ -75,7 +75,7 @@ __aicore__ inline void TanhOfSmall(const AscendC::LocalTensor<float>& x, const A
 __aicore__ inline void CapScores(const RowTile& s, float scale, float softcap,
                                  const AscendC::LocalTensor<float>& constant,
                                  const AscendC::LocalTensor<float>& scratch, uint32_t scratchElements) {
-    // Up to here what tanh is off by, times softcap, is nothing to a logit.
+    // Up to here the error of tanh, times softcap, does not matter to a logit.
     constexpr float kModerate = 100.0f;
     const uint32_t count = s.rows * s.pitch;
     const bool moderate = softcap <= kModerate;

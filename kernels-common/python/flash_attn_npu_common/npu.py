@@ -20,7 +20,7 @@ class NpuImplementation:
     """What the dispatcher calls for tensors on npu.
 
     The host never waits here: lengths stay on the device, and outputs and workspace come from torch's caching allocator
-    in the current stream's pool, so that freeing them is ordered behind the launch.
+    in the current stream's pool, so that they are reused only after the launch.
     """
 
     def __init__(self, call: Callable[..., Any]):

@@ -29,7 +29,7 @@ class Operator:
 
         Args:
             namespace: Operator namespace, one per wheel.
-            name: Operator name, with its overload name behind a dot if it has one.
+            name: Operator name, with its overload name after a dot if it has one.
             schema: Arguments and results in torch's schema language, mutated tensors marked.
             call: Implementation. Takes the arguments and, last, None for cpu tensors, or a function that returns the
                 current stream for npu tensors (see `NpuImplementation`).

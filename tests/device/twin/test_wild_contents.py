@@ -65,7 +65,7 @@ NAMES += ("cu_seqlens_k_new", "rotary_seqlens")
 
 @pytest.fixture
 def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calls take the way of npu tensors, on which the host checks no contents; the twin checks the kernels."""
+    """Calls take the path of npu tensors, on which the host checks no contents; the twin checks the kernels."""
     for api in ("v2", "v3"):
         module = backend.package(api)._C
         run = module.flash_attn_with_kvcache
@@ -112,7 +112,7 @@ def test_everything_wild_at_once(api: str, turn: int, unchecked: None) -> None:
 
 def call_and_look_around(api: str, built: Built, what: str) -> None:
     before = built.clone()
-    with contextlib.suppress(RuntimeError):  # it only tells the first findings
+    with contextlib.suppress(RuntimeError):  # it reports only the first findings
         call(api, built.kwargs)
     found = [f for f in library.machine().findings() if f.severity == "error" and f.kind not in HARMLESS]
     assert not found, what + "\n" + "\n".join(map(str, found))

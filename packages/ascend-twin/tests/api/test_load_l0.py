@@ -281,7 +281,7 @@ def show_l1(api_kernel, rng, dtype: str, *words: int) -> tuple[np.ndarray, np.nd
 @pytest.mark.parametrize("case", range(6))
 @pytest.mark.parametrize("dtype", TYPES)
 def test_nd_to_nz(api_kernel, rng, dtype, case):
-    """dst(b, n, d) and src(b, n, d) of the documents; rows behind nValue stay, columns up to C0 are 0."""
+    """dst(b, n, d) and src(b, n, d) of the documents; rows from nValue on stay, columns up to C0 are 0."""
     c0 = 32 // size_of(dtype)
     nd, n, d = (
         (1, 40, 56)

@@ -2,7 +2,7 @@
 """DataCopy and DataCopyPad between GM and UB and inside UB; atomics to GM (the documents' chapter on data movement).
 
 Run i starts i * (length + gap) after the first. DataCopy: lengths and gaps in 32-byte blocks. DataCopyPad: lengths and
-gaps on the GM side in bytes, gaps on the UB side in blocks behind the run rounded up to whole blocks.
+gaps on the GM side in bytes, gaps on the UB side in blocks after the run rounded up to whole blocks.
 Not documented, pinned: integer atomic sums wrap.
 """
 

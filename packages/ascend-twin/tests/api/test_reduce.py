@@ -147,7 +147,7 @@ def test_repeat_best(api_kernel, rng, name, op, dtype, form, order):
 
 
 def whole(rng, form: int, dtype: str, op: str, index: bool) -> Case:
-    """A case of a whole-tensor reduction; sources are a region of 48 KiB, the scratch lies behind them."""
+    """A case of a whole-tensor reduction; sources are a region of 48 KiB, the scratch lies after them."""
     per = 256 // size_of(dtype)
     case = draw(rng, form, size_of(dtype), size_of(dtype), image=numbers(rng, dtype), broadcast=False)
     case.src0.at, case.src0.blk, case.src0.rep, case.src1.at = 8192, 1, 8, 8192 + 49152

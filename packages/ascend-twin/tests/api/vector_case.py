@@ -173,7 +173,7 @@ def compare(case: Case, got: np.ndarray, expected: np.ndarray, dtype: np.dtype, 
     start, size = case.dst.at, np.dtype(dtype).itemsize
     assert lo >= start, f"{what}: byte {lo} before the destination at {start} changed: {describe(case)}"
     end = min(start + REGION - case.dst.at % REGION, got.size)
-    assert hi < end, f"{what}: byte {hi} behind the destination's region changed: {describe(case)}"
+    assert hi < end, f"{what}: byte {hi} after the destination's region changed: {describe(case)}"
     end -= (end - start) % size
     g, e = got[start:end].view(dtype), expected[start:end].view(dtype)
     differ = g != e

@@ -64,7 +64,7 @@ def flash_attn_with_kvcache(
 
     Row ``i`` of a sequence with ``seqlen_q`` queries and ``seqlen_k`` keys stands at key position
     ``i + seqlen_k - seqlen_q`` (bottom-right alignment). Query head ``h`` reads kv head ``h // (nheads // nheads_k)``.
-    A row that sees no key gives out 0 and LSE +inf. There is no gradient.
+    A row that sees no key has out 0 and LSE +inf. There is no gradient.
 
     Args:
         q: (batch_size, seqlen_q, nheads, headdim), float16, bfloat16 or (an extension of ours, cpu only) float32;
@@ -87,7 +87,7 @@ def flash_attn_with_kvcache(
         block_table: (batch_size, max_num_blocks_per_seq) int32: the pages of each sequence, in order.
         softmax_scale: Factor on ``q @ k.T``; default ``headdim ** -0.5``.
         causal: Row ``i`` sees no key beyond its own position.
-        window_size: (left, right): row ``i`` sees keys from ``left`` before to ``right`` behind its position; -1 is
+        window_size: (left, right): row ``i`` sees keys from ``left`` before to ``right`` after its position; -1 is
             unlimited, and so is anything from the cache's capacity on.
         softcap: If positive, scores become ``softcap * tanh(score / softcap)``.
         rotary_interleaved: Rotate features (0, 1), (2, 3), ...; else (0, rotary_dim / 2), (1, rotary_dim / 2 + 1), ...

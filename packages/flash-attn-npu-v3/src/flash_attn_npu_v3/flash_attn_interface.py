@@ -107,7 +107,7 @@ def flash_attn_with_kvcache(
 
     Row ``i`` of a sequence with ``seqlen_q`` queries and ``seqlen_k`` keys stands at key position
     ``i + seqlen_k - seqlen_q`` (bottom-right alignment). Query head ``h`` reads kv head ``h // (nheads // nheads_k)``.
-    A row that sees no key gives out 0 and LSE -inf (+inf if the whole call has no keys). There is no gradient.
+    A row that sees no key has out 0 and LSE -inf (+inf if the whole call has no keys). There is no gradient.
 
     Args:
         q: (batch_size, seqlen_q, nheads, headdim), or with ``cu_seqlens_q`` (total_q, nheads, headdim). float16,
@@ -143,7 +143,7 @@ def flash_attn_with_kvcache(
         v_descale: (batch_size, nheads_k) float32: factor on ``v``.
         softmax_scale: Factor on the scores; default ``headdim ** -0.5``, with ``qv`` ``(headdim + headdim_v) ** -0.5``.
         causal: Row ``i`` sees no key beyond its own position.
-        window_size: (left, right): row ``i`` sees keys from ``left`` before to ``right`` behind its position; -1 is
+        window_size: (left, right): row ``i`` sees keys from ``left`` before to ``right`` after its position; -1 is
             unlimited.
         attention_chunk: If positive, row ``i`` sees only keys of its own chunk, chunks being that many positions.
         softcap: If positive, scores become ``softcap * tanh(score / softcap)``.

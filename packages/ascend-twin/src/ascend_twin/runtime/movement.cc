@@ -496,7 +496,7 @@ void load_3d(const Load3dArgs& args, const Loc& loc) {
     if (times == 0) return;
     const uint32_t boundary = core.load_boundary;
     if (boundary && (boundary < 1024 || a.src.address >= boundary))
-        return illegal(core, loc, "SetLoadDataBoundary: at least 1024 bytes, behind the source's start");
+        return illegal(core, loc, "SetLoadDataBoundary: at least 1024 bytes, after the source's start");
     const uint32_t out_w = (a.l1_w + a.pad[0] + a.pad[1] - (a.filter_w - 1) * a.dilation_w - 1) / a.stride_w + 1;
     const uint32_t m_step = (a.m_extension + 15) / 16 * 16, k_step = (a.k_extension + c0 - 1) / c0 * c0;
     const uint32_t m16 = m_step * (along_k ? 1 : times), kc = k_step * (along_k ? times : 1);

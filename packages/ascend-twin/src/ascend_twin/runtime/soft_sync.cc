@@ -44,7 +44,7 @@ bool initialised(Core& core, const Ref& gm, uint32_t count, uint32_t stride, con
     return true;
 }
 
-/// On MTE3, behind what that pipe still has to do.
+/// On MTE3, after what that pipe still has to do.
 void store_word(Core& core, const Ref& gm, int32_t value, bool add, const Loc& loc) {
     Cost cost{CostKind::kGmWrite, 0, 0, 0, 0, {}};
     cost.gm = {gm.address, 1, 32, 32, add, false};
@@ -145,7 +145,7 @@ void soft_order_init(const Ref& gm, const Ref& ub, const Loc& loc) {
 
 namespace {
 
-/// The round an AIV is in, kept behind its copy of the words.
+/// The round an AIV is in, kept after its copy of the words.
 int32_t* round_of(Core& core, const Ref& ub) {
     return reinterpret_cast<int32_t*>(core.memory[static_cast<int>(Memory::kUb)].data.data() + ub.address +
                                       core.group.launch.blocks * 32);

@@ -15,7 +15,7 @@ struct LaneMask {
     bool full(uint32_t lanes) const {
         return lanes <= 64 ? low == ~0ull || (lanes < 64 && low == (1ull << lanes) - 1) : low == ~0ull && high == ~0ull;
     }
-    /// One behind the last enabled lane.
+    /// One past the last enabled lane.
     uint32_t end() const { return high ? 128 - __builtin_clzll(high) : low ? 64 - __builtin_clzll(low) : 0; }
     static LaneMask first(uint64_t lanes) {
         LaneMask m;

@@ -10,7 +10,7 @@ namespace api_test {
 constexpr uint32_t kImage = 0, kUnit = 64 * 1024, kL1Bytes = 68 * 1024;
 constexpr uint32_t kFractals = 32;  // of L0 that are looked at
 
-/// Local memories and GM arguments; `in` holds the L1 image (data first, a unit matrix behind it).
+/// Local memories and GM arguments; `in` holds the L1 image (data first, a unit matrix after it).
 struct Cube {
     TPipe pipe;
     LocalTensor<uint8_t> l1, l0a, l0b, l0c;

@@ -6,7 +6,7 @@
 
 namespace api_test {
 
-// L1: A from byte 0, B, the bias, the scales; Fixpipe's results behind them.
+// L1: A from byte 0, B, the bias, the scales; Fixpipe's results after them.
 constexpr uint32_t kB = 64 * 1024, kBias = 128 * 1024, kScales = 132 * 1024, kIn = 140 * 1024, kResult = 256 * 1024;
 constexpr uint32_t kOutBytes = 64 * 1024;
 

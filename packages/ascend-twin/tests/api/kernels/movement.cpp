@@ -122,7 +122,7 @@ __aicore__ inline void RunPadOld(MoveCases& c) {
         DataCopyPad(c.Out<T>(kGmAt), c.Ub<T>(kUbAt), Runs(c));
     }
 }
-/// kOp: 0 add, 1 max, 2 min. A plain store of what is at UB byte kSrcGap, two atomic ones onto it, and behind them another
+/// kOp: 0 add, 1 max, 2 min. A plain store of what is at UB byte kSrcGap, two atomic ones onto it, and then another
 /// plain one after SetAtomicNone.
 template <typename T>
 __aicore__ inline void RunAtomic(MoveCases& c) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The scalar unit's functions: each case is one 64-bit number, its results go to the words behind it.
+// The scalar unit's functions: each case is one 64-bit number, its results go to the words after it.
 #include "kernel_operator.h"
 
 using namespace AscendC;
@@ -48,7 +48,7 @@ __aicore__ inline void Fill(GM_ADDR out, uint32_t from, uint32_t count, int32_t 
     place.SetGlobalBuffer(reinterpret_cast<__gm__ T*>(out));
     TPipe pipe;
     TBuf<TPosition::VECCALC> taken;
-    pipe.InitBuffer(taken, 100 * 1024);  // the call works in what is left behind it
+    pipe.InitBuffer(taken, 100 * 1024);  // the call works in what is left after it
     InitOutput<T>(place[from], count, static_cast<T>(value));
 }
 #define FILL(T)                                                                                         \

@@ -168,7 +168,7 @@ void Stream::execute(Task& task) {
     if (!orders_only && Settings::get().delay_us > 0) {
         std::this_thread::sleep_for(std::chrono::microseconds(Settings::get().delay_us));
     }
-    // Events are still recorded behind a failure: whoever waits for them must wake up and be told.
+    // Events are still recorded after a failure: whoever waits for them must wake up and be told.
     if (!orders_only && !error().empty()) return;
     running_task() = task.name;
     const TaskOnStream shown(task.name);

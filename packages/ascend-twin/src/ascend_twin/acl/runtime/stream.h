@@ -61,7 +61,7 @@ public:
     // Ends the worker when the queue is empty.
     void close();
 
-    // Text of the first failure, empty if none. A failed stream drops the tasks behind it.
+    // Text of the first failure, empty if none. A failed stream drops the tasks after it.
     std::string error();
     void fail(const std::string& message);
 

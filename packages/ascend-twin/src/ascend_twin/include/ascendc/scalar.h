@@ -114,7 +114,7 @@ private:
 };
 
 // ------------------------------------------------------------------------------- lists of tensors
-/// Word `index` behind a global address, read as scalar code does.
+/// Word `index` after a global address, read as scalar code does.
 inline uint64_t TwinWord(const uint64_t* base, uint64_t index, const twin::Loc& loc) {
     twin::Ref ref;
     ref.memory = twin::Memory::kGm;
