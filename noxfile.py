@@ -205,7 +205,7 @@ def test_npu_emulated(session: nox.Session) -> None:
             "LD_LIBRARY_PATH": libraries,
             "ASCEND_TWIN_ACL_LIB_DIR": libraries,
             "ASCEND_TWIN_ACL_REPORT": str(report),
-            "NPU_EMULATED_TWIN": str(ROOT / out / "twin" / "_twin.so"),
+            "FLASH_ATTN_NPU_TEST_TWIN_LIB": str(ROOT / out / "twin" / "_twin.so"),
             "FLASH_ATTN_NPU_DEVICE_LIB": str(ROOT / out / device),
             "TASK_QUEUE_ENABLE": str(task_queue),  # torch_npu's host queue: off, one thread, two threads
             **more,
@@ -220,7 +220,7 @@ def test_npu_emulated(session: nox.Session) -> None:
     run("cpu-device/_cpu_device.so", 0, "tests/device/npu")
     # With launches that take their time the task queue is never empty when a call of ours comes.
     for task_queue in (1, 2):
-        slow = {"ASCEND_TWIN_ACL_DISPATCH_US": "200", "CPU_DEVICE_LAUNCH_US": "300"}
+        slow = {"ASCEND_TWIN_ACL_DISPATCH_US": "200", "FLASH_ATTN_NPU_TEST_LAUNCH_US": "300"}
         run("cpu-device/_cpu_device.so", task_queue, "tests/device/npu", "-m", "order", **slow)
     # Without torch's cache every tensor is an allocation of its own: checker and guard pages know where it ends.
     checked = {"FLASH_ATTN_NPU_TWIN_MODE": "check", "PYTORCH_NO_NPU_MEMORY_CACHING": "1"}

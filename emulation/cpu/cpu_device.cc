@@ -42,7 +42,7 @@ double run(void* argument) {
     cpu::backend().forward(&launch.problem, &launch.execution, &status);
     if (status.code != BackendStatus::kOk) fail(status.message);
     // Another stream has time to do harm.
-    if (const char* us = std::getenv("CPU_DEVICE_LAUNCH_US")) {
+    if (const char* us = std::getenv("FLASH_ATTN_NPU_TEST_LAUNCH_US")) {
         std::this_thread::sleep_for(std::chrono::microseconds(std::atol(us)));
     }
     if (!std::all_of(workspace, workspace + kWorkspace, [](uint8_t byte) { return byte == kMark; })) {

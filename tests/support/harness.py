@@ -114,6 +114,17 @@ def compare(before: Built, after: Built, result: Any) -> Outcome:
     return Outcome(result, out, lse, after)
 
 
+def allowed_error(exact: Tensor, formula: Tensor, dtype: torch.dtype) -> Tensor:
+    """How far each value of a result in `dtype` may be from `exact`, which is float64.
+
+    Twice the largest error of `formula`, which is the same computation in plain PyTorch with the input dtype; 1e-5 for
+    fp32 arithmetic, which every backend uses inside; and half a unit in the last place of the value, as any result is
+    rounded to its dtype once: the formula's error has that too, but in a small result only by luck.
+    """
+    formula_error = float((formula.double() - exact).abs().max()) if exact.numel() else 0.0
+    return 2 * formula_error + 1e-5 + ulp(exact, dtype) / 2
+
+
 class Expected:
     """What the reference says about one call, and how far a result may be off.
 
@@ -143,17 +154,16 @@ class Expected:
 
     @cached_property
     def allowed(self) -> Tensor:
-        """How far each value of out may be off: twice the formula's largest error, and
+        """How far each value of out may be off: `allowed_error`, and
 
-        - 1e-5 and four units in the last place of the largest logit: fp32 arithmetic, which every backend uses inside;
-        - half a unit in the last place of the value: out is rounded to its dtype once;
+        - four units in the last place of the largest logit, as scores are fp32 inside;
         - three standard deviations of what rounding a rotated q and k does to this value: two factors are rounded to
-          half an eps each, which is 0.41 eps per product.
-        The last two are in the formula's error as well, but in small calls only by luck.
+          half an eps each, which is 0.41 eps per product. The formula's error has that too, but see `allowed_error`.
         """
-        fp32 = 1e-5 + 4 * float(ulp(torch.tensor(self.exact.max_logit, dtype=torch.float64), torch.float32))
+        scores = 4 * float(ulp(torch.tensor(self.exact.max_logit, dtype=torch.float64), torch.float32))
         rotation = 3 * 0.41 * torch.finfo(self.dtype).eps * self.exact.rotation_spread[self.exact.written]
-        return 2 * self.formula_error + fp32 + ulp(self.truth, self.out_dtype) / 2 + rotation
+        formula = self._formula[self.exact.written]
+        return allowed_error(self.truth, formula, self.out_dtype) + scores + rotation
 
     def check(self, out: Tensor, lse: Tensor | None = None) -> None:
         """

@@ -4,16 +4,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Callable
 
 import pytest
 import torch
 from torch import Tensor
 
 from flash_attn_npu_v3 import flash_attn_with_kvcache
+from tests.support.harness import allowed_error
+from tests.support.reference import Precision, attention_with_kvcache
 from tests.support.seed import SEED
 
 BATCH, HEADS, HEADS_K, DIM, PAGE, PAGES, LAYERS, STEPS = 3, 8, 2, 64, 16, 30, 2, 12
 PROMPTS = (1, 17, 40)
+
+
+def reference(precision: Precision) -> Callable[..., Tensor]:
+    """Attention as the reference of the tests computes it, with the signature of flash_attn_with_kvcache."""
+
+    def attend(q: Tensor, k_cache: Tensor, v_cache: Tensor, **options: Any) -> Tensor:
+        result = attention_with_kvcache("v3", {"q": q, "k_cache": k_cache, "v_cache": v_cache, **options}, precision)
+        k_cache.copy_(result.k_cache)
+        v_cache.copy_(result.v_cache)
+        return result.out.to(q.dtype)
+
+    return attend
 
 
 @dataclass
@@ -21,30 +36,32 @@ class Model:
     """Attention layers with random projections: enough that every token depends on all before it."""
 
     device: str
+    dtype: torch.dtype = torch.float16
+    attend: Callable[..., Tensor] = flash_attn_with_kvcache
 
     def __post_init__(self) -> None:
         generator = torch.Generator().manual_seed(SEED)
 
         def random(*shape: int, scale: float) -> Tensor:
-            return (torch.randn(*shape, generator=generator) * scale).half().to(self.device)
+            return (torch.randn(*shape, generator=generator) * scale).half().to(self.device, self.dtype)
 
         features = HEADS * DIM
         self.to_q = [random(features, features, scale=features**-0.5) for _ in range(LAYERS)]
         self.to_kv = [random(features, 2 * HEADS_K * DIM, scale=features**-0.5) for _ in range(LAYERS)]
         self.prompts = [random(n, features, scale=1.0) for n in PROMPTS]
         angle = torch.arange(PAGE * PAGES // BATCH).view(-1, 1) * 10000.0 ** (-torch.arange(0, DIM, 2) / DIM)
-        self.cos, self.sin = angle.cos().half().to(self.device), angle.sin().half().to(self.device)
+        self.cos, self.sin = (x.half().to(self.device, self.dtype) for x in (angle.cos(), angle.sin()))
         # Pages interleave, so that no sequence owns a run of them.
         table = torch.arange(PAGES, dtype=torch.int32).view(-1, BATCH).t().contiguous()
         self.page_table = table.to(self.device)
-        self.k = torch.zeros(LAYERS, PAGES, PAGE, HEADS_K, DIM, dtype=torch.float16, device=self.device)
+        self.k = torch.zeros(LAYERS, PAGES, PAGE, HEADS_K, DIM, dtype=self.dtype, device=self.device)
         self.v = torch.zeros_like(self.k)
 
     def layer(self, n: int, x: Tensor, seqlens: Tensor, cu_seqlens: Tensor, longest: int) -> Tensor:
         """x: (tokens of all sequences, features)."""
         q = (x @ self.to_q[n]).view(-1, HEADS, DIM)
         k, v = (x @ self.to_kv[n]).view(-1, 2, HEADS_K, DIM).unbind(1)
-        out = flash_attn_with_kvcache(
+        out = self.attend(
             q,
             self.k[n],
             self.v[n],
@@ -84,10 +101,15 @@ class Model:
 @pytest.mark.kernels
 @pytest.mark.order
 def test_decode_loop() -> None:
-    expected = Model("cpu").run()
-    model = Model("npu")
-    assert torch.isfinite(expected).all() and expected.abs().max() > 0.01, "the loop's values say nothing"
-    torch.testing.assert_close(model.run().cpu(), expected, rtol=1e-2, atol=1e-2)
+    """Judged against the loop in float64, by the error of the plain PyTorch loop in half precision."""
+    exact = Model("cpu", torch.float64, reference(Precision.EXACT)).run()
+    formula = Model("cpu", torch.float16, reference(Precision.SAME_DTYPE)).run()
+    assert torch.isfinite(exact).all() and exact.abs().max() > 0.01, "the loop's values say nothing"
+    allowed = allowed_error(exact, formula, torch.float16)
+    for device in ("cpu", "npu"):
+        error = (Model(device).run().cpu().double() - exact).abs()
+        worst = float((error / allowed).max())
+        assert worst <= 1, f"{device}: error {float(error.max()):.3e}, {worst:.2f} of what is allowed"
     torch.npu.synchronize()
 
 

@@ -107,7 +107,7 @@ def wrong_contents(api: str, **env: str) -> list[str]:
 @pytest.mark.parametrize("api", APIS)
 def test_wrong_contents_touch_no_foreign_memory(api: str) -> None:
     """The twin's kernels, with every tensor an allocation of its own: an access beside one would end the process."""
-    twin = os.environ["NPU_EMULATED_TWIN"]
+    twin = os.environ["FLASH_ATTN_NPU_TEST_TWIN_LIB"]
     lines = wrong_contents(api, PYTORCH_NO_NPU_MEMORY_CACHING="1", FLASH_ATTN_NPU_DEVICE_LIB=twin)
     assert len(lines) == 6 and all(line.endswith("passed") for line in lines), lines
 

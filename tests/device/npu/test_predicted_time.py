@@ -26,7 +26,7 @@ def test_events_are_stamped_by_the_cycle_model() -> None:
     env = {
         "ASCEND_TWIN_ACL_TIME": "cycles",
         "FLASH_ATTN_NPU_TWIN_MODE": "cycles",
-        "FLASH_ATTN_NPU_DEVICE_LIB": os.environ["NPU_EMULATED_TWIN"],
+        "FLASH_ATTN_NPU_DEVICE_LIB": os.environ["FLASH_ATTN_NPU_TEST_TWIN_LIB"],
     }
     short, long, again = map(float, output_of(CODE, **env).split())
     # The host takes milliseconds; the model knows nothing of the host, so a call costs the same every time.

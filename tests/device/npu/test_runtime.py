@@ -56,7 +56,7 @@ def test_operators_are_right() -> None:
         (torch.zeros(3, device="npu"), torch.zeros(3)),
         (torch.arange(3, 9, 2, device="npu"), torch.arange(3, 9, 2)),
     ]
-    for n, (got, expected) in enumerate(pairs):
+    for n, (got, expected) in enumerate(pairs):  # within torch's own tolerance for a dtype: orders of summation differ
         torch.testing.assert_close(got.cpu(), expected, msg=lambda text, n=n: f"pair {n}: {text}")
     assert "npu:0" in repr(a)
 
