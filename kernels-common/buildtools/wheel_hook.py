@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
 from .device import build_device
 from .device_targets import LIBRARY
 from .extension import WHEEL_TAG, build_extension
-from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from .toolchain import ToolchainError
 
 DEVICE = "ascend910b"

@@ -7,15 +7,10 @@ from pathlib import Path
 
 BUILDTOOLS = Path(__file__).resolve().parent / "kernels-common" / "buildtools"
 
-
-def _load(name: str, directory: Path):
-    """Imports the package `name` from `directory`, which is on no import path."""
-    spec = importlib.util.spec_from_file_location(name, directory / "__init__.py", submodule_search_locations=[str(directory)])
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-
-
-_load("buildtools", BUILDTOOLS)
+# By its file: the directory is on no import path, and hatchling asks for nothing to be installed before.
+spec = importlib.util.spec_from_file_location("buildtools", BUILDTOOLS / "__init__.py")
+assert spec is not None and spec.loader is not None
+sys.modules["buildtools"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(sys.modules["buildtools"])
 
 from buildtools.wheel_hook import ExtensionBuildHook  # noqa: E402, F401

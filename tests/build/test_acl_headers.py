@@ -7,16 +7,16 @@ import importlib.util
 import subprocess
 from pathlib import Path
 
-import device
-import device_targets
 import pytest
-from toolchain import find_toolchain
+
+from buildtools import device, device_targets
+from buildtools.toolchain import find_toolchain
 
 TORCH_NPU = importlib.util.find_spec("torch_npu")
 
 
 @pytest.mark.skipif(TORCH_NPU is None, reason="torch_npu is not installed: pip install --no-deps torch-npu==2.13.0")
-@pytest.mark.parametrize("source", device_targets.host_sources(device.ROOT, "acl"))
+@pytest.mark.parametrize("source", device_targets.host_sources(device.ROOT))
 def test_compiles(source: str) -> None:
     assert TORCH_NPU is not None and TORCH_NPU.origin is not None
     headers = Path(TORCH_NPU.origin).parent / "include/third_party/acl/inc"

@@ -10,9 +10,10 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from device_targets import device_headers, host_sources, kernel_sources
-from extension import Options, build_extension, extension_target
-from toolchain import Toolchain, ToolchainError
+
+from buildtools.device_targets import device_headers, host_sources, kernel_sources
+from buildtools.extension import Options, build_extension, extension_target
+from buildtools.toolchain import Toolchain, ToolchainError
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = {version: ROOT / "packages" / f"flash-attn-npu-{version}" for version in ("v2", "v3")}
@@ -124,7 +125,7 @@ def test_sdist_holds_every_source(sdist: tuple[str, tarfile.TarFile]) -> None:
     assert {source.path for source in target.sources} - sdist_files(archive) == set()
     device = {
         *kernel_sources(PACKAGES[version]),
-        *host_sources(PACKAGES[version], "acl"),
+        *host_sources(PACKAGES[version]),
         *device_headers(PACKAGES[version]),
     }
     assert device and device - sdist_files(archive) == set()
@@ -135,7 +136,7 @@ def test_sdist_holds_only_what_the_wheel_needs(sdist: tuple[str, tarfile.TarFile
     allowed = (
         "csrc/",
         f"src/flash_attn_npu_{version}/",
-        *(f"kernels-common/{part}/" for part in ("include", "api", "ascend", "binding", "cpu", "build")),
+        *(f"kernels-common/{part}/" for part in ("include", "api", "ascend", "binding", "cpu", "buildtools")),
     )
     top = {"hatch_build.py", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "PKG-INFO", ".gitignore"}
     files = sdist_files(archive)

@@ -11,9 +11,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from extension import build_extension
-from sources import X86_ISA_FLAGS
-from toolchain import find_toolchain
+
+from buildtools.extension import build_extension
+from buildtools.sources import X86_ISA_FLAGS
+from buildtools.toolchain import find_toolchain
 
 PACKAGE = Path(__file__).resolve().parents[2] / "packages" / "flash-attn-npu-v3"
 

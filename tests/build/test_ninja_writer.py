@@ -8,9 +8,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ninja_writer import Target, build, ninja_text, write_if_changed
-from sources import Source
-from toolchain import Toolchain, find_toolchain
+
+from buildtools.ninja_writer import Target, build, ninja_text, write_if_changed
+from buildtools.sources import Source
+from buildtools.toolchain import Toolchain, find_toolchain
 
 GOLDEN = """\
 # Written by kernels-common/buildtools/ninja_writer.py. Do not edit: the next build overwrites it.

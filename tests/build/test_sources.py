@@ -6,7 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import sources
+
+from buildtools import sources
 
 FILES = (
     "csrc/module.cpp",

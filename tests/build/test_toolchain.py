@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import toolchain
-from toolchain import Toolchain, ToolchainError, find_toolchain, python_include_dir
+
+from buildtools import toolchain
+from buildtools.toolchain import Toolchain, ToolchainError, find_toolchain, python_include_dir
 
 GCC_MACROS = (
     "#define __GNUC__ {0}\n#define __GNUC_MINOR__ {1}\n#define __GNUC_PATCHLEVEL__ {2}\n#define __aarch64__ 1\n"
