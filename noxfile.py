@@ -15,19 +15,11 @@ import nox
 
 ROOT = Path(__file__).resolve().parent
 
-
-def _load_ci() -> None:
-    """Makes the package ci/ importable: nox does not look for packages beside the noxfile."""
-    directory = ROOT / "ci"
-    spec = importlib.util.spec_from_file_location(
-        "ci", directory / "__init__.py", submodule_search_locations=[str(directory)]
-    )
-    assert spec is not None and spec.loader is not None
-    sys.modules["ci"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(sys.modules["ci"])
-
-
-_load_ci()
+# By its file: nox does not look for packages beside the noxfile.
+_spec = importlib.util.spec_from_file_location("ci", ROOT / "ci" / "__init__.py")
+assert _spec is not None and _spec.loader is not None
+sys.modules["ci"] = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(sys.modules["ci"])
 
 from ci import emulation, lint_commands, portability, sanitizers, testing  # noqa: E402
 from ci.environments import install, output_dir, python, requirements  # noqa: E402
