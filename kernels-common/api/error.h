@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// How a bad argument is reported: which Python exception, and a message that names the argument, what it was and what is
-// allowed. Thrown before anything is written.
+// How a bad argument is reported: which Python exception, and a message that names the argument, what it was and what
+// is allowed. Thrown before anything is written.
 #pragma once
 
 #include <stdexcept>

@@ -13,8 +13,8 @@ public:
     // Throws PythonError unless `args` has exactly `count` elements: only our own Python code calls this.
     ArgumentReader(PyObject* args, Py_ssize_t count, Placement placement);
 
-    // For a call that computes: the first argument is q, and the last one `current_stream`. None: tensors are on the cpu.
-    // A callable: they are on an NPU, the one of q, and it returns the stream as an integer.
+    // For a call that computes: the first argument is q, and the last one `current_stream`. None: tensors are on the
+    // cpu. A callable: they are on an NPU, the one of q, and it returns the stream as an integer.
     static ArgumentReader of_call(PyObject* args, Py_ssize_t count);
 
     PyObject* next() { return PyTuple_GetItem(args_, position_++); }
@@ -61,8 +61,9 @@ enum class Results {
 
 // Validates, allocates like q, computes with the GIL released.
 //
-// Tensors on an NPU go to the device library; tensors on the cpu to the cpu backend, or with FLASH_ATTN_NPU_BACKEND=device
-// to the device library if that works on host memory (the twin). Contents of tensors on an NPU are checked under
+// Tensors on an NPU go to the device library; tensors on the cpu to the cpu backend, or with
+// FLASH_ATTN_NPU_BACKEND=device to the device library if that works on host memory (the twin). Contents of tensors on
+// an NPU are checked under
 // FLASH_ATTN_NPU_DEBUG=1 only: reading them makes the host wait.
 PyObject* run_kvcache(const api::KvCacheArguments& arguments, ArgumentReader& in, Results results);
 

@@ -25,7 +25,8 @@ inline PyObject* describe_device(PyObject*, PyObject*) {
 constexpr PyMethodDef kDescribeDevice = {"describe_device", describe_device, METH_NOARGS,
                                          "The device library, what it runs on, and its path."};
 
-// Torch is looked up now, under the import lock: at a first call, two threads would wait for each other and for the GIL.
+// Torch is looked up now, under the import lock: at a first call, two threads would wait for each other and for the
+// GIL.
 inline PyObject* create_module(PyModuleDef* definition) {
     return guarded([&] { return Torch::get(), PyModule_Create(definition); });
 }

@@ -42,8 +42,8 @@ private:
     Object device_;
 };
 
-// `o` is None or missing: an undefined argument. Anything but a tensor raises TypeError; a tensor in a wrong place raises
-// what Placement says.
+// `o` is None or missing: an undefined argument. Anything but a tensor raises TypeError; a tensor in a wrong place
+// raises what Placement says.
 api::TensorArgument read_tensor(const char* name, PyObject* o, const Placement& placement);
 
 // As read_tensor, but a tensor whose last dimension is not contiguous is replaced by a contiguous copy, kept alive in

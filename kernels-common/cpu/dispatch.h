@@ -8,8 +8,8 @@
 
 namespace flash_attn_npu::cpu {
 
-// The best level that the CPU and the operating system offer, or the one FLASH_ATTN_NPU_CPU_ISA names. Null with `error`
-// set when that variable names something unknown or unavailable. Decided once per process.
+// The best level that the CPU and the operating system offer, or the one FLASH_ATTN_NPU_CPU_ISA names. Null with
+// `error` set when that variable names something unknown or unavailable. Decided once per process.
 const IsaKernels* selected_isa(std::string& error);
 
 }  // namespace flash_attn_npu::cpu

@@ -5,8 +5,8 @@
 
 namespace flash_attn_npu::ascend::arch {
 
-/// STAGES buffers that one pipe fills and another uses, in turn. Owns the event ids FIRST_ID .. FIRST_ID + STAGES - 1 of
-/// both directions: every Set below has its Wait in the opposite method.
+/// STAGES buffers that one pipe fills and another uses, in turn. Owns the event ids FIRST_ID .. FIRST_ID + STAGES - 1
+/// of both directions: every Set below has its Wait in the opposite method.
 ///
 /// FILLED: producer to consumer, e.g. MTE2_MTE1; FREED: the way back, MTE1_MTE2.
 template <AscendC::HardEvent FILLED, AscendC::HardEvent FREED, uint32_t STAGES, int32_t FIRST_ID = 0>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Host code that every kernel source ends with: the function by which the host half launches the kernel. It stands beside
-// the kernel because a launch must be compiled by the device compiler, which the rest of the host half is not.
+// Host code that every kernel source ends with: the function by which the host half launches the kernel. It stands
+// beside the kernel because a launch must be compiled by the device compiler, which the rest of the host half is not.
 #pragma once
 
 #include <cstdint>

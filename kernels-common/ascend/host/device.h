@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the host half needs to know of the machine that the kernels run on, and how a call is handed to it: device_acl.cpp
-// for an NPU, device_twin.cpp for the twin.
+// What the host half needs to know of the machine that the kernels run on, and how a call is handed to it:
+// device_acl.cpp for an NPU, device_twin.cpp for the twin.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// flash_attn_convert_kv: fp8 caches to half in workspace, for prefill. Vector cores only, any number of them; runs between
-// prepare and attention on the same stream.
+// flash_attn_convert_kv: fp8 caches to half in workspace, for prefill. Vector cores only, any number of them; runs
+// between prepare and attention on the same stream.
 #include "passes/convert_kv.h"
 
 #include "contract/launcher.h"

@@ -10,8 +10,8 @@
 
 namespace flash_attn_npu::ascend::passes {
 
-/// Which rows of a tile stand where: `outer` groups of `inner` rows; tables have a row per group, per row of a group, or
-/// a single one (both false).
+/// Which rows of a tile stand where: `outer` groups of `inner` rows; tables have a row per group, per row of a group,
+/// or a single one (both false).
 struct RotaryRows {
     uint32_t outer;
     uint32_t inner;  // at most 255
@@ -107,7 +107,8 @@ private:
     static constexpr uint32_t kLanes = 64;  // floats of a repeat
     static constexpr uint32_t kBlock = 8;   // floats of a block
 
-    /// For pairs of neighbours, byte offsets by flat index f of a tile without gaps: of f's partner, and of element f / 2.
+    /// For pairs of neighbours, byte offsets by flat index f of a tile without gaps: of f's partner, and of element
+    /// f / 2.
     __aicore__ inline void MakeOffsets() {
         using namespace AscendC;
         const LocalTensor<int32_t> index = x_.template ReinterpretCast<int32_t>();

@@ -31,7 +31,8 @@ __aicore__ inline void CopyFractals(const AscendC::LocalTensor<Element>& dst, co
     AscendC::LoadData(dst, src, params);
 }
 
-/// L1 zN -> L0A zZ, one instruction for each of the `cols` / 16 panels: fewer than strips of rows when tiles are narrow.
+/// L1 zN -> L0A zZ, one instruction for each of the `cols` / 16 panels: fewer than strips of rows when tiles are
+/// narrow.
 template <class Element>
 __aicore__ inline void CopyPanelsToL0A(const AscendC::LocalTensor<Element>& dst,
                                        const AscendC::LocalTensor<Element>& src, const layout::zN& layoutSrc,

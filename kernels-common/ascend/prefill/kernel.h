@@ -4,9 +4,10 @@
 //   cube core      S(i) = q k^T                  and, tile by tile in between,    O(i-2) = P(i-2) v
 //   vector cores           P(i) = softmax S(i)                    out += O(i-2)
 //
-// A step is two sub-blocks (row tiles) of up to 128 packed rows against up to 1024 keys. What goes through memory is kept
-// small, because L2 bandwidth is what limits attention here: S travels as half, and the 256 rows share every tile of K and
-// V. fp8 caches have been converted before (convert_kv). Scores that half cannot hold are noticed by their maxima; such row tiles are left to the general kernel.
+// A step is two sub-blocks (row tiles) of up to 128 packed rows against up to 1024 keys. What goes through memory is
+// kept small, because L2 bandwidth is what limits attention here: S travels as half, and the 256 rows share every tile
+// of K and V. fp8 caches have been converted before (convert_kv). Scores that half cannot hold are noticed by their
+// maxima; such row tiles are left to the general kernel.
 #pragma once
 
 #include "prefill/mmad.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // UB of a vector core in the prefill kernel, laid out at compile time.
 //
-// A vector core has 64 rows of each sub-block, as strips of 16. A chunk of scores is one strip x all keys of a step, so the
-// maximum of its rows over the step is known before the first exponential.
+// A vector core has 64 rows of each sub-block, as strips of 16. A chunk of scores is one strip x all keys of a step, so
+// the maximum of its rows over the step is known before the first exponential.
 #pragma once
 
 #include "prefill/shape.h"
@@ -75,7 +75,8 @@ public:
     __aicore__ inline AscendC::LocalTensor<half> NoMaximum() const { return At<half>(NO_MAXIMUM_AT); }
     __aicore__ inline AscendC::LocalTensor<float> Ones() const { return At<float>(ONES_AT); }
 
-    // Scratch. Panel maxima and sums of a strip: (panel, row). Blocks: a row statistic, every value in a block of its own.
+    // Scratch. Panel maxima and sums of a strip: (panel, row). Blocks: a row statistic, every value in a block of its
+    // own.
     __aicore__ inline AscendC::LocalTensor<half> PanelSums(int32_t strip) const {
         return At<half>(PANEL_SUMS_AT + strip * PANEL_SUMS * 2);
     }

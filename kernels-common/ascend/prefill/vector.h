@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Vector tiles of the prefill kernel on a strip of scores: 16 rows x panels of 16 keys, (panel, row, key) in UB, so that a
-// panel's row is one block of 32 bytes. Callers put the barriers between the functions.
+// Vector tiles of the prefill kernel on a strip of scores: 16 rows x panels of 16 keys, (panel, row, key) in UB, so
+// that a panel's row is one block of 32 bytes. Callers put the barriers between the functions.
 #pragma once
 
 #include "arch/atlas_a2.h"
@@ -77,12 +77,13 @@ __aicore__ inline void StripPanelSums(const AscendC::LocalTensor<half>& sums, co
     AscendC::BlockReduceSum(sums, s.data, s.Repeats(), static_cast<int32_t>(Strip::LANES), 1, 1, 8);
 }
 
-/// Halves in [0, 1] -> bfloat16 with integer arithmetic, in place: the vector unit converts between the two only through
-/// float, at four times the cost.
+/// Halves in [0, 1] -> bfloat16 with integer arithmetic, in place: the vector unit converts between the two only
+/// through float, at four times the cost.
 ///
 /// A half times 2^15, shifted right by 3, has the bits of a bfloat16 but for its exponent's bias, which differs by 112.
-/// Of these, 15 take back the 2^15, whose purpose is that what half can only store without a leading one (below 2^-14) is
-/// below 2^-29 here. There the bits mean something else: such values, zero included, come out between 2^-30 and 2^-29.
+/// Of these, 15 take back the 2^15, whose purpose is that what half can only store without a leading one (below 2^-14)
+/// is below 2^-29 here. There the bits mean something else: such values, zero included, come out between 2^-30 and
+/// 2^-29.
 __aicore__ inline void StripToBfloat16(const Strip& s) {
     constexpr float UP = 32768.0f;
     constexpr int16_t MANTISSA_DIFFERENCE = 3, BIAS = (127 - 15 - 15) << 7;

@@ -7,7 +7,8 @@
 
 namespace flash_attn_npu::ascend::tile {
 
-/// `cols` elements of each of the packed rows [begin, end); in UB rows are `pitch` elements apart (whole 32-byte blocks).
+/// `cols` elements of each of the packed rows [begin, end); in UB rows are `pitch` elements apart (whole 32-byte
+/// blocks).
 template <class Element>
 struct CopyPackedRowsToGm {
     /// dst: position 0, first head of the group.

@@ -18,9 +18,9 @@ constexpr int16_t kTwo = 0x4000;
 
 /// The values of codes, exactly: subnormals, both zeros, NaN (of any sign).
 ///
-/// A code's exponent and mantissa, where half has its own, are its value times 2^-8 (subnormals of e4m3 are subnormals of
-/// half). A factor of 140 * 2^8 keeps every value a half (4 + 6 significant bits) and makes an infinity of the NaN codes,
-/// which would be +-480 * 140; and zero times that is NaN.
+/// A code's exponent and mantissa, where half has its own, are its value times 2^-8 (subnormals of e4m3 are subnormals
+/// of half). A factor of 140 * 2^8 keeps every value a half (4 + 6 significant bits) and makes an infinity of the NaN
+/// codes, which would be +-480 * 140; and zero times that is NaN.
 class Fp8ToHalf {
 public:
     static constexpr uint32_t kConstantBytes = 64;
@@ -149,7 +149,8 @@ public:
         ShiftRight<int16_t, false>(code, code, 7, MASK_PLACEHOLDER, 1, same);
         PipeBarrier<PIPE_V>();
 
-        // Both parts count 2^-6 (code 8); the second still has half's exponent bias (64 codes), the first the bits of 2.
+        // Both parts count 2^-6 (code 8); the second still has half's exponent bias (64 codes), the first the bits of
+        // 2.
         Add<int16_t, false>(code, code, bits, MASK_PLACEHOLDER, 1, both);
         PipeBarrier<PIPE_V>();
         Adds<int16_t, false>(code, code, static_cast<int16_t>(-half_bits::kTwo - 64 - 8), MASK_PLACEHOLDER, 1, same);

@@ -36,7 +36,8 @@ struct RowMajor {
     }
 };
 
-/// Fractals of 16 rows x C0 columns, row-major inside, column panels of `rows` (a multiple of 16) rows one after another.
+/// Fractals of 16 rows x C0 columns, row-major inside, column panels of `rows` (a multiple of 16) rows one after
+/// another.
 struct zN {
     uint32_t rows;
     template <class Element>

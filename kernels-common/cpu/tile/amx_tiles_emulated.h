@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A software model of AmxTiles with the arithmetic of the instructions, for machines without AMX. Test builds only.
 //
-// TDPBF16PS as Intel's manual (volume 2) defines it: even and odd products of a row are summed separately over k by FMA,
-// then added to each other, then to C; round to nearest even, denormals are zero on input and on output.
+// TDPBF16PS as Intel's manual (volume 2) defines it: even and odd products of a row are summed separately over k by
+// FMA, then added to each other, then to C; round to nearest even, denormals are zero on input and on output.
 #pragma once
 
 #include <cstddef>

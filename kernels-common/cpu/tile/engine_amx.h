@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Tile products by AMX-BF16. bf16 and fp8 storage is multiplied as it is. fp16 is split exactly into two bf16, x = high +
-// low, and multiplied as high.high + high.low + low.high; P is split likewise (dropping its low part would break the
-// accuracy rule).
+// Tile products by AMX-BF16. bf16 and fp8 storage is multiplied as it is. fp16 is split exactly into two bf16, x =
+// high + low, and multiplied as high.high + high.low + low.high; P is split likewise (dropping its low part would break
+// the accuracy rule).
 //
 // A tile holds 16 x 16 dwords, a dword two neighbouring elements of the dimension that is summed over:
 //   A operands (16 rows x 32 summed):   K tiles [keys][features], V^T tiles [features][keys]
 //   B operands (16 pairs x 16 columns): Q^T tiles [pairs of features][rows], P^T tiles [pairs of keys][rows]
-// A block is the kParts tiles of one matrix piece. All blocks are contiguous: tile loads from rows with a large power of
-// two between them would collide in the L1 cache.
+// A block is the kParts tiles of one matrix piece. All blocks are contiguous: tile loads from rows with a large power
+// of two between them would collide in the L1 cache.
 #pragma once
 
 #include "cpu/tile/key_rows.h"
@@ -209,9 +209,9 @@ private:
         Tiles::template store<kRegister>(c, kRows * sizeof(float));
     }
 
-    // The parts of a number of Q, K or V: rounded to bf16, and the exact rest. Rounding, because a rest of either sign and at
-    // most 2^-9 makes the omitted low.low small and unbiased. Infinity splits into 1 and infinity: with infinity as the
-    // high part, a factor whose rest is 0 would give NaN.
+    // The parts of a number of Q, K or V: rounded to bf16, and the exact rest. Rounding, because a rest of either sign
+    // and at most 2^-9 makes the omitted low.low small and unbiased. Infinity splits into 1 and infinity: with infinity
+    // as the high part, a factor whose rest is 0 would give NaN.
     FA_HOST_DEVICE static F part_of(int32_t part, F x) {
         if constexpr (kParts == 1) return x;
         const __m256i rounded = (__m256i)_mm512_cvtneps_pbh(x);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The twin without Python, for host machines on which no Python runs: a program whose kernels compute and synchronise, and
-// must be found right, clean or faulty as they are. `nox -s portable` builds and runs it, for aarch64 too.
+// The twin without Python, for host machines on which no Python runs: a program whose kernels compute and synchronise,
+// and must be found right, clean or faulty as they are. `nox -s portable` builds and runs it, for aarch64 too.
 #include <cmath>
 #include <cstdio>
 #include <string>

@@ -12,8 +12,8 @@ struct FlatTask {
 
 }  // namespace
 
-/// Fills `tasks` (room for `room`) with the tasks of `core`, those marked in `redo` if it is given, and returns how many
-/// there are.
+/// Fills `tasks` (room for `room`) with the tasks of `core`, those marked in `redo` if it is given, and returns how
+/// many there are.
 extern "C" __attribute__((visibility("default"))) int64_t schedule(const twin_test::Call* call, uint32_t core,
                                                                    uint32_t cores, int32_t tiles_per_task,
                                                                    FlatTask* tasks, int64_t room) {

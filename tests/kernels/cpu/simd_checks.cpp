@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Checks one SIMD level (compile with -DSIMD_HEADER=... -DSIMD=...) against scalar double arithmetic; prints every kind of
-// failure once and exits with their number.
+// Checks one SIMD level (compile with -DSIMD_HEADER=... -DSIMD=...) against scalar double arithmetic; prints every kind
+// of failure once and exits with their number.
 #include SIMD_HEADER
 
 #include <cfloat>

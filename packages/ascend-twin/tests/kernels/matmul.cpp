@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// C[m, n] = A[m, k] B[k, n] in half with float sums, in plain Ascend C. Two buffers each in L1, L0A and L0B: MTE2 loads the
-// next step while MTE1 and the cube work on this one, across output tiles too; Fixpipe takes a tile over by the unit flag.
+// C[m, n] = A[m, k] B[k, n] in half with float sums, in plain Ascend C. Two buffers each in L1, L0A and L0B: MTE2 loads
+// the next step while MTE1 and the cube work on this one, across output tiles too; Fixpipe takes a tile over by the
+// unit flag.
 #include "kernel_operator.h"
 
 using namespace AscendC;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// C = A B for one tile, the way a kernel does it: ND -> NZ into L1, LoadData with and without transposition, Mmad, Fixpipe.
-// ../test_product_chain.py
+// C = A B for one tile, the way a kernel does it: ND -> NZ into L1, LoadData with and without transposition, Mmad,
+// Fixpipe. ../test_product_chain.py
 #include "kernel_operator.h"
 
 using namespace AscendC;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Host side for CATLASS's BasicMatmul, read in place from CATLASS_HOME: the configuration of its example 00_basic_matmul
-// (fp16, row-major, ping-pong with unit flag), on matrices the test owns so that it can compare in float64.
+// Host side for CATLASS's BasicMatmul, read in place from CATLASS_HOME: the configuration of its example
+// 00_basic_matmul (fp16, row-major, ping-pong with unit flag), on matrices the test owns so that it can compare in
+// float64.
 #ifndef K_MAX_SHAPE_DIM
 #define K_MAX_SHAPE_DIM 0
 #endif

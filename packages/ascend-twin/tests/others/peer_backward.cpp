@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Host side for the backward kernel of flash-attention-npu (FAGGeneral, of its v3 and v4 trees and of v2's dense calls),
-// read in place from PEER_HOME: kernel and tiling are theirs and unmodified, this file fills their arguments.
-// PEER_TYPE, PEER_DIM, PEER_LAYOUT, PEER_MASK, PEER_DETERMINISTIC and PEER_SOFTCAP choose the one instance that is built.
+// Host side for the backward kernel of flash-attention-npu (FAGGeneral, of its v3 and v4 trees and of v2's dense
+// calls), read in place from PEER_HOME: kernel and tiling are theirs and unmodified, this file fills their arguments.
+// PEER_TYPE, PEER_DIM, PEER_LAYOUT, PEER_MASK, PEER_DETERMINISTIC and PEER_SOFTCAP choose the one instance that is
+// built.
 #include <algorithm>
 #include <cstring>
 #include <fstream>

@@ -30,9 +30,9 @@ void quote(std::ostringstream& out, const std::string& s) {
     out << '"';
 }
 
-/// Arguments of an extern "C" kernel: pointers and integers as 64-bit words, floats by themselves. On x86-64 and aarch64
-/// each kind has registers of its own, taken in order, so that only the order within a kind counts; more than eight
-/// floats would go to the stack.
+/// Arguments of an extern "C" kernel: pointers and integers as 64-bit words, floats by themselves. On x86-64 and
+/// aarch64 each kind has registers of its own, taken in order, so that only the order within a kind counts; more than
+/// eight floats would go to the stack.
 struct Words {
     uint64_t word[32];
     float real[8];

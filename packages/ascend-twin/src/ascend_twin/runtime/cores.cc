@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Launch: blocks dealt to AI cores, every AIC and AIV a fiber, waits that switch fibers, deadlock, end-of-kernel checks.
+// Launch: blocks dealt to AI cores, every AIC and AIV a fiber, waits that switch fibers, deadlock, end-of-kernel
+// checks.
 #include "cores.h"
 
 #include "traps.h"

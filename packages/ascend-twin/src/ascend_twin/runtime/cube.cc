@@ -156,8 +156,9 @@ void compute(const MmadArgs& a, uint8_t* c, const uint8_t* pa, const uint8_t* pb
         for (uint32_t j = 0; j < a.n; ++j) std::memcpy(at(i, j), &C[uint64_t(i) * a.n + j], 4);
 }
 
-/// Of each 4 elements of a row of A the 2 that the column's indices name, times a dense B of half the height. Indices: 2 bits
-/// each, for 4 elements of a column of B in a byte; the first names one of elements 0 to 2, the second one of 1 to 3.
+/// Of each 4 elements of a row of A the 2 that the column's indices name, times a dense B of half the height. Indices:
+/// 2 bits each, for 4 elements of a column of B in a byte; the first names one of elements 0 to 2, the second one of 1
+/// to 3.
 void compute_sparse(const MmadArgs& a, uint8_t* c, const uint8_t* pa, const uint8_t* pb, const uint8_t* bias,
                     const uint8_t* index, uint32_t kr, uint32_t m16) {
     constexpr uint32_t c0 = 32;
@@ -360,7 +361,8 @@ namespace {
 /// The scale register keeps 1 sign, 8 exponent and 10 mantissa bits.
 float scale_of(uint64_t bits) { return float_of_bits(static_cast<uint32_t>(bits) & 0xffffe000u); }
 
-/// Rounded within 9 bits, the offset of the scale word added; its sign bit, not the destination's type, picks int8 or uint8.
+/// Rounded within 9 bits, the offset of the scale word added; its sign bit, not the destination's type, picks int8 or
+/// uint8.
 uint8_t to_8_bits(double scaled, uint64_t word) {
     const double rounded = std::isnan(scaled) ? 0 : std::nearbyint(std::min(255.0, std::max(-256.0, scaled)));
     const double moved = rounded + static_cast<double>(word >> 37 & 0x1ff);

@@ -126,7 +126,8 @@ const char* name_of(Reason r) {
     return names[r];
 }
 
-/// Share of the time that the computing pipe of each core is busy, in at most 256 equal steps; steps double as time goes on.
+/// Share of the time that the computing pipe of each core is busy, in at most 256 equal steps; steps double as time
+/// goes on.
 class Activity {
 public:
     void resize(size_t cores) { busy_.assign(cores, std::vector<float>(kSteps, 0)); }
@@ -872,7 +873,8 @@ std::string Timeline::report(double total) {
             << ",\"share\":" << all[i].second.cycles / std::max(1, n) / total << ",\"times\":" << all[i].second.times
             << "}";
     }
-    // Every core: when it worked and how busy its computing pipe was; cores of programs that issued nothing are left out.
+    // Every core: when it worked and how busy its computing pipe was; cores of programs that issued nothing are left
+    // out.
     out << "],\"cycles_per_step\":" << activity_.width() << ",\"cores\":[";
     first = true;
     out.precision(4);
@@ -903,8 +905,8 @@ std::string Timeline::report(double total) {
 }  // namespace
 
 /// The timeline of a recorded launch as a JSON report; blocks below `traced` contribute the intervals of their first
-/// `traced_us` microseconds. Of several `runs` in a row the last one is reported: it finds in L2 what the one before left
-/// there, dirty lines included.
+/// `traced_us` microseconds. Of several `runs` in a row the last one is reported: it finds in L2 what the one before
+/// left there, dirty lines included.
 std::string simulate(const RecordedLaunch& launch, const std::string& chip, const std::string& changes, int traced,
                      double traced_us, int runs) {
     if (!launch.whole) throw std::runtime_error(launch.kernel + " ended in a deadlock: there is no timeline of it");

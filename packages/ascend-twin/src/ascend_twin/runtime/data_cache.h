@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The scalar units' data caches (one per core, 64-byte lines, written back late, not coherent): which scalar accesses of
-// global memory would see or leave old bytes. Check mode only; the bytes themselves are always up to date here.
+// The scalar units' data caches (one per core, 64-byte lines, written back late, not coherent): which scalar accesses
+// of global memory would see or leave old bytes. Check mode only; the bytes themselves are always up to date here.
 #pragma once
 #include <cstdint>
 #include <map>

@@ -8,8 +8,8 @@
 
 namespace twin {
 
-/// Nearly all events lie within the next thousand cycles: a ring with a sorted list per quarter of a cycle holds those, a
-/// heap the others. No event may be pushed before the time of the last one taken.
+/// Nearly all events lie within the next thousand cycles: a ring with a sorted list per quarter of a cycle holds those,
+/// a heap the others. No event may be pushed before the time of the last one taken.
 class EventQueue {
 public:
     struct Event {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Bandwidth that all cores share: transfers between cores and global memory, max-min fair under port limits, L2 and HBM.
+// Bandwidth that all cores share: transfers between cores and global memory, max-min fair under port limits, L2 and
+// HBM.
 #pragma once
 #include <algorithm>
 #include <cstdint>

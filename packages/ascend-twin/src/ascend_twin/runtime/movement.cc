@@ -143,8 +143,8 @@ void copy(const CopyArgs& a, const Loc& loc) {
     }
     const Atomic atomic = to_gm ? core.atomic : Atomic::kNone;
     const DType atomic_type = core.atomic_type;
-    // DataCopyPad: what stands around a run. Without padding elements it repeats the run's first element; with them it is
-    // the padding register, which isPad sets.
+    // DataCopyPad: what stands around a run. Without padding elements it repeats the run's first element; with them it
+    // is the padding register, which isPad sets.
     const bool into_local = !a.plain && !to_gm, pads = a.left + a.right > 0;
     if (into_local && a.pad) {
         if (es == 8 && a.pad_value != 0) return illegal(core, loc, "paddingValue of 8-byte types can only be 0");
@@ -528,7 +528,8 @@ void load_3d(const Load3dArgs& args, const Loc& loc) {
                     if (a.transpose && !to_b) {
                         offset = uint64_t(j / 16) * 16 * m16 + uint64_t(i / c0) * 16 * c0 + (j % 16) * c0 + i % c0;
                     } else if (to_b) {
-                        // Row index is i (K of the Mmad), column j: fractals of 16 columns by C0 rows, row-major over i.
+                        // Row index is i (K of the Mmad), column j: fractals of 16 columns by C0 rows, row-major over
+                        // i.
                         offset = uint64_t(i / c0) * cc16 * c0 + uint64_t(j / 16) * 16 * c0 + (j % 16) * c0 + i % c0;
                     } else {
                         offset = uint64_t(i / 16) * 16 * kr + uint64_t(j / c0) * 16 * c0 + (i % 16) * c0 + j % c0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Synchronisation of AIVs in software: words in global memory, each in a 32-byte block, written by one core and polled by
-// others (IBSet, IBWait, SyncAll with a workspace, GroupBarrier, WaitPreBlock). The words are real; who waits for whom is
-// known to the checker, which therefore takes no polling for a race.
+// Synchronisation of AIVs in software: words in global memory, each in a 32-byte block, written by one core and polled
+// by others (IBSet, IBWait, SyncAll with a workspace, GroupBarrier, WaitPreBlock). The words are real; who waits for
+// whom is known to the checker, which therefore takes no polling for a race.
 #include <cstring>
 
 #include "cores.h"

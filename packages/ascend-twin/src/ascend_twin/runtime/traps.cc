@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Integer division by zero does not trap on the device. Kernels rely on that: a look-ahead past the last tile computes an
-// index modulo zero that nobody uses. An Arm host gives quotient 0, remainder the dividend. On x86 the instruction faults:
-// the handler steps over it with the same result. What the device itself leaves in the register is not documented.
+// Integer division by zero does not trap on the device. Kernels rely on that: a look-ahead past the last tile computes
+// an index modulo zero that nobody uses. An Arm host gives quotient 0, remainder the dividend. On x86 the instruction
+// faults: the handler steps over it with the same result. What the device itself leaves in the register is not
+// documented.
 #include "traps.h"
 
 #include <csignal>

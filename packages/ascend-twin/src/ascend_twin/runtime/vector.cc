@@ -488,8 +488,8 @@ void spread_int4_validity(Core& c, const Plan& plan, const VectorArgs& a, uint32
         }
 }
 
-/// Cycles an instruction loses to UB bank conflicts: in one cycle a repeat reads at most one block of each of the 16 bank
-/// groups (32-byte block number modulo 16) and writes at most one; the same block is read once.
+/// Cycles an instruction loses to UB bank conflicts: in one cycle a repeat reads at most one block of each of the 16
+/// bank groups (32-byte block number modulo 16) and writes at most one; the same block is read once.
 uint32_t conflicts(const Plan& plan, const VectorArgs& a) {
     if (is_special(a.op)) return 0;
     const auto most_per_group = [](std::initializer_list<std::pair<uint64_t, uint32_t>> operands) {
@@ -740,8 +740,8 @@ void vector(const VectorArgs& a, const Loc& loc) {
                 spread_validity(c, plan, a, ds, ss, reads_dst, clean);
             if (a.dst_stride.block == 0 && plan.lanes * ds > 32)
                 illegal(c, at, "a destination block stride of 0 writes the same block eight times");
-            // Source and destination of one repeat are the same bytes or disjoint ones; strides that shift one against the
-            // other read what an earlier repeat wrote.
+            // Source and destination of one repeat are the same bytes or disjoint ones; strides that shift one against
+            // the other read what an earlier repeat wrote.
             const auto shifted = [&](const Ref& src, const Stride& stride) {
                 if (src.memory != a.dst.memory || src.address == a.dst.address) {
                     const bool same =

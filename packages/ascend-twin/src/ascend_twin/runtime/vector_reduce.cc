@@ -197,8 +197,8 @@ void reduce_tensor(Core& core, Operands& ops, const Plan& plan, const VectorArgs
         }
     }
     if (a.op == VecOp::kTensorSum) {
-        // Count form: the repeats' sums are added in order. Masked form: they are reduced by the same instruction again, 64
-        // or 128 at a time.
+        // Count form: the repeats' sums are added in order. Masked form: they are reduced by the same instruction
+        // again, 64 or 128 at a time.
         while (a.form == MaskForm::kCount && sums.size() > 1) {
             sums[1] = add(sums[0], sums[1], saturate);
             sums.erase(sums.begin());
@@ -227,7 +227,8 @@ void reduce_tensor(Core& core, Operands& ops, const Plan& plan, const VectorArgs
     if (a.mode) store(ops, a.dst, sizeof(T), static_cast<Index>(index));
 }
 
-/// ReduceSum, ReduceMax, ReduceMin by pattern. Halves are combined, the part beyond a power of two first, as the library does.
+/// ReduceSum, ReduceMax, ReduceMin by pattern. Halves are combined, the part beyond a power of two first, as the
+/// library does.
 template <typename T>
 void reduce_matrix(Operands& ops, const VectorArgs& a, bool saturate) {
     const uint32_t rows = a.extra[0], cols = a.extra[1], pitch = a.extra[2];
@@ -467,8 +468,8 @@ void transpose_images(Operands& ops, const VectorArgs& a) {
     ops.write(a.src1, 0, a.extra[3], "scratch");
 }
 
-/// int16 -> 8 bits by scale, offset and sign, one set for all elements or one for each of the 16 of a block; results fill
-/// the lower or the upper half of a block (extra[1]).
+/// int16 -> 8 bits by scale, offset and sign, one set for all elements or one for each of the 16 of a block; results
+/// fill the lower or the upper half of a block (extra[1]).
 void cast_dequant(Core& core, Operands& ops, const Plan& plan, const VectorArgs& a) {
     const bool table = a.extra[0];
     uint64_t words[16];

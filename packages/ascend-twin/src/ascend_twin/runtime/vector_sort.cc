@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// PIPE_V: Sort32 and MrgSort, which work on pairs of a score and an index in 8 bytes each (score low, index in the upper
-// four). Descending; of equal scores the one that stands first stays first.
+// PIPE_V: Sort32 and MrgSort, which work on pairs of a score and an index in 8 bytes each (score low, index in the
+// upper four). Descending; of equal scores the one that stands first stays first.
 #include <algorithm>
 #include <numeric>
 

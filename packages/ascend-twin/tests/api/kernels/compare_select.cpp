@@ -88,7 +88,8 @@ __aicore__ inline void RunSelect(UbCases& c) {
     }
 }
 
-/// The forms without mask arguments: lanes by SetVectorMask, condition by SetCmpMask of what stands at number kExtra + 2.
+/// The forms without mask arguments: lanes by SetVectorMask, condition by SetCmpMask of what stands at number
+/// kExtra + 2.
 template <typename T>
 __aicore__ inline void RunSelectKept(UbCases& c) {
     LocalTensor<T> d = c.At<T>(kDst), a = c.At<T>(kSrc0), b = c.At<T>(kSrc1);

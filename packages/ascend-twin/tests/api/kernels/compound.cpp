@@ -76,7 +76,8 @@ __aicore__ inline void RunTransposeExt(UbCases& c) {
     Transpose(c.At<T>(kDst), c.At<T>(kSrc0), c.At<uint8_t>(kExtra + 5), p);
 }
 
-/// kExtra: horizontal repeats; + 1: repeat mode; + 2: distance of results; + 3: vertical repeats; + 4: scratch; + 5: weights.
+/// kExtra: horizontal repeats; + 1: repeat mode; + 2: distance of results; + 3: vertical repeats; + 4: scratch; + 5:
+/// weights.
 __aicore__ inline void RunBilinear(UbCases& c) {
     const uint8_t h = static_cast<uint8_t>(c[kExtra]), v = static_cast<uint8_t>(c[kExtra + 3]);
     const bool mode = c[kExtra + 1] != 0;

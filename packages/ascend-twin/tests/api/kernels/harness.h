@@ -83,8 +83,8 @@ __aicore__ inline UnaryRepeatParams UnaryStrides(UbCases& c) {
 
 #define API_KERNEL(name) extern "C" __global__ __aicore__ void name(GM_ADDR in, GM_ADDR out, GM_ADDR params)
 
-/// A kernel of vector code: `__VA_ARGS__` runs for each case `c`. The cube program is left empty by the preprocessor and
-/// not by ASCEND_IS_AIV, so that the many instantiations are compiled once.
+/// A kernel of vector code: `__VA_ARGS__` runs for each case `c`. The cube program is left empty by the preprocessor
+/// and not by ASCEND_IS_AIV, so that the many instantiations are compiled once.
 #ifdef __DAV_C220_VEC__
 #define UB_KERNEL(name, ...)                            \
     API_KERNEL(name) {                                  \

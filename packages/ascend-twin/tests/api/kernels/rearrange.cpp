@@ -105,7 +105,8 @@ __aicore__ inline void RunGatherb(UbCases& c) {
     Gatherb(c.At<T>(kDst), c.At<T>(kSrc0), c.At<uint32_t>(kSrc1), static_cast<uint8_t>(c[kRepeat]), p);
 }
 
-/// Number kExtra: pattern, 0 for the tensor; kExtra + 1: reduceMode; kExtra + 2: mask; kExtra + 3: where the count goes.
+/// Number kExtra: pattern, 0 for the tensor; kExtra + 1: reduceMode; kExtra + 2: mask; kExtra + 3: where the count
+/// goes.
 template <typename T, typename U>
 __aicore__ inline void RunGatherMask(UbCases& c) {
     LocalTensor<T> d = c.At<T>(kDst), a = c.At<T>(kSrc0);
@@ -128,8 +129,8 @@ __aicore__ inline void RunTranspose(UbCases& c) {
     Transpose(c.At<T>(kDst), c.At<T>(kSrc0));
 }
 
-/// Rows are every kSrc0Blk-th block of the source, results every kDstBlk-th of the destination. kExtra: bits 0 and 1 high
-/// halves; + 4: addresses in an array; + 8: addresses in tensors at the second source.
+/// Rows are every kSrc0Blk-th block of the source, results every kDstBlk-th of the destination. kExtra: bits 0 and 1
+/// high halves; + 4: addresses in an array; + 8: addresses in tensors at the second source.
 template <typename T>
 __aicore__ inline void RunTransDataTo5HD(UbCases& c) {
     LocalTensor<T> d = c.At<T>(kDst), a = c.At<T>(kSrc0);

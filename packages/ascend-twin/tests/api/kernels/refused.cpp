@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Calls that compile, on the device too, but whose arguments the documents forbid. Table of expectations: ../test_refused.py.
-// Data in `in`: 64 KiB of zeros, also loaded into UB and L1.
+// Calls that compile, on the device too, but whose arguments the documents forbid. Table of expectations:
+// ../test_refused.py. Data in `in`: 64 KiB of zeros, also loaded into UB and L1.
 #include "harness.h"
 
 using namespace AscendC;

@@ -9,8 +9,8 @@ __aicore__ inline void RunSort32(UbCases& c) {
     Sort32(c.At<T>(kDst), c.At<T>(kSrc0), c.At<uint32_t>(kSrc1), static_cast<int32_t>(c[kRepeat]));
 }
 
-/// Queue q starts kExtra + 6 bytes after queue q - 1. Numbers kExtra to + 3: lengths; + 4: valid bits; + 5: bit 0 stop at an
-/// exhausted queue, bit 1 the library's form; + 7: where the counts go.
+/// Queue q starts kExtra + 6 bytes after queue q - 1. Numbers kExtra to + 3: lengths; + 4: valid bits; + 5: bit 0 stop
+/// at an exhausted queue, bit 1 the library's form; + 7: where the counts go.
 template <typename T>
 __aicore__ inline void RunMrgSort(UbCases& c) {
     const uint32_t step = static_cast<uint32_t>(c[kExtra + 6]) / sizeof(T);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// MmadWithSparse with LoadDataWithSparse; int4: LoadData3D, LoadDataWithTranspose and their Mmad. `a`, `b`, `index` come
-// as they lie in L1 (A in zN, B in nZ or zN); `out` is row-major int32.
+// MmadWithSparse with LoadDataWithSparse; int4: LoadData3D, LoadDataWithTranspose and their Mmad. `a`, `b`, `index`
+// come as they lie in L1 (A in zN, B in nZ or zN); `out` is row-major int32.
 #include "kernel_operator.h"
 
 using namespace AscendC;
@@ -88,7 +88,8 @@ extern "C" __global__ __aicore__ void sparse(GM_ADDR a, GM_ADDR b, GM_ADDR index
     }
 }
 
-/// int4: A from an image by LoadData3D (1 x 1 filter: the matrix itself), B transposed from zN. Numbers: m, n, k; blocks.
+/// int4: A from an image by LoadData3D (1 x 1 filter: the matrix itself), B transposed from zN. Numbers: m, n, k;
+/// blocks.
 extern "C" __global__ __aicore__ void int4(GM_ADDR a, GM_ADDR b, GM_ADDR index, GM_ADDR out, GM_ADDR params) {
     KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIC_ONLY);
     if ASCEND_IS_AIC {

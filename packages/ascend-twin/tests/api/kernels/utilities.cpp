@@ -147,7 +147,8 @@ for (uint32_t i = 0; i < list.GetSize(); ++i) {
 }
 END_KERNEL
 
-/// The twin's system keeps nothing before the kernel's workspace; UB and GM are filled; the element type that stores add up.
+/// The twin's system keeps nothing before the kernel's workspace; UB and GM are filled; the element type that stores
+/// add up.
 UTILITY(memory)
 TPipe pipe;
 SetSysWorkspace(work);

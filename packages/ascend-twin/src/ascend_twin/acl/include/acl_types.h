@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The part of ACL's C interface that the emulation implements: names and numbers are CANN 8.5's, which torch_npu was built with.
+// The part of ACL's C interface that the emulation implements: names and numbers are CANN 8.5's, which torch_npu was
+// built with.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Element-wise operators, reductions and products. `dtype` is an aclDataType; `cube_math` chooses precisions of the cube.
+// Element-wise operators, reductions and products. `dtype` is an aclDataType; `cube_math` chooses precisions of the
+// cube.
 #include "tensor.h"
 
 using namespace acl_emulation::operators;
@@ -63,7 +64,7 @@ INPLACE_UNARY(Sigmoid, at::sigmoid)
 INPLACE_UNARY(LogicalNot, at::logical_not)
 INPLACE_UNARY(Relu, at::relu)
 
-// ---------------------------------------------------------------------------------------------------------- comparisons
+// --------------------------------------------------------------------------------------------------------- comparisons
 // `name`Tensor, `name`Scalar and both in place.
 #define FAMILY(name, function)                                                              \
     ACLNN(aclnn##name##Tensor, (Tensor self, Tensor other, Tensor out), (self, other, out), \
@@ -96,7 +97,7 @@ ACLNN(aclnnMinimum, (Tensor self, Tensor other, Tensor out), (self, other, out),
 ACLNN(aclnnClampMin, (Tensor self, Scalar low, Tensor out), (self, low, out), out->copy_(at::clamp_min(*self, *low)))
 ACLNN(aclnnClampMax, (Tensor self, Scalar high, Tensor out), (self, high, out), out->copy_(at::clamp_max(*self, *high)))
 
-// ----------------------------------------------------------------------------------------------------------- reductions
+// ---------------------------------------------------------------------------------------------------------- reductions
 ACLNN(aclnnAll, (Tensor self, Ints dims, bool keep, Tensor out), (self, dims, keep, out),
       out->copy_(at::all(*self, *dims, keep)))
 ACLNN(aclnnAny, (Tensor self, Ints dims, bool keep, Tensor out), (self, dims, keep, out),
@@ -115,7 +116,7 @@ ACLNN(aclnnCumsum, (Tensor self, int64_t dim, int dtype, Tensor out), (self, dim
       out->copy_(at::cumsum(*self, dim, scalar_type(dtype))))
 ACLNN(aclnnSoftmax, (Tensor self, int64_t dim, Tensor out), (self, dim, out), out->copy_(at::softmax(*self, dim)))
 
-// ------------------------------------------------------------------------------------------------------------- products
+// ------------------------------------------------------------------------------------------------------------ products
 ACLNN(aclnnMm, (Tensor self, Tensor other, Tensor out, int8_t cube_math), (self, other, out, cube_math),
       out->copy_(at::mm(*self, *other)))
 ACLNN(aclnnMatmul, (Tensor self, Tensor other, Tensor out, int8_t cube_math), (self, other, out, cube_math),

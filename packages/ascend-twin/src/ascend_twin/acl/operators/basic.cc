@@ -30,7 +30,7 @@ ACLNN(aclnnInplaceRandom, (Tensor self, int64_t from, int64_t to, int64_t seed, 
 ACLNN(aclnnRandperm, (int64_t n, int64_t seed, int64_t offset, Tensor out), (n, seed, offset, out),
       out->copy_(at::randperm(n, at::detail::createCPUGenerator(seed + offset))))
 
-// ----------------------------------------------------------------------------------------------- joining and reordering
+// ---------------------------------------------------------------------------------------------- joining and reordering
 ACLNN(aclnnCat, (Tensors tensors, int64_t dim, Tensor out), (tensors, dim, out), out->copy_(at::cat(*tensors, dim)))
 ACLNN(aclnnStack, (Tensors tensors, int64_t dim, Tensor out), (tensors, dim, out), out->copy_(at::stack(*tensors, dim)))
 ACLNN(aclnnRepeat, (Tensor self, Ints repeats, Tensor out), (self, repeats, out), out->copy_(self->repeat(*repeats)))

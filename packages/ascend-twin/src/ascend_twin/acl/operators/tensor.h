@@ -2,7 +2,8 @@
 // What aclnn operators take, seen as torch's own types over the same memory, and how an operator reaches its stream.
 //
 // An operator has two C functions: NAMEGetWorkspaceSize(arguments..., &bytes, &executor), where the arguments are
-// handles that the caller destroys when NAME has returned, and NAME(workspace, bytes, executor, stream), which enqueues.
+// handles that the caller destroys when NAME has returned, and NAME(workspace, bytes, executor, stream), which
+// enqueues.
 #pragma once
 
 #include <ATen/ATen.h>

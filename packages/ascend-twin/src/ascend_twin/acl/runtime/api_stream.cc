@@ -219,7 +219,8 @@ ACL_EXPORT aclError aclrtLaunchHostFunc(aclrtStream handle, void (*function)(voi
 
 // A kernel launch of a device library that runs on the host. `run(argument)` is called on the stream's worker, once, or
 // once per replay of a captured graph, and returns the device's predicted time in microseconds, 0 if it knows none;
-// `destroy(argument)` follows when no call can come any more, unless the launch is refused. `name` is for messages and must stay valid.
+// `destroy(argument)` follows when no call can come any more, unless the launch is refused. `name` is for messages and
+// must stay valid.
 ACL_EXPORT int acl_emulated_launch(aclrtStream handle, const char* name, double (*run)(void*), void* argument,
                                    void (*destroy)(void*)) {
     Stream* stream = Streams::get().find(handle, "acl_emulated_launch");

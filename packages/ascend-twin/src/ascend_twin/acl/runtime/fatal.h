@@ -6,8 +6,8 @@
 
 namespace acl_emulation {
 
-// Prints "acl emulation: TEXT" to stderr, appends it to the file that ASCEND_TWIN_ACL_REPORT names (test runners lose the
-// stderr of a process that dies), and aborts.
+// Prints "acl emulation: TEXT" to stderr, appends it to the file that ASCEND_TWIN_ACL_REPORT names (test runners lose
+// the stderr of a process that dies), and aborts.
 [[noreturn]] void fatal(const std::string& text);
 
 // As above, from the entry point `function` that nothing here implements.

@@ -31,7 +31,8 @@ Settings read() {
     s.devices = static_cast<int>(number("ASCEND_TWIN_ACL_DEVICES", s.devices, 0));
     s.soc = text("ASCEND_TWIN_ACL_SOC", s.soc);
     s.cann = text("ASCEND_TWIN_ACL_CANN", s.cann);
-    s.memory = static_cast<uint64_t>(number("ASCEND_TWIN_ACL_MEMORY_GIB", static_cast<int64_t>(s.memory >> 30), 1)) << 30;
+    s.memory = static_cast<uint64_t>(number("ASCEND_TWIN_ACL_MEMORY_GIB", static_cast<int64_t>(s.memory >> 30), 1))
+               << 30;
     s.dispatch_us = number("ASCEND_TWIN_ACL_DISPATCH_US", s.dispatch_us, 0);
     s.delay_us = number("ASCEND_TWIN_ACL_DELAY_US", s.delay_us, 0);
     s.host_guard = number("ASCEND_TWIN_ACL_HOST_GUARD", 1, 0) != 0;

@@ -140,7 +140,8 @@ void DataCopy(const GlobalTensor<T>& dst, const LocalTensor<T>& src, const Nz2Nd
             }
 }
 
-/// Slices: the first dimension gives one strided copy, the others its repetitions. Sizes of 0 stand for the tensors' own.
+/// Slices: the first dimension gives one strided copy, the others its repetitions. Sizes of 0 stand for the tensors'
+/// own.
 struct TwinSlices {
     const SliceInfo* info;
     uint32_t sizes[K_MAX_SHAPE_DIM > 0 ? K_MAX_SHAPE_DIM : 1];

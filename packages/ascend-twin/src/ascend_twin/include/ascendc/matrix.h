@@ -218,7 +218,8 @@ void Mmad(const LocalTensor<T>& dst, const LocalTensor<U>& fm, const LocalTensor
     twin::mmad(m, at.as("Mmad"));
 }
 
-/// A is full, B the dense half of a matrix of which each 4 rows have at most 2 elements per column (k counts A's columns).
+/// A is full, B the dense half of a matrix of which each 4 rows have at most 2 elements per column (k counts A's
+/// columns).
 template <typename T = int32_t, typename U = int8_t>
 void MmadWithSparse(const LocalTensor<T>& dst, const LocalTensor<U>& fm, const LocalTensor<U>& filter,
                     const MmadParams& p, const twin::At& at = twin::At::here()) {
@@ -290,8 +291,8 @@ inline void SetFixpipeNz2ndFlag(uint16_t nd_num, uint16_t src_nd_stride, uint16_
     twin::set_nd_state(nd_num, src_nd_stride, dst_nd_stride);
     twin::scalar_note(at.as("SetFixpipeNz2ndFlag"));
 }
-/// Per-column scales for the Fixpipes that follow, in the fixpipe buffer (C2PIPE2GM). isUnitFlag clears L0C's unit flags,
-/// for which a tensor of L0C will do. The relu tensor is reserved.
+/// Per-column scales for the Fixpipes that follow, in the fixpipe buffer (C2PIPE2GM). isUnitFlag clears L0C's unit
+/// flags, for which a tensor of L0C will do. The relu tensor is reserved.
 template <typename T, bool setRelu = false>
 void SetFixPipeConfig(const LocalTensor<T>& preData, bool isUnitFlag = false, const twin::At& at = twin::At::here()) {
     static_assert(!setRelu, "SetFixPipeConfig: parametric relu is not modelled");

@@ -278,7 +278,8 @@ struct LoadData3DParamsV2 {
     bool fMatrixCtrl = false;
 };
 
-/// LoadData3DParamsV2 with its registers packed: extConfig = mStart << 48 | kStart << 32 | mExtension << 16 | kExtension.
+/// LoadData3DParamsV2 with its registers packed: extConfig = mStart << 48 | kStart << 32 | mExtension << 16 |
+/// kExtension.
 struct LoadData3DParamsV2Pro {
     uint16_t channelSize = 0;
     bool enTranspose = false;

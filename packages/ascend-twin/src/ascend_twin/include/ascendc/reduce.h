@@ -199,8 +199,8 @@ void GetReduceMaxMinCount(T& maxMinValue, T& maxMinIndex, const twin::At& at = t
 }
 
 #ifndef TWIN_HIGH_LEVEL
-// High-level library forms: a matrix reduced along its rows (AR) or over them (RA), and broadcast of an axis. The row pitch
-// is srcShape[1] rounded up to whole blocks.
+// High-level library forms: a matrix reduced along its rows (AR) or over them (RA), and broadcast of an axis. The row
+// pitch is srcShape[1] rounded up to whole blocks.
 namespace Pattern {
 namespace Reduce {
 struct R {};

@@ -143,8 +143,8 @@ private:
     uint64_t* shape_ = nullptr;
     T* data_ = nullptr;
 };
-/// A list as the framework passes it: the offset of the pointers in bytes; for each tensor a word with its rank (and, in the
-/// first one, the number of tensors above) and its sizes; then the pointers. Rank 0: no sizes.
+/// A list as the framework passes it: the offset of the pointers in bytes; for each tensor a word with its rank (and,
+/// in the first one, the number of tensors above) and its sizes; then the pointers. Rank 0: no sizes.
 class ListTensorDesc {
 public:
     ListTensorDesc() {}

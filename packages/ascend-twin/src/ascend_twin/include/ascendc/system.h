@@ -165,7 +165,8 @@ inline void SetSysWorkspaceForce(GM_ADDR workspace) { twin::set_core_slot(1, wor
 inline GM_ADDR GetSysWorkSpacePtr() { return static_cast<GM_ADDR>(twin::core_slot(1)); }
 inline GM_ADDR GetUserWorkspace(GM_ADDR workspace) { return GetSysWorkSpacePtr() ? GetSysWorkSpacePtr() : workspace; }
 
-// Which of a type's operations global memory combines: the store configuration of scalar code, not modelled beyond this.
+// Which of a type's operations global memory combines: the store configuration of scalar code, not modelled beyond
+// this.
 enum class AtomicDtype { ATOMIC_NONE = 0, ATOMIC_F32, ATOMIC_F16, ATOMIC_S16, ATOMIC_S32, ATOMIC_S8, ATOMIC_BF16 };
 enum class AtomicOp { ATOMIC_SUM = 0 };
 template <AtomicDtype type, AtomicOp op>
@@ -257,8 +258,9 @@ enum TwinKernelType {
 #define KERNEL_TASK_TYPE(key, value) \
     if (TILING_KEY_IS(key)) KERNEL_TASK_TYPE_DEFAULT(value)
 
-// Tiling data: a struct in global memory, by default of the type REGISTER_TILING_DEFAULT names, else one called TilingData
-// (or -DTWIN_TILING_DATA=type). Without a tiling key (Kernel's tiling_key=) every TILING_KEY_IS holds: the first branch runs.
+// Tiling data: a struct in global memory, by default of the type REGISTER_TILING_DEFAULT names, else one called
+// TilingData (or -DTWIN_TILING_DATA=type). Without a tiling key (Kernel's tiling_key=) every TILING_KEY_IS holds: the
+// first branch runs.
 namespace twin {
 struct NoTiling;
 template <typename Registered, typename Default>

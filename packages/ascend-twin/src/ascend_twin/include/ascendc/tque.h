@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// TQueBind and TQue: queues of buffers, and the events that go with them. Which event a queue uses, when its ids are taken
-// and when a wait is placed is as the vendor's framework does it: kernels that mix queues with event ids of their own depend
-// on it.
+// TQueBind and TQue: queues of buffers, and the events that go with them. Which event a queue uses, when its ids are
+// taken and when a wait is placed is as the vendor's framework does it: kernels that mix queues with event ids of their
+// own depend on it.
 #pragma once
 #include "ascendc/sync.h"
 

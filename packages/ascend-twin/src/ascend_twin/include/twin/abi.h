@@ -106,7 +106,8 @@ struct Load3dArgs {
     uint64_t pad_value;
 };
 
-/// LoadDataWithSparse: fractals of the dense matrix into L0B, their indices (128 bytes each) into a buffer of their own.
+/// LoadDataWithSparse: fractals of the dense matrix into L0B, their indices (128 bytes each) into a buffer of their
+/// own.
 struct LoadSparseArgs {
     Ref dst, src, index;
     uint32_t start = 0, repeat = 0;
@@ -382,8 +383,8 @@ struct KernelCall {
     uint64_t arg_bytes;
 };
 
-/// Records the pass's instance of kernel `key` when its shared object is loaded. `uses_cube`: whether the source mentions
-/// the cube side; if neither pass's does, a kernel of no declared kind runs on AIVs only.
+/// Records the pass's instance of kernel `key` when its shared object is loaded. `uses_cube`: whether the source
+/// mentions the cube side; if neither pass's does, a kernel of no declared kind runs on AIVs only.
 bool register_kernel(const char* key, bool uses_cube, bool cube, const void* function);
 /// Runs kernel `key` (both passes) on `blocks` AI cores and returns when it is finished.
 void launch_kernel(const char* key, const char* name, const KernelCall&, uint64_t blocks);
