@@ -22,6 +22,20 @@ from pathlib import Path
 from . import high_level, preprocess
 from .compiler import NEEDED, BuildError, code_flags, compiler, for_this_machine, run, second_compiler, tool
 
+#: For whoever builds libraries of kernels with a build system of their own: these names stay.
+__all__ = [
+    "BuildError",
+    "Library",
+    "build_kernel",
+    "build_pass",
+    "cache_dir",
+    "compile_library",
+    "compiler",
+    "run",
+    "runtime_library",
+    "tool",
+]
+
 HERE = Path(__file__).resolve().parent
 INCLUDE = HERE / "include"
 RUNTIME = HERE / "runtime"
@@ -44,14 +58,24 @@ COMMON_MACROS = [
 
 @dataclass
 class Library:
-    """A built shared library and the kernels it offers by name."""
+    """A built shared library and the kernels it offers by name.
+
+    Example:
+        >>> Library(Path("kernel.so"), {"add": 0}).kernels["add"]
+        0
+    """
 
     path: Path
     kernels: dict[str, int]  # name -> KERNEL_TASK_TYPE number, -1: not declared
 
 
 def cache_dir() -> Path:
-    """Where built libraries are kept: $ASCEND_TWIN_CACHE, or ascend-twin in $XDG_CACHE_HOME or ~/.cache."""
+    """Where built libraries are kept: $ASCEND_TWIN_CACHE, or ascend-twin in $XDG_CACHE_HOME or ~/.cache.
+
+    Example:
+        >>> cache_dir().is_dir()
+        True
+    """
     root = os.environ.get("ASCEND_TWIN_CACHE")
     path = Path(root) if root else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ascend-twin"
     try:
@@ -78,16 +102,37 @@ def locked(key: str):
         yield
 
 
+def _check_standard_library(command: Sequence[str], tmp: Path) -> None:
+    """Says so before minutes of compiling when the command is that of a C compiler (CXX=gcc)."""
+    source = tmp / "probe.cpp"
+    source.write_text("#include <string>\nstd::string text(int n) { return std::to_string(n) + '.'; }\n")
+    try:
+        run([*command, "-std=c++17", "-fPIC", "-shared", "-Wl,-z,defs", source, "-o", tmp / "probe.so"])
+    except BuildError as error:
+        what = "links no C++ standard library: it is a C compiler." if "undefined" in str(error) else "does not work."
+        raise BuildError(f"{' '.join(command)} {what} {NEEDED}\n{error}") from None
+
+
 def compile_library(
     target: Path, sources: Iterable[Path], flags: Sequence[str], link_flags: Sequence[str | Path] = ()
 ) -> None:
     """Compile C++ sources and put the shared library at `target` in one step.
 
     Raises:
-        BuildError: the compiler refused a source or the link; the text is its diagnostics.
+        BuildError: no compiler, or it refused a source or the link; the text is its diagnostics.
+
+    Example:
+        >>> import ctypes
+        >>> with tempfile.TemporaryDirectory() as tmp:
+        ...     source = Path(tmp) / "two.cc"
+        ...     count = source.write_text('extern "C" int two() { return 2; }')
+        ...     compile_library(Path(tmp) / "libtwo.so", [source], ["-fPIC"])
+        ...     print(ctypes.CDLL(str(Path(tmp) / "libtwo.so")).two())
+        2
     """
     command = compiler()
     with tempfile.TemporaryDirectory() as tmp:
+        _check_standard_library(command, Path(tmp))
 
         def one(numbered: tuple[int, Path]) -> Path:
             out = Path(tmp) / f"{numbered[0]}.o"
@@ -97,13 +142,7 @@ def compile_library(
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             objects = list(pool.map(one, enumerate(sources)))
         made = Path(tmp) / "library.so"
-        try:
-            run([*command, "-shared", "-Wl,-z,defs", "-o", made, *objects, *link_flags, "-lpthread", "-ldl"])
-        except BuildError as error:
-            if "std::" not in str(error):
-                raise
-            what = f"{' '.join(command)} links no C++ standard library: it is a C compiler. {NEEDED}"
-            raise BuildError(what) from None
+        run([*command, "-shared", "-Wl,-z,defs", "-o", made, *objects, *link_flags, "-lpthread", "-ldl"])
         install(made, target)
 
 
@@ -118,11 +157,15 @@ def runtime_library() -> Path:
 
     Raises:
         BuildError: no compiler, or it fails.
+
+    Example:
+        >>> runtime_library().name.startswith("libascend_twin-runtime-")
+        True
     """
     sources = sorted(RUNTIME.glob("*.cc"))
     headers = [*RUNTIME.glob("*.h"), *RUNTIME.glob("*.def"), *(INCLUDE / "twin").glob("*.h")]
     command = compiler()
-    flags = [*code_flags(command), "-O3", f"-I{INCLUDE}", f"-I{RUNTIME}"]
+    flags = [*code_flags(command), "-O3"]
     if for_this_machine(command):
         flags.append("-march=native")
     words = " ".join([*command, *flags, _processor()]).encode()
@@ -131,7 +174,7 @@ def runtime_library() -> Path:
     if not target.exists():
         with locked(f"runtime-{key}"):
             if not target.exists():
-                compile_library(target, sources, flags)
+                compile_library(target, sources, [*flags, f"-I{INCLUDE}", f"-I{RUNTIME}"])
     return target
 
 
@@ -152,6 +195,13 @@ def build_pass(
 ) -> tuple[Path, preprocess.Kernels, bool]:
     """Pass `name` ("cube" or "vec") of a source, made in `tmp`: a self-contained object whose kernels have the pass's
     suffix, what is known about them, and whether they call the cube. Leaves NAME.ii, the preprocessed source, there.
+
+    Example:
+        >>> from ascend_twin import EXAMPLE
+        >>> with tempfile.TemporaryDirectory() as tmp:
+        ...     made, kernels, cube = build_pass(compiler(), "vec", EXAMPLE, [], Path(tmp))
+        ...     print(made.name, kernels.names, cube)
+        vec.one.o ['add'] False
     """
     macros = [*COMMON_MACROS, *PASS_MACROS[name]]
     text = run([*command, "-std=c++17", "-E", "-x", "c++", *macros, *includes(), *flags, source])
@@ -203,7 +253,14 @@ def build_kernel(source: str | Path, flags: Sequence[str] = ()) -> Library:
 
     source: file, or source text.
     flags: extra compiler flags (-I..., -D...).
-    Raises BuildError with the compiler's diagnostics.
+
+    Raises:
+        BuildError: no compiler, or its diagnostics.
+
+    Example:
+        >>> from ascend_twin import EXAMPLE
+        >>> build_kernel(EXAMPLE).kernels
+        {'add': 0}
     """
     runtime = runtime_library()
     with tempfile.TemporaryDirectory() as tmp_name:

@@ -21,7 +21,15 @@ NEEDED = (
 
 
 class BuildError(RuntimeError):
-    """There is no usable compiler, or it refused a source: the text says what is missing or is its diagnostics."""
+    """There is no usable compiler, or it refused a source: the text says what is missing or is its diagnostics.
+
+    Example:
+        >>> try:
+        ...     run(["no-such-compiler"])
+        ... except BuildError as error:
+        ...     print(str(error)[:29])
+        no-such-compiler does not run
+    """
 
 
 def compiler() -> list[str]:
@@ -82,7 +90,12 @@ def _facts(command: tuple[str, ...]) -> tuple[bool, str, dict[str, str]]:
 
 
 def tool(command: Sequence[str], name: str) -> str:
-    """Path of the compiler's own ld, nm or objcopy."""
+    """Path of the compiler's own ld, nm or objcopy.
+
+    Example:
+        >>> tool(compiler(), "nm").endswith("nm")
+        True
+    """
     return _facts(tuple(command))[2][name]
 
 

@@ -23,7 +23,12 @@ KINDS = {"aiv": 0, "aic": 1, "mix_aiv_1_0": 2, "mix_aic_1_0": 3, "mix_1_1": 4, "
 
 @dataclass
 class Finding:
-    """One thing the checker found."""
+    """One thing the checker found.
+
+    Example:
+        >>> print(Finding("error", "pipe_race", "no flag", "add.cpp", 7, "Add", "block0.AIV0", 2))
+        add.cpp:7: error: [pipe_race] block0.AIV0: no flag (2 times)
+    """
 
     severity: str  # "error" or "warning"
     kind: str  # error class, e.g. "pipe_race"
@@ -50,7 +55,15 @@ class Chip:
 
 
 class CheckFailure(AssertionError):
-    """A kernel did something a device would not forgive."""
+    """A kernel did something a device would not forgive.
+
+    findings: all errors; the text has one per line.
+
+    Example:
+        >>> finding = Finding("error", "deadlock", "waits for ever", "add.cpp", 7, "WaitFlag", "block0.AIV0", 1)
+        >>> CheckFailure([finding]).findings[0].kind
+        'deadlock'
+    """
 
     def __init__(self, findings: Sequence[Finding]):
         self.findings = list(findings)
@@ -191,6 +204,14 @@ class Machine:
 
         Raises:
             RuntimeError: nothing was recorded, the launch ended in a deadlock, or a chip or cost is not known.
+
+        Example:
+            >>> from ascend_twin import EXAMPLE
+            >>> x, z = np.ones(8192, np.float16), np.zeros(8192, np.float16)
+            >>> findings = load(EXAMPLE, "add")(8, x, x, Out(z), mode="cycles")
+            >>> report = Machine.get().simulate(chip="910B3", costs={"launch_us": 11})
+            >>> round(report["task_us"] - report["us"])
+            11
         """
         if not self.recorded():
             raise RuntimeError('nothing is recorded: run a kernel with mode="cycles" or mode="timing" first')
@@ -247,7 +268,12 @@ def aligned(shape: Any, dtype: Any, fill: int | None = 0) -> np.ndarray:
 
 @dataclass
 class Out:
-    """A kernel argument the kernel writes: uninitialised for the checker, unless the kernel reads it too."""
+    """A kernel argument the kernel writes: uninitialised for the checker, unless the kernel reads it too.
+
+    Example:
+        >>> Out(np.zeros(16, np.float16)).initialised
+        False
+    """
 
     array: np.ndarray
     initialised: bool = False
@@ -255,13 +281,24 @@ class Out:
 
 @dataclass
 class InOut(Out):
-    """A kernel argument the kernel reads and writes: what it holds counts as written."""
+    """A kernel argument the kernel reads and writes: what it holds counts as written.
+
+    Example:
+        >>> InOut(np.zeros(16, np.float16)).initialised
+        True
+    """
 
     initialised: bool = True
 
 
 class Kernel:
-    """An extern "C" kernel of a built library."""
+    """An extern "C" kernel of a built library.
+
+    Example:
+        >>> from ascend_twin import EXAMPLE
+        >>> Kernel(build_kernel(EXAMPLE), "add").kind == KINDS["aiv"]
+        True
+    """
 
     def __init__(self, library: Library, name: str):
         self.machine = Machine.get()
@@ -288,7 +325,18 @@ class Kernel:
             InOut(array) for tensors that are read as well (both written back), Python ints; floats for parameters of
             type float.
         mode: "fast", "check", "cycles" or "timing"; options as in Machine.configure.
-        Raises CheckFailure when the model reports errors and expect_clean is set; returns all findings.
+
+        Returns all findings, warnings included.
+
+        Raises:
+            CheckFailure: the model reports errors and expect_clean is set.
+            RuntimeError: the kernel cannot be run, or uses what is not modelled.
+
+        Example:
+            >>> from ascend_twin import EXAMPLE
+            >>> x, z = np.ones(8192, np.float16), np.zeros(8192, np.float16)
+            >>> load(EXAMPLE, "add")(8, x, x, Out(z), mode="check", seed=3)
+            []
         """
         machine = self.machine
         machine.configure(mode, **options)

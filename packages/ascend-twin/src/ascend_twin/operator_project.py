@@ -13,6 +13,15 @@ def tiling_structures(*headers: str | Path) -> str:
     """C++ text of the structures that BEGIN_TILING_DATA_DEF ... END_TILING_DATA_DEF define in headers or their text.
 
     Give it to a kernel's source in front of what includes the kernel.
+
+    Example:
+        >>> text = '''
+        ... BEGIN_TILING_DATA_DEF(Tiling)
+        ... TILING_DATA_FIELD_DEF(uint32_t, length);
+        ... END_TILING_DATA_DEF;
+        ... '''
+        >>> print(tiling_structures(text).splitlines()[-1])
+        struct Tiling { uint32_t length; };
     """
     made = ["#include <cstdint>", '#include "kernel_tiling/kernel_tiling.h"']
     for header in headers:

@@ -19,7 +19,19 @@ MAIN = 'extern "C" int twin_main(int, char**);\nint main(int argc, char** argv) 
 
 
 def build_program(source: Path, target: Path, flags: Sequence[str] = ()) -> None:
-    """Builds `source` and links it as `target`, which finds its libraries in the twin's cache."""
+    """Builds `source` and links it as `target`, which finds its libraries in the twin's cache.
+
+    Raises:
+        BuildError: no compiler, or its diagnostics.
+
+    Example:
+        >>> import subprocess
+        >>> source = Path(tempfile.mkdtemp()) / "five.cpp"
+        >>> count = source.write_text("int main() { return 5; }")
+        >>> build_program(source, source.with_suffix(""))
+        >>> subprocess.run([source.with_suffix("")]).returncode
+        5
+    """
     libraries = [build_kernel(source, flags).path, runtime_library()]
     with tempfile.TemporaryDirectory() as tmp:
         main = Path(tmp) / "main.cpp"
