@@ -62,7 +62,7 @@ def run_levels(session: nox.Session, package: Package) -> list[str]:
         try:
             run_tests(session, "-m", "portable", API, "--api", package.name, env=forced)
         except nox.command.CommandFailed:
-            failed.append(f"{package.name} on {isa}")  # a fault of one level and a fault of all are different finds
+            failed.append(f"{package.name} on {isa}")  # a fault of one level and a fault of all are different findings
     return failed
 
 

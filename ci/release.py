@@ -60,7 +60,7 @@ def git(*arguments: str) -> str:
 
 
 def problems(version: str, number: str) -> list[str]:
-    """Everything that speaks against this release, in one list, so that one run shows all of it."""
+    """All reasons against this release, in one list, so that one run shows all of it."""
     found = []
     try:
         if str(Version(number)) != number:

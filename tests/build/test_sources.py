@@ -70,7 +70,7 @@ def test_only_isa_files_have_isa_flags(tree: Path) -> None:
 
 
 def test_each_level_includes_the_one_below() -> None:
-    levels = [set(flags) for flags in sources.X86_ISA_FLAGS.values()][:-1]  # emulated AMX is beside the order
+    levels = [set(flags) for flags in sources.X86_ISA_FLAGS.values()][:-1]  # emulated AMX is outside the order
     assert all(lower < higher for lower, higher in zip(levels, levels[1:]))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Which device a call runs on, and what is said about tensors that are elsewhere."""
+"""Which device a call runs on, and the errors for tensors that are elsewhere."""
 
 from __future__ import annotations
 

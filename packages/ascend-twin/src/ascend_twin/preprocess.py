@@ -284,7 +284,7 @@ def find_api_names(text: str, foreign: str = TWIN_HEADERS) -> str:
     """Two uses of API functions that depend on the compiler, or on the vendor's signatures.
 
     `Cast<float, half>(...)` without AscendC:: is found by its arguments, as bisheng's clang does. g++ does so from
-    C++20 on only; before, a template of that name must be in sight, whichever it is.
+    C++20 on only; before, a template of that name must be visible, whichever it is.
     `apply(x, Sub<float>)` and `Fold<Add<T>>` hand a function on: one without the twin's further parameter, the caller.
     """
     theirs, own = _parts(text, foreign)

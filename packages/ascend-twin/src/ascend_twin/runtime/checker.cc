@@ -113,7 +113,7 @@ void CoreChecker::touch_block(std::vector<AccessEntry>& block, Pipe pipe, uint32
     const int p = static_cast<int>(pipe);
     const uint32_t me = thread(pipe);
     const Clock& clock = clocks_[p];
-    // Of several conflicts the one furthest apart is told: cores before pipes before the order inside a pipe.
+    // Of several conflicts the one furthest apart is reported: cores before pipes before the order inside a pipe.
     const AccessEntry* worst = nullptr;
     int worst_rank = 0;
     for (const AccessEntry& entry : block) {

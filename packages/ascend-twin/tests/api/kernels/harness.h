@@ -103,7 +103,7 @@ __aicore__ inline UnaryRepeatParams UnaryStrides(UbCases& c) {
 #endif
 
 /// All forms of a vector instruction: count; first lanes; lane bits; mask register in normal and in counter mode.
-/// KEPT is OP with its template arguments and isSetMask = false, MASK_TYPE the type SetVectorMask is told.
+/// KEPT is OP with its template arguments and isSetMask = false, MASK_TYPE the type SetVectorMask is given.
 #define MASK_FORMS(OP, KEPT, MASK_TYPE, STRIDES, ...)                                                   \
     const uint8_t repeat = static_cast<uint8_t>(c[api_test::kRepeat]);                                  \
     uint64_t mask[2] = {api_test::Bits(c[api_test::kMaskLow]), api_test::Bits(c[api_test::kMaskHigh])}; \
