@@ -47,7 +47,7 @@ def report(package: str, version: str, extension: Any) -> Iterator[tuple[str, st
             unusable.append(name)
         return name, "; ".join(text for text in (found, problem) if text)
 
-    torch_npu, problem = import_torch_npu(package)
+    torch_npu, problem = import_torch_npu()
     yield line("torch_npu", torch_npu.__version__ if torch_npu else "", problem)
     if torch_npu:
         cann = npu.cann_version()
@@ -65,13 +65,13 @@ def report(package: str, version: str, extension: Any) -> Iterator[tuple[str, st
     yield "npu tensors", f"not possible: see {', '.join(unusable)}" if unusable else "device library"
 
 
-def import_torch_npu(package: str) -> tuple[Any, str]:
+def import_torch_npu() -> tuple[Any, str]:
     """Returns (torch_npu, "") or (None, why not)."""
     try:
         return importlib.import_module("torch_npu"), ""
     except Exception as error:  # it runs code of CANN: anything may come
         if isinstance(error, ModuleNotFoundError) and error.name == "torch_npu":
-            return None, f"not installed: pip install {package.replace('_', '-')}[npu]"
+            return None, f"not installed: pip install torch_npu=={'.'.join(torch.__version__.split('.')[:2])}.*"
         return None, reason(error)
 
 
