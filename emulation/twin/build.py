@@ -41,7 +41,9 @@ def ninja_text(root: Path, out: str, toolchain: Toolchain, runtime: Path) -> str
         runtime: The twin's runtime library.
     """
     ninja = Ninja(f"{GLUE}/build.py", out)
-    flags = [*INCLUDE_FLAGS, f"-I{GLUE}"]
+    from ascend_twin.build import INCLUDE
+
+    flags = [*INCLUDE_FLAGS, f"-I{GLUE}", f"-I{INCLUDE}"]
     ninja.rule(
         "kernel",
         [sys.executable, "-m", "emulation.twin.object", "$in", "$out", *INCLUDE_FLAGS],

@@ -14,8 +14,8 @@
 #include <string>
 
 #include "host/device.h"
+#include "twin/c_api.h"
 #include "twin_memory.h"
-#include "twin_runtime.h"
 
 namespace flash_attn_npu::ascend::host {
 
@@ -84,7 +84,7 @@ double run_queued(void* argument) {
     } catch (const std::exception& error) {
         emulated<EmulatedFail>("acl_emulated_fail")(error.what());
     }
-    return twin_take_predicted_us();
+    return twin_take_predicted_us(nullptr);
 }
 
 void destroy_queued(void* argument) { delete static_cast<Queued*>(argument); }

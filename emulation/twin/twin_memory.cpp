@@ -5,7 +5,7 @@
 #include <array>
 #include <string>
 
-#include "twin_runtime.h"
+#include "twin/c_api.h"
 
 namespace flash_attn_npu::ascend::host {
 

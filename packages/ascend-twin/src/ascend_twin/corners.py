@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 
+from .build import RUNTIME
 from .machine import DEFAULT_CHIP, Machine
 
-#: The constants of costs.def that nobody has settled and that matter: each is tried at both ends of its range there.
-CORNERS = ("l2_tbps", "vec_two_source", "cross_flag_latency", "hbm_tbps")
+#: The constants that costs.def calls corners: each is tried at both ends of its range there. Read from the text, so that
+#: the command can name them before the runtime is compiled.
+CORNERS = tuple(re.findall(r"^CORNER\((\w+)\)", (RUNTIME / "costs.def").read_text(), re.MULTILINE))
 
 
 def corner_values() -> list[dict[str, float]]:

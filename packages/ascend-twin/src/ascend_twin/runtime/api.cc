@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The C functions Python calls.
+// The C functions Python calls (twin/c_api.h).
 #include <dlfcn.h>
 
 #include <cstring>
@@ -8,6 +8,7 @@
 
 #include "cores.h"
 #include "progress.h"
+#include "twin/c_api.h"
 
 namespace twin {
 
@@ -74,7 +75,6 @@ void twin_initialise_gm(uint64_t address, uint64_t bytes) {
 }
 int twin_physical_cores() { return twin::Device::get().options.physical_cores; }
 
-/// Runs an extern "C" kernel by its two passes; returns null or the text of a failure.
 const char* twin_launch(const void* cube, const void* vec, int kind, uint64_t blocks, const uint64_t* args,
                         uint64_t count, const float* reals, uint64_t real_count, const char* name) {
     try {
@@ -131,7 +131,6 @@ const char* twin_output() {
 
 int twin_recorded() { return static_cast<int>(twin::recorded_launches().size()); }
 
-/// JSON report of recorded launch `index`; text that does not start with '{' is an error.
 const char* twin_simulate(int index, const char* chip, const char* changes, int traced, double traced_us, int runs) {
     try {
         twin::text = twin::simulate(twin::recorded_launches().at(index), chip, changes, traced, traced_us, runs);
@@ -141,7 +140,6 @@ const char* twin_simulate(int index, const char* chip, const char* changes, int 
     return twin::text.c_str();
 }
 
-/// The cost table as JSON: name -> [value, low, high, unit, confidence, source].
 const char* twin_costs() {
     std::ostringstream out;
     out << "{";
@@ -153,13 +151,19 @@ const char* twin_costs() {
     out << "]";                                                                                              \
     first = false;
 #include "costs.def"
-#undef COST
     out << "}";
     twin::text = out.str();
     return twin::text.c_str();
 }
 
-/// The chips as JSON: name -> [AI cores, MHz, HBM bandwidth and L2 bandwidth relative to hbm_tbps and l2_tbps].
+const char* twin_corners() {
+    twin::text.clear();
+#define CORNER(name) twin::text += twin::text.empty() ? "[\"" #name "\"" : ",\"" #name "\"";
+#include "costs.def"
+    twin::text += "]";
+    return twin::text.c_str();
+}
+
 const char* twin_chips() {
     std::ostringstream out;
     out << "{";
@@ -173,7 +177,6 @@ const char* twin_chips() {
     return twin::text.c_str();
 }
 
-/// Lines that the timelines of this process have issued, and lines of all that were begun, since twin_clear_progress.
 uint64_t twin_progress_done() { return twin::Progress::get().done; }
 uint64_t twin_progress_whole() { return twin::Progress::get().whole; }
 void twin_clear_progress() { twin::Progress::get().done = twin::Progress::get().whole = 0; }

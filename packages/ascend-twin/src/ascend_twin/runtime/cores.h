@@ -71,7 +71,12 @@ struct RecordedLaunch {
     std::vector<RecordedCore> cores;
 };
 std::vector<RecordedLaunch>& recorded_launches();
+/// The timeline of a recorded launch as a JSON report; blocks below `traced` contribute the intervals of their first
+/// `traced_us` microseconds. Of several `runs` in a row the last one is reported: it finds in L2 what the one before
+/// left there, dirty lines included.
 std::string simulate(const RecordedLaunch&, const std::string& chip, const std::string& changes, int traced,
                      double traced_us = 1e300, int runs = 1);
+/// Microseconds that a recorded launch takes by its timeline, with the overhead of launching.
+double predicted_us(const RecordedLaunch&, const std::string& chip);
 
 }  // namespace twin

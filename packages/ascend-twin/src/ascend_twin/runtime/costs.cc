@@ -23,7 +23,6 @@ Costs Costs::with(const std::string& changes) {
         found = true;                                          \
     }
 #include "costs.def"
-#undef COST
         if (!found) throw std::runtime_error("no cost is called " + key);
     }
     return costs;

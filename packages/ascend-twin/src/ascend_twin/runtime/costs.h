@@ -5,10 +5,11 @@
 
 namespace twin {
 
+constexpr char kDefaultChip[] = "910B2";
+
 struct Costs {
 #define COST(name, value, low, high, unit, confidence, source) double name = value;
 #include "costs.def"
-#undef COST
     /// "name=value,name=value"; throws on an unknown name.
     static Costs with(const std::string& changes);
 };

@@ -169,7 +169,11 @@ public:
         l2_.hits = l2_.misses = 0;
     }
 
-    std::string run();
+    /// Goes through to the end; what took place is in report().
+    void run();
+    /// Time of the launch with its overhead.
+    double task_us() const { return total_ / chip_.mhz + costs_.launch_us; }
+    std::string report() const;
 
 private:
     enum EventKind { kIssue, kPipe, kFlowStart, kFlows, kFinish, kCross };
@@ -246,7 +250,6 @@ private:
     double vector_cycles(const Cost& c) const;
     Step step_of(const Record& r) const;
     const Step* steps_of(const std::vector<Record>&);
-    std::string report(double total);
 
     const RecordedLaunch& launch_;
     const Costs& costs_;
@@ -271,6 +274,7 @@ private:
     Activity activity_;
     ProgressCounter progress_;
     double hbm_bytes_ = 0, l2_bytes_ = 0;
+    double total_ = 0;  // cycles
 };
 
 double Timeline::vector_cycles(const Cost& c) const {
@@ -741,7 +745,7 @@ void Timeline::start_block(int block, double now) {
     }
 }
 
-std::string Timeline::run() {
+void Timeline::run() {
     cores_.resize(launch_.cores.size());
     activity_.resize(cores_.size());
     for (size_t i = 0; i < launch_.cores.size(); ++i) {
@@ -791,12 +795,10 @@ std::string Timeline::run() {
             for (size_t i = 0; i < cores_.size(); ++i)
                 if (cores_[i].blocked == 3 && !cores_[i].done) issue(static_cast<int>(i), now);
     }
-    double total = 0;
     for (const CoreState& c : cores_) {
         if (!c.done) throw std::runtime_error("the timeline stopped before " + c.source->name + " was done");
-        total = std::max(total, c.finished);
+        total_ = std::max(total_, c.finished);
     }
-    return report(total);
 }
 
 // ------------------------------------------------------------------------------- report
@@ -811,7 +813,8 @@ std::string text(const std::string& s) {
 }
 }  // namespace json
 
-std::string Timeline::report(double total) {
+std::string Timeline::report() const {
+    const double total = total_;
     const double us = total / chip_.mhz;
     int cubes = 0, vectors = 0;
     double macs = 0, mac_cycles = 0;
@@ -830,7 +833,7 @@ std::string Timeline::report(double total) {
     out.precision(10);
     out << "{\"kernel\":" << json::text(launch_.kernel) << ",\"chip\":" << json::text(chip_.name)
         << ",\"blocks\":" << launch_.blocks << ",\"cycles\":" << total << ",\"us\":" << us
-        << ",\"task_us\":" << us + costs_.launch_us << ",\"mhz\":" << chip_.mhz
+        << ",\"task_us\":" << task_us() << ",\"mhz\":" << chip_.mhz
         << ",\"tflops\":" << (us > 0 ? 2 * macs / us * 1e-6 : 0)
         << ",\"cube_utilisation\":" << (total > 0 ? mac_cycles / total / chip_.cores : 0)
         << ",\"roofline\":{\"fraction\":" << (total > 0 ? bound / total : 0)
@@ -904,17 +907,35 @@ std::string Timeline::report(double total) {
 
 }  // namespace
 
-/// The timeline of a recorded launch as a JSON report; blocks below `traced` contribute the intervals of their first
-/// `traced_us` microseconds. Of several `runs` in a row the last one is reported: it finds in L2 what the one before
-/// left there, dirty lines included.
+namespace {
+
+void must_be_whole(const RecordedLaunch& launch) {
+    if (!launch.whole) throw std::runtime_error(launch.kernel + " ended in a deadlock: there is no timeline of it");
+}
+
+L2 empty_l2(const Costs& costs) { return L2(static_cast<uint64_t>(costs.l2_mbytes) << 20); }
+
+}  // namespace
+
 std::string simulate(const RecordedLaunch& launch, const std::string& chip, const std::string& changes, int traced,
                      double traced_us, int runs) {
-    if (!launch.whole) throw std::runtime_error(launch.kernel + " ended in a deadlock: there is no timeline of it");
+    must_be_whole(launch);
     const Costs costs = Costs::with(changes);
     const Chip model = Chip::named(chip);
-    L2 l2(static_cast<uint64_t>(costs.l2_mbytes) << 20);
+    L2 l2 = empty_l2(costs);
     for (int run = 1; run < runs; ++run) Timeline(launch, costs, model, l2, 0, 0).run();
-    return Timeline(launch, costs, model, l2, traced, traced_us).run();
+    Timeline last(launch, costs, model, l2, traced, traced_us);
+    last.run();
+    return last.report();
+}
+
+double predicted_us(const RecordedLaunch& launch, const std::string& chip) {
+    must_be_whole(launch);
+    const Costs costs;
+    L2 l2 = empty_l2(costs);
+    Timeline timeline(launch, costs, Chip::named(chip), l2, 0, 0);
+    timeline.run();
+    return timeline.task_us();
 }
 
 }  // namespace twin

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The C functions that a device library built for the twin (_twin.so) calls around its launches.
-#include <cstdlib>
+// The C functions that a device library built for the twin (_twin.so) calls around its launches (twin/c_api.h).
 #include <cstring>
 
 #include "cores.h"
+#include "costs.h"
+#include "twin/c_api.h"
 
 extern "C" {
 
-/// Mode by name (null: as it is), order of the cores, host threads. False: no such mode.
 int twin_configure(const char* mode, uint64_t seed, int threads) {
     auto& options = twin::Device::get().options;
     options.threads = threads;
@@ -24,10 +24,8 @@ int twin_configure(const char* mode, uint64_t seed, int threads) {
 
 int twin_checking() { return twin::Device::get().checking(); }
 
-/// Forgets findings; recorded launches stay.
 void twin_clear_findings() { twin::Device::get().clear_findings(); }
 
-/// The errors (not warnings) since the last clear, one per line; null when there are none.
 const char* twin_error_text() {
     static thread_local std::string text;
     text.clear();
@@ -39,15 +37,10 @@ const char* twin_error_text() {
     return text.empty() ? nullptr : text.c_str();
 }
 
-/// Predicted time of the launches recorded in cycles mode since the last call, launch overhead included; 0 without any.
-double twin_take_predicted_us() {
+double twin_take_predicted_us(const char* chip) {
     double us = 0;
-    for (const auto& launch : twin::recorded_launches()) {
-        const std::string report = twin::simulate(launch, "910B2", "", 0);
-        const char key[] = "\"task_us\":";
-        const size_t found = report.find(key);
-        if (found != std::string::npos) us += std::strtod(report.c_str() + found + sizeof(key) - 1, nullptr);
-    }
+    for (const auto& launch : twin::recorded_launches())
+        us += twin::predicted_us(launch, chip != nullptr ? chip : twin::kDefaultChip);
     twin::recorded_launches().clear();
     return us;
 }

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "twin/abi.h"
+#include "twin/c_api.h"
 
 using aclError = int;
 using aclrtStream = void*;
@@ -24,12 +25,6 @@ enum aclrtMemcpyKind {
     ACL_MEMCPY_DEVICE_TO_HOST,
     ACL_MEMCPY_DEVICE_TO_DEVICE
 };
-
-extern "C" {
-__attribute__((visibility("default"))) void twin_register_gm(uint64_t, uint64_t, const char*, int, int);
-__attribute__((visibility("default"))) void twin_unregister_gm(uint64_t);
-__attribute__((visibility("default"))) void twin_initialise_gm(uint64_t, uint64_t);
-}
 
 namespace twin {
 /// What the calls below gave out: freeing anything else is an error, not undefined.

@@ -3,7 +3,7 @@
 #pragma once
 #include <cstdint>
 
-extern "C" __attribute__((visibility("default"))) int twin_physical_cores();
+#include "twin/c_api.h"
 
 namespace platform_ascendc {
 enum class CoreMemType { L0_A, L0_B, L0_C, L1, L2, UB, HBM };
