@@ -8,7 +8,8 @@ from typing import Any, Callable
 import torch
 from torch import Tensor
 
-from benchmarks.cpu.torch_attention import gather_pages, rotate, sdpa, window_mask
+from benchmarks.cpu.torch_attention import gather_pages, rotate, sdpa
+from tests.support.mask import visible
 
 
 def can_express(kwargs: dict[str, Any]) -> bool:
@@ -41,7 +42,7 @@ def with_kvcache(kwargs: dict[str, Any]) -> Tensor:
     if bool((lengths < capacity).any()) or bool(starts.any()) or left >= 0 or right >= 0:
         mask = torch.zeros(batch, 1, seqlen_q, capacity, dtype=torch.bool)
         for n, (start, end) in enumerate(zip(starts.tolist(), lengths.tolist())):
-            mask[n, 0, :, start:end] = window_mask(seqlen_q, end - start, left, right)
+            mask[n, 0, :, start:end] = visible(seqlen_q, end - start, left, right)
     return sdpa(q, k_cache, v_cache, mask=mask, scale=arg("softmax_scale")).nan_to_num()
 
 

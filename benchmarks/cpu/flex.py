@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.cpu.cases import BenchCase
+from tests.support.mask import sees
 
 
 class FlexUnavailable(RuntimeError):
@@ -31,8 +32,7 @@ def compiled_flex(case: BenchCase, q: Tensor, k: Tensor, v: Tensor) -> tuple[Cal
         raise FlexUnavailable(f"torch {torch.__version__} has no flex_attention: {error}") from None
 
     def visible(b: Tensor, h: Tensor, i: Tensor, j: Tensor) -> Tensor:
-        seen = i >= j
-        return seen if case.window is None else seen & (i - j <= case.window)
+        return sees(i, j, -1 if case.window is None else case.window, 0)
 
     started = time.perf_counter()
     torch._dynamo.reset()  # otherwise cases count as recompilations of one function, and those are limited

@@ -49,18 +49,6 @@ def gather_pages(cache: Tensor, page_table: Tensor) -> Tensor:
     return pages.view(page_table.shape[0], -1, *cache.shape[2:])
 
 
-def window_mask(seqlen_q: int, seqlen_k: int, left: int, right: int) -> Tensor:
-    """Bool (seqlen_q, seqlen_k), bottom-right aligned; a side of -1 is unlimited."""
-    position = torch.arange(seqlen_q).view(-1, 1) + (seqlen_k - seqlen_q)
-    key = torch.arange(seqlen_k).view(1, -1)
-    mask = torch.ones(seqlen_q, seqlen_k, dtype=torch.bool)
-    if left >= 0:
-        mask &= key >= position - left
-    if right >= 0:
-        mask &= key <= position + right
-    return mask
-
-
 def rotate(x: Tensor, cos: Tensor, sin: Tensor, interleaved: bool) -> Tensor:
     """Rotary embedding of x (..., h, d) with cos and sin (..., rotary_dim / 2) of the rows' positions."""
     half = cos.shape[-1]

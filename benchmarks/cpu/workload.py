@@ -14,7 +14,8 @@ from torch import Tensor
 
 from benchmarks.cpu import flex
 from benchmarks.cpu.cases import BenchCase
-from benchmarks.cpu.torch_attention import gather_pages, sdpa, sdpa_heads_first, sdpa_packed, window_mask
+from benchmarks.cpu.torch_attention import gather_pages, sdpa, sdpa_heads_first, sdpa_packed
+from tests.support.mask import visible
 
 # Allowed difference between ours and a peer, absolute and relative: a fast wrong answer is no result.
 TOLERANCE = {"fp32": (1e-4, 1e-4), "fp16": (4e-3, 4e-3), "bf16": (2e-2, 2e-2), "fp8": (3e-2, 5e-2)}
@@ -170,7 +171,7 @@ def _window(case: BenchCase, with_flex: bool) -> Workload:
     assert case.window is not None
     q = _randn(case, case.batch, case.seqlen, case.heads, case.d)
     k, v = _caches(case)
-    mask = window_mask(case.seqlen, case.seqlen, case.window, 0)
+    mask = visible(case.seqlen, case.seqlen, case.window, 0)
     workload = Workload(
         case,
         lambda: flash_attn_with_kvcache(q, k, v, causal=True, window_size=(case.window, 0)),

@@ -6,9 +6,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from benchmarks.cpu.torch_attention import gather_pages, rotate, sdpa, window_mask
+from benchmarks.cpu.torch_attention import gather_pages, rotate, sdpa
 from examples.decode_loop.attention_layer import StepInputs, StepPlan
 from examples.decode_loop.paged_cache import PagedKVCache
+from tests.support.mask import visible
 
 
 def torch_attention_step(cache: PagedKVCache, plan: StepPlan, inputs: StepInputs, cos: Tensor, sin: Tensor) -> Tensor:
@@ -32,6 +33,6 @@ def torch_attention_step(cache: PagedKVCache, plan: StepPlan, inputs: StepInputs
         k, v = (gather_pages(x, table)[:, :length] for x in (cache.k, cache.v))
         new = slice(starts[n], starts[n] + count)
         is_whole_prompt = count == length
-        mask = None if count == 1 or is_whole_prompt else window_mask(count, length, -1, 0)
+        mask = None if count == 1 or is_whole_prompt else visible(count, length, -1, 0)
         out[new] = sdpa(q[new].unsqueeze(0), k, v, causal=is_whole_prompt and count > 1, mask=mask)[0]
     return out

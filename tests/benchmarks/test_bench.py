@@ -15,7 +15,8 @@ from benchmarks.cpu import bars, machine, report
 from benchmarks.cpu.cases import BenchCase, all_cases, mixed_lengths, quick_cases, visible_pairs
 from benchmarks.cpu.neighbours import Neighbours, core_seconds
 from benchmarks.cpu.timing import MAX_ROUNDS, Sample, statistic_for, time_in_turns
-from benchmarks.cpu.torch_attention import gather_pages, rotate, sdpa, sdpa_packed, window_mask
+from benchmarks.cpu.torch_attention import gather_pages, rotate, sdpa, sdpa_packed
+from tests.support.mask import visible
 
 PREFILL = BenchCase("prefill", "bf16", 1, 8, 8, 64, 32, causal=True)
 
@@ -36,7 +37,7 @@ def test_names_are_unique() -> None:
 @pytest.mark.parametrize("seqlen_q, seqlen_k, window", [(7, 7, None), (3, 9, None), (1, 5, None), (9, 9, 4), (6, 9, 0)])
 def test_visible_pairs_counts_the_mask(seqlen_q: int, seqlen_k: int, window: int | None) -> None:
     case = BenchCase("window", "bf16", 1, 8, 8, seqlen_k, 32, causal=True, window=window)
-    mask = window_mask(seqlen_q, seqlen_k, -1 if window is None else window, 0)
+    mask = visible(seqlen_q, seqlen_k, -1 if window is None else window, 0)
     assert visible_pairs(seqlen_q, seqlen_k, case) == int(mask.sum())
 
 
@@ -210,7 +211,7 @@ def test_sdpa_packed_equals_sequences_one_by_one() -> None:
     lengths = (3, 7, 1)
     q, k, v = torch.randn(11, 4, 8), torch.randn(3, 7, 2, 8), torch.randn(3, 7, 2, 8)
     out = sdpa_packed(q, k, v, lengths, causal=True)
-    mask = window_mask(7, 7, -1, 0)
+    mask = visible(7, 7, -1, 0)
     expected = sdpa(q[None, 3:10], k[1:2], v[1:2], mask=mask)
     torch.testing.assert_close(out[None, 3:10], expected)
 

@@ -9,10 +9,11 @@ from typing import Callable
 import pytest
 import torch
 
-from benchmarks.cpu.torch_attention import rotate, sdpa, window_mask
+from benchmarks.cpu.torch_attention import rotate, sdpa
 from examples.decode_loop.page_pool import OutOfPages, PagePool
 from examples.decode_loop.paged_cache import CachedSequence, PagedKVCache
 from examples.decode_loop.scheduler import Part, Request, Scheduler, random_requests
+from tests.support.mask import visible
 
 
 def small_cache(num_pages: int = 8, page_size: int = 4) -> PagedKVCache:
@@ -179,5 +180,5 @@ def test_rotation_does_not_depend_on_how_a_prompt_is_cut() -> None:
     angle = torch.rand(9, 4, dtype=torch.float64)
     q, k = (rotate(x, angle.cos(), angle.sin(), interleaved=False) for x in (q, k))
     whole = sdpa(q, k, v, causal=True)
-    piece = sdpa(q[:, 5:], k, v, mask=window_mask(4, 9, -1, 0))
+    piece = sdpa(q[:, 5:], k, v, mask=visible(4, 9, -1, 0))
     torch.testing.assert_close(whole[:, 5:], piece)

@@ -18,6 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tests.support.mask import mask_rule_v2, mask_rule_v3
+
 INF = float("inf")
 
 
@@ -48,55 +50,6 @@ class Result:
     max_rotated_norm: float
     rotation_spread: Tensor  # shape of out: sum_j p_j norm_j (|v_j| + |out|), what they do to out at most
     most_rows: int  # of a sequence and kv head: query rows times the heads that share the keys
-
-
-# --------------------------------------------------------------------------------------------------------------------
-# Mask
-
-
-@dataclass(frozen=True)
-class MaskRule:
-    """Visibility of key j for row i at position p = i + delta, after the API's own clipping of the window."""
-
-    left: float  # visible: j >= p - left
-    right: float  # visible: j <= p + right
-    chunk: int  # > 0: j must lie in the chunk of p
-    is_causal: bool  # the kernel variant: only a right limit of 0
-    is_local: bool  # any other limit
-
-    def visible(self, sq: int, sk: int) -> Tensor:
-        """Bool (sq, sk)."""
-        p = torch.arange(sq).view(-1, 1) + (sk - sq)
-        j = torch.arange(sk).view(1, -1)
-        mask = (j >= p - self.left) & (j <= p + self.right)
-        if self.chunk > 0:
-            start = torch.div(p, self.chunk, rounding_mode="floor") * self.chunk
-            mask &= (j >= start) & (j < start + self.chunk)
-        return mask
-
-
-def mask_rule_v2(causal: bool, left: int, right: int, capacity: int) -> MaskRule:
-    """v2 clips both sides with the capacity of the cache and replaces one missing side by the capacity."""
-    if causal:
-        right = 0
-    left = -1 if left >= capacity else left
-    right = -1 if right >= capacity else right
-    is_causal = left < 0 and right == 0
-    is_local = not is_causal and (left >= 0 or right >= 0)
-    left_limit: float = INF if left < 0 else left
-    right_limit: float = right if right >= 0 else (capacity if left >= 0 else INF)
-    return MaskRule(left_limit, right_limit, 0, is_causal, is_local)
-
-
-def mask_rule_v3(causal: bool, left: int, right: int, chunk: int, capacity: int, max_seqlen_q: int) -> MaskRule:
-    """v3 clips only limits that cannot exclude anything: the visible set is the formula's, `is_local` is not."""
-    left = -1 if left >= capacity - 1 else left
-    right = -1 if right >= max_seqlen_q - 1 else right
-    if causal:
-        right = 0
-    is_causal = left < 0 and right == 0 and chunk == 0
-    is_local = not is_causal and (left >= 0 or right >= 0 or chunk > 0)
-    return MaskRule(INF if left < 0 else left, INF if right < 0 else right, chunk, is_causal, is_local)
 
 
 # --------------------------------------------------------------------------------------------------------------------
