@@ -5,6 +5,7 @@ Environment:
     CXX: the compiler, with arguments if need be ("ccache g++"). Default: the first usable one on PATH.
     MAX_JOBS: compile jobs at a time. Default: the CPUs this process may use.
     FLASH_ATTN_NPU_BUILD_TYPE: release (default), debug, or sanitize (AddressSanitizer and UBSan).
+    FLASH_ATTN_NPU_BUILD_DIR: where objects go; see staging.py. Default: the user's cache.
     FLASH_ATTN_NPU_TEST_ISAS: 1 adds the test-only ISA levels (amx_emulated). Default: 0.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -80,11 +82,15 @@ class Options:
         return cls(kind, test_isas == "1", int(jobs) if jobs else None)
 
 
-def build_extension(package_dir: Path, environ: Optional[Mapping[str, str]] = None) -> Path:
-    """Compiles the extension module of the package in `package_dir`, or brings it up to date.
+def build_extension(root: Path, environ: Optional[Mapping[str, str]] = None) -> Path:
+    """Compiles the extension module of one package, or brings it up to date.
 
-    Each combination of platform, compiler and kind has its own directory below `package_dir`/build, so that switching
-    between them rebuilds nothing.
+    Each combination of platform, compiler and kind has its own directory below `root`/build, so that switching between
+    them rebuilds nothing.
+
+    Args:
+        root: A directory that holds the package's csrc and kernels-common and can be written to (staging.py).
+        environ: Where the variables at the top of this file are looked up; default: this process's environment.
 
     Returns:
         The path of the module file.
@@ -96,44 +102,81 @@ def build_extension(package_dir: Path, environ: Optional[Mapping[str, str]] = No
     environ = os.environ if environ is None else environ
     options = Options.from_environ(environ)
     toolchain = find_toolchain(environ)
+    check_runtime(toolchain, options.kind)
     build_dir = f"build/{sysconfig.get_platform()}-{toolchain.name}-{options.kind}"
     if options.test_isas:
         build_dir += "-test-isas"
-    target = extension_target(package_dir, toolchain, options, build_dir, python_include_dir(toolchain))
-    with locked(package_dir / build_dir):
-        write_if_changed(package_dir / build_dir / EXPORTS_FILE, EXPORTS)
-        module = build(toolchain, target, package_dir, build_dir, options.jobs)
-    missing = missing_symbols(module)
-    if missing:
-        raise ToolchainError(
-            f"{module} is incomplete: no source that kernels-common/buildtools/sources.py lists defines\n  "
-            + "\n  ".join(missing)
-        )
+    target = extension_target(root, toolchain, options, build_dir, python_include_dir(toolchain))
+    with locked(root / build_dir):
+        write_if_changed(root / build_dir / EXPORTS_FILE, EXPORTS)
+        module = build(toolchain, target, root, build_dir, options.jobs)
+    if options.kind != "sanitize":  # its runtime must be loaded before python itself
+        check_import(module)
     return module
 
 
-def missing_symbols(module: Path) -> list[str]:
-    """Our own symbols that nothing in the module defines.
+def runtime_flags(toolchain: Toolchain, kind: str) -> tuple[str, ...]:
+    """Link flags that name the C++ runtime, and that of the sanitizers."""
+    clang_sanitize = kind == "sanitize" and toolchain.kind == "clang++"
+    return (*RUNTIME_FLAGS[kind], *(CLANG_SANITIZE_FLAGS if clang_sanitize else ()))
 
-    The linker lets them pass, as it must for those of Python, and the import would be the first to fail.
+
+def check_runtime(toolchain: Toolchain, kind: str) -> None:
+    """Links a small program with the runtime that the module will be linked with.
+
+    Raises:
+        ToolchainError: a library is not installed.
     """
-    listing = subprocess.run(["nm", "-D", "-C", "--undefined-only", module], text=True, capture_output=True, check=True)
-    names = (line.split(maxsplit=1)[1] for line in listing.stdout.splitlines() if line.strip())
-    return [name for name in names if "flash_attn_npu::" in name]
+    flags = runtime_flags(toolchain, kind)
+    problem = toolchain.link_problem(flags)
+    if problem:
+        what = "the sanitizer runtimes (libasan, libubsan)" if kind == "sanitize" else "the static C++ library"
+        raise ToolchainError(
+            f"{toolchain.name} ({' '.join(toolchain.command)}) cannot link with {' '.join(flags)}: {problem}\n"
+            f"Install {what} of this compiler; RHEL and openEuler:  dnf install libstdc++-static"
+        )
 
 
-def extension_target(
-    package_dir: Path, toolchain: Toolchain, options: Options, build_dir: str, python_include: str
-) -> Target:
+# torch, which the module asks for at the end of its start, need not be installed where it is built.
+IMPORT = """
+import importlib.util, sys
+sys.modules["torch"] = None
+spec = importlib.util.spec_from_file_location("_C", sys.argv[1])
+try:
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+except ModuleNotFoundError as error:
+    if error.name != "torch":
+        raise
+"""
+
+
+def check_import(module: Path) -> None:
+    """Imports the module once, in a process of its own.
+
+    The linker lets undefined symbols pass, as it must for those of Python. Without this the user's import would be the
+    first to fail.
+
+    Raises:
+        ToolchainError: the import failed; the message is Python's.
+    """
+    done = subprocess.run([sys.executable, "-c", IMPORT, module], text=True, capture_output=True)
+    if done.returncode != 0:
+        reason = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+        raise ToolchainError(
+            f"{module.name} was compiled but cannot be imported: {reason[0]}\n"
+            "An undefined symbol of flash_attn_npu has no source that kernels-common/buildtools/sources.py lists."
+        )
+
+
+def extension_target(root: Path, toolchain: Toolchain, options: Options, build_dir: str, python_include: str) -> Target:
     """What the module is made of."""
-    binding = sources.binding_sources(package_dir, python_include)
-    backend = sources.backend_sources(package_dir, toolchain.machine, options.test_isas)
+    binding = sources.binding_sources(root, python_include)
+    backend = sources.backend_sources(root, toolchain.machine, options.test_isas)
     if not binding or not backend:
         missing = "csrc/*.cpp" if not binding else f"{sources.KERNELS}/cpu"
-        raise ToolchainError(f"{package_dir} has no {missing}. On a checkout without symlinks: see CONTRIBUTING.md.")
-    link_flags = [flag.format(build_dir=build_dir) for flag in LINK_FLAGS] + list(RUNTIME_FLAGS[options.kind])
-    if options.kind == "sanitize" and toolchain.kind == "clang++":
-        link_flags += CLANG_SANITIZE_FLAGS
+        raise ToolchainError(f"{root} has no {missing}: the checkout or the sdist is not complete.")
+    link_flags = [flag.format(build_dir=build_dir) for flag in LINK_FLAGS]
+    link_flags += runtime_flags(toolchain, options.kind)
     return Target(
         output=MODULE_FILE,
         sources=[*binding, *backend],

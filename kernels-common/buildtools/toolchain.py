@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,16 @@ NEEDED = (
 # A compiler can be new enough and still call an assembler (binutils) that has never heard of AMX.
 X86_PROBE = 'void probe() { asm volatile("tdpbf16ps %tmm0, %tmm1, %tmm2"); }\n'
 
+# A C compiler compiles C++ too, but links none of its library.
+LINK_PROBE = """\
+#include <iostream>
+#include <string>
+int main(int count, char** words) {
+    if (count > 9) throw std::string(words[9]);
+    std::cout << count;
+}
+"""
+
 
 class ToolchainError(RuntimeError):
     """No usable compiler; the message is meant for the person who runs the build."""
@@ -81,6 +92,16 @@ class Toolchain:
         """Whether `source` compiles and assembles with `flags`."""
         command = [*self.command, *flags, "-x", "c++", "-c", "-", "-o", os.devnull]
         return subprocess.run(command, input=source, text=True, capture_output=True).returncode == 0
+
+    def link_problem(self, flags: Sequence[str] = ()) -> str:
+        """Why a small C++ program does not link with `flags`, in one line; empty when it does."""
+        with tempfile.TemporaryDirectory() as directory:
+            command = [*self.command, "-x", "c++", "-", *flags, "-o", f"{directory}/program"]
+            done = subprocess.run(command, input=LINK_PROBE, text=True, capture_output=True)
+        if done.returncode == 0:
+            return ""
+        lines = [line for line in done.stderr.splitlines() if "undefined reference" in line or "cannot find" in line]
+        return (lines or done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[0].strip()
 
 
 def find_toolchain(environ: Optional[Mapping[str, str]] = None) -> Toolchain:
@@ -168,5 +189,12 @@ def _checked(toolchain: Toolchain) -> Toolchain:
         raise ToolchainError(
             f"{toolchain.name} ({command}) is new enough, but the assembler it calls does not know AMX instructions: "
             f"binutils 2.35 or newer is needed.\n{HOW_TO_INSTALL}"
+        )
+    problem = toolchain.link_problem()
+    if problem:
+        raise ToolchainError(
+            f"{command} compiles C++ but does not link it: {problem}\n"
+            "A C compiler (gcc, clang) leaves out the C++ library: name the C++ compiler (CXX=g++) or leave CXX "
+            f"unset.\n{HOW_TO_INSTALL}"
         )
     return toolchain

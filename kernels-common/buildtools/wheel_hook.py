@@ -18,9 +18,12 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from .device import build_device
 from .device_targets import LIBRARY
 from .extension import WHEEL_TAG, build_extension
+from .staging import KERNELS_DIR, staged
 from .toolchain import ToolchainError
 
 DEVICE = "ascend910b"
+COMMON = "_common"
+SET_SYMLINKS = "git config core.symlinks true && git checkout -- packages"
 
 
 class ExtensionBuildHook(BuildHookInterface):
@@ -28,12 +31,16 @@ class ExtensionBuildHook(BuildHookInterface):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Called by hatchling before it collects files; `version` is "standard" or "editable"."""
-        if self.target_name == "sdist":
-            # In the repository LICENSE is a symlink to the one at the root; the archive needs the file.
-            included = build_data["force_include"].items()
-            build_data["force_include"] = {os.path.realpath(source): target for source, target in included}
-            return
         package = self.metadata.name.replace("-", "_")
+        source = Path(self.root, "src", package)
+        common = source / COMMON
+        if not common.is_dir():
+            if self.target_name == "sdist" or version == "editable":
+                what = "An sdist" if self.target_name == "sdist" else "An editable install"
+                self.app.abort(f"{what} needs a checkout with symlinks, and {common} is none:  {SET_SYMLINKS}")
+            common = KERNELS_DIR / "python" / "flash_attn_npu_common"
+        if self.target_name == "sdist":
+            return
         try:
             binaries = list(self.build())
         except ToolchainError as error:
@@ -43,10 +50,11 @@ class ExtensionBuildHook(BuildHookInterface):
 
         build_data["pure_python"] = False
         build_data["tag"] = WHEEL_TAG
+        build_data["force_include"][str(common)] = f"{package}/{COMMON}"
         for binary in binaries:
             if version == "editable":
                 # Replaced in one step: a process that has the old module loaded keeps its file.
-                fresh = Path(self.root, "src", package, f"{binary.name}.new")
+                fresh = source / f"{binary.name}.new"
                 fresh.write_bytes(binary.read_bytes())
                 os.replace(fresh, fresh.with_name(binary.name))
             else:
@@ -54,7 +62,7 @@ class ExtensionBuildHook(BuildHookInterface):
 
     def build(self) -> Iterator[Path]:
         """Compiles; yields the files that go into the package."""
-        root = Path(self.root)
+        root = staged(Path(self.root), os.environ)
         yield build_extension(root)
         if not os.environ.get("ASCEND_HOME_PATH", "").strip():
             return

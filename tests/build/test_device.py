@@ -202,6 +202,8 @@ def hook(sources: Path, monkeypatch: pytest.MonkeyPatch) -> wheel_hook.Extension
     module = sources / "_C.abi3.so"
     module.touch()
     monkeypatch.setattr(wheel_hook, "build_extension", lambda root: module)
+    monkeypatch.setattr(wheel_hook, "staged", lambda package_dir, environ: sources)
+    (sources / "src" / "flash_attn_npu_v3" / "_common").mkdir(parents=True)
     monkeypatch.setenv("MAX_JOBS", "1")
     monkeypatch.delenv("ASCEND_HOME_PATH", raising=False)
     metadata = SimpleNamespace(name="flash-attn-npu-v3")
@@ -218,8 +220,8 @@ class Application:
 def files_of_the_wheel(hook: wheel_hook.ExtensionBuildHook, version: str = "standard") -> set[str]:
     build_data: dict[str, Any] = {"force_include": {}}
     hook.initialize(version, build_data)
-    assert all(Path(path).is_file() for path in build_data["force_include"])
-    return set(build_data["force_include"].values())
+    assert all(Path(path).exists() for path in build_data["force_include"])
+    return set(build_data["force_include"].values()) - {"flash_attn_npu_v3/_common"}
 
 
 def test_wheel_without_cann(hook: wheel_hook.ExtensionBuildHook) -> None:
@@ -229,10 +231,9 @@ def test_wheel_without_cann(hook: wheel_hook.ExtensionBuildHook) -> None:
 def test_wheel_with_cann(hook: wheel_hook.ExtensionBuildHook, toolkit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASCEND_HOME_PATH", str(toolkit))
     assert files_of_the_wheel(hook) == {"flash_attn_npu_v3/_C.abi3.so", "flash_attn_npu_v3/_ascend910b.so"}
-    package = Path(hook.root, "src", "flash_attn_npu_v3")
-    package.mkdir(parents=True)
     assert files_of_the_wheel(hook, "editable") == set()
-    assert {path.name for path in package.iterdir()} == {"_C.abi3.so", "_ascend910b.so"}
+    package = Path(hook.root, "src", "flash_attn_npu_v3")
+    assert {path.name for path in package.glob("*.so")} == {"_C.abi3.so", "_ascend910b.so"}
 
 
 def test_wheel_with_cann_that_is_too_old(

@@ -88,7 +88,7 @@ def test_module_builds_imports_and_exports_nothing_else(tmp_path: Path) -> None:
 
 
 def test_missing_symbol_fails_the_build(tmp_path: Path) -> None:
-    with pytest.raises(ToolchainError, match=r"flash_attn_npu::defined\(\)"):
+    with pytest.raises(ToolchainError, match=r"cannot be imported.*undefined symbol: \S*flash_attn_npu7defined"):
         build_extension(write_package(tmp_path, "namespace flash_attn_npu { int other() { return 1; } }"))
 
 

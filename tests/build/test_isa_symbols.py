@@ -7,6 +7,7 @@ AVX-512, baseline code that calls it would be stopped by SIGILL on an older CPU.
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from buildtools.extension import build_extension
 from buildtools.sources import X86_ISA_FLAGS
+from buildtools.staging import staged
 from buildtools.toolchain import find_toolchain
 
 PACKAGE = Path(__file__).resolve().parents[2] / "packages" / "flash-attn-npu-v3"
@@ -22,7 +24,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "packages" / "flash-attn-npu-v3"
 @pytest.fixture(scope="module")
 def isa_objects() -> dict[str, Path]:
     """Object file by level name, from a build of the package as it is shipped."""
-    build_dir = build_extension(PACKAGE).parent
+    build_dir = build_extension(staged(PACKAGE, os.environ)).parent
     objects = (build_dir / "obj" / "kernels-common" / "cpu" / "isa").glob("isa_*.o")
     return {path.name.split(".")[0][len("isa_") :]: path for path in objects}
 

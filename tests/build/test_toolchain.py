@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import stat
@@ -122,3 +123,16 @@ def test_other_systems_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     with pytest.raises(ToolchainError, match="Linux only, not on darwin"):
         find_toolchain()
+
+
+def test_c_compiler_is_refused() -> None:
+    with pytest.raises(
+        ToolchainError, match=r"gcc compiles C\+\+ but does not link it.*undefined reference(.|\n)*CXX=g\+\+"
+    ):
+        find_toolchain({**os.environ, "CXX": "gcc"})
+
+
+def test_missing_runtime_is_named() -> None:
+    found = find_toolchain()
+    assert found.link_problem() == ""
+    assert "no_such_library" in found.link_problem(["-lno_such_library"])
