@@ -1,44 +1,72 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Run by the python of an environment that a wheel was just installed into: does it work?
 
-    python ci/install_check.py v3 0.1.0
+    python ci/install_check.py v3 0.1.0         one decode step with a partly filled cache, against float64
+    python ci/install_check.py twin 0.1.0       the command `ascend-twin` on the example kernel of the package
 
-One decode step with a partly filled cache, against the formula in float64.
+By its file and not as a module of `ci`: the environment has the wheel and its requirements, and nothing of ours.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import json
+import subprocess
 import sys
-
-import torch
+import tempfile
+from pathlib import Path
+from typing import Any
 
 BATCH, HEADS, HEADS_KV, CACHE_LENGTH, HEAD_DIM = 2, 8, 2, 96, 64
 BOUND = 2e-2  # bf16 output of order 1: its rounding alone is 2 ** -9 of the value
 
 
-def expected_output(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, seqlens: torch.Tensor) -> torch.Tensor:
-    q, k, v = (tensor.double().transpose(1, 2) for tensor in (q, k, v))
-    k, v = (tensor.repeat_interleave(HEADS // HEADS_KV, dim=1) for tensor in (k, v))
-    scores = q @ k.transpose(-1, -2) / HEAD_DIM**0.5
-    beyond = torch.arange(CACHE_LENGTH) >= seqlens[:, None, None, None]
-    return (scores.masked_fill(beyond, float("-inf")).softmax(-1) @ v).transpose(1, 2)
+def check_attention(module: Any) -> str:
+    """One decode step; returns what to print, or ends the program."""
+    import torch
 
+    def expected_output(q: Any, k: Any, v: Any, seqlens: Any) -> Any:
+        q, k, v = (tensor.double().transpose(1, 2) for tensor in (q, k, v))
+        k, v = (tensor.repeat_interleave(HEADS // HEADS_KV, dim=1) for tensor in (k, v))
+        scores = q @ k.transpose(-1, -2) / HEAD_DIM**0.5
+        beyond = torch.arange(CACHE_LENGTH) >= seqlens[:, None, None, None]
+        return (scores.masked_fill(beyond, float("-inf")).softmax(-1) @ v).transpose(1, 2)
 
-def main(version: str, expected_version: str) -> None:
-    module = importlib.import_module(f"flash_attn_npu_{version}")
-    if importlib.metadata.version(f"flash-attn-npu-{version}") != expected_version:
-        sys.exit(f"installed is {importlib.metadata.version(f'flash-attn-npu-{version}')}, not {expected_version}")
     torch.manual_seed(0)
     q = torch.randn(BATCH, 1, HEADS, HEAD_DIM, dtype=torch.bfloat16)
     k, v = (torch.randn(BATCH, CACHE_LENGTH, HEADS_KV, HEAD_DIM, dtype=torch.bfloat16) for _ in range(2))
     seqlens = torch.tensor([70, 33], dtype=torch.int32)
     out = module.flash_attn_with_kvcache(q, k, v, cache_seqlens=seqlens, causal=True)
     error = (out.double() - expected_output(q, k, v, seqlens)).abs().max().item()
-    print(f"{module.__file__}: version {expected_version}, largest error against float64 {error:.2e}")
     if not error < BOUND:
-        sys.exit(f"the error is above {BOUND}")
+        sys.exit(f"the largest error against float64 is {error:.2e}, above {BOUND}")
+    return f"largest error against float64 {error:.2e}"
+
+
+def check_twin(module: Any) -> str:
+    """Checks the package's example kernel as it is, and with its barriers taken out, by the installed command."""
+    command = str(Path(sys.executable).with_name("ascend-twin"))
+    subprocess.run([command, "info"], check=True)
+    subprocess.run([command, "check", module.EXAMPLE], check=True)
+    with tempfile.TemporaryDirectory() as directory:
+        racing = Path(directory, "racing.cpp")
+        lines = Path(module.EXAMPLE).read_text().splitlines(keepends=True)
+        racing.write_text("".join(line for line in lines if "Flag<" not in line))
+        done = subprocess.run([command, "check", racing, "--json"], text=True, capture_output=True)
+        if done.returncode != 1 or "pipe_race" not in json.dumps(json.loads(done.stdout)):
+            sys.exit(f"the kernel without its flags was not refused: exit status {done.returncode}\n{done.stdout}")
+    return "the example is clean, and refused without its flags"
+
+
+def main(name: str, expected_version: str) -> None:
+    distribution = "ascend-twin" if name == "twin" else f"flash-attn-npu-{name}"
+    module = importlib.import_module(distribution.replace("-", "_"))
+    installed = importlib.metadata.version(distribution)
+    if installed != expected_version:
+        sys.exit(f"installed is {installed}, not {expected_version}")
+    result = check_twin(module) if name == "twin" else check_attention(module)
+    print(f"{module.__file__}: version {expected_version}, {result}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Checks, builds and tests a release of one package, and uploads it when told to. docs/releasing.md has the steps.
 
-python ci/release.py v3 [--upload] [--repository-url URL]
+python -m ci.release v3 [--upload] [--repository-url URL]
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ import venv
 from pathlib import Path
 
 import dependency_groups
-from distributions import ROOT, VERSIONS, StepFailed, build_distributions, package_dir, run
 from packaging.version import InvalidVersion, Version
+
+from .distributions import StepFailed, build_distributions, run
+from .packages import PACKAGES, ROOT, Package, named
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -24,18 +26,18 @@ else:
     import tomli as tomllib
 
 
-def read_version(version: str) -> str:
+def read_version(package: Package) -> str:
     """`__version__` of the package, read without importing it."""
-    path = package_dir(version) / "src" / f"flash_attn_npu_{version}" / "_version.py"
+    path = package.source / "_version.py"
     match = re.search(r'^__version__ = "([^"]+)"$', path.read_text(), flags=re.MULTILINE)
     if match is None:
         raise StepFailed(f'{path} has no line __version__ = "..."')
     return match.group(1)
 
 
-def changelog_problem(version: str, number: str) -> str | None:
+def changelog_problem(package: Package, number: str) -> str | None:
     """The newest section of the package's changelog must be that of `number`, and say something."""
-    path = package_dir(version) / "CHANGELOG.md"
+    path = package.directory / "CHANGELOG.md"
     sections = re.findall(r"^## +(\S+)[^\n]*\n(.*?)(?=^## |\Z)", path.read_text(), flags=re.MULTILINE | re.DOTALL)
     name = path.relative_to(ROOT)
     if not sections:
@@ -59,7 +61,7 @@ def git(*arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=ROOT, text=True, capture_output=True).stdout.strip()
 
 
-def problems(version: str, number: str) -> list[str]:
+def problems(package: Package, number: str) -> list[str]:
     """All reasons against this release, in one list, so that one run shows all of it."""
     found = []
     try:
@@ -67,8 +69,8 @@ def problems(version: str, number: str) -> list[str]:
             found.append(f"the version {number} is not in normal form: write {Version(number)}")
     except InvalidVersion:
         found.append(f"the version {number} is not a version by PEP 440")
-    found += [problem for problem in (changelog_problem(version, number),) if problem]
-    found += [problem for problem in (tag_problem(f"flash-attn-npu-{version}-v{number}"),) if problem]
+    found += [problem for problem in (changelog_problem(package, number),) if problem]
+    found += [problem for problem in (tag_problem(f"{package.distribution}-v{number}"),) if problem]
     changes = git("status", "--porcelain")
     if changes:
         found.append(f"the work tree is not clean:\n      {changes.replace(chr(10), chr(10) + '      ')}")
@@ -82,13 +84,14 @@ def torch_requirements() -> list[str]:
     return list(dependency_groups.resolve(groups, "torch"))
 
 
-def install_test(version: str, number: str, wheel: Path) -> None:
-    """Installs the built wheel into a fresh environment and makes one attention call there."""
-    with tempfile.TemporaryDirectory(prefix="flash-attn-npu-install-test-") as directory:
+def install_test(package: Package, number: str, wheel: Path) -> None:
+    """Installs the built wheel into a fresh environment and uses it there."""
+    with tempfile.TemporaryDirectory(prefix=f"{package.distribution}-install-test-") as directory:
         venv.create(directory, with_pip=True)
         python = Path(directory, "bin", "python")
-        run(python, "-m", "pip", "install", "-q", *torch_requirements(), wheel)
-        run(python, ROOT / "ci" / "install_check.py", version, number)
+        # ascend-twin has to do with what its own wheel asks for.
+        run(python, "-m", "pip", "install", "-q", *(torch_requirements() if package.compiled else []), wheel)
+        run(python, ROOT / "ci" / "install_check.py", package.name, number)
 
 
 def upload(files: list[Path], repository_url: str | None) -> None:
@@ -99,28 +102,32 @@ def upload(files: list[Path], repository_url: str | None) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("package", choices=VERSIONS)
+    parser.add_argument("package", help=f"one of {', '.join(package.name for package in PACKAGES)}")
     parser.add_argument("--upload", action="store_true", help="upload the files after every check has passed")
     parser.add_argument("--repository-url", help="upload there and not to twine's default repository")
     arguments = parser.parse_args()
-    version = arguments.package
     try:
-        number = read_version(version)
-        found = problems(version, number)
+        package = named(arguments.package)
+    except ValueError as error:
+        parser.error(str(error))
+    name = package.distribution
+    try:
+        number = read_version(package)
+        found = problems(package, number)
         if found:
             lines = "\n".join(f"  - {problem}" for problem in found)
-            sys.exit(f"flash-attn-npu-{version} {number} is not released:\n{lines}")
-        files = build_distributions(version, ROOT / "build" / "release" / f"flash-attn-npu-{version}-{number}")
-        install_test(version, number, files[-1])
+            sys.exit(f"{name} {number} is not released:\n{lines}")
+        files = build_distributions(package, ROOT / "build" / "release" / f"{name}-{number}")
+        install_test(package, number, files[-1])
         if arguments.upload:
             upload(files, arguments.repository_url)
-            print(f"Uploaded flash-attn-npu-{version} {number}.")
+            print(f"Uploaded {name} {number}.")
         else:
-            print(f"flash-attn-npu-{version} {number} is ready and not uploaded (that takes --upload):")
+            print(f"{name} {number} is ready and not uploaded (that takes --upload):")
             for file in files:
                 print(f"  {file}")
     except StepFailed as failure:
-        sys.exit(f"flash-attn-npu-{version} is not released: {failure}")
+        sys.exit(f"{name} is not released: {failure}")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import release
+
+from ci import release
+from ci.packages import PACKAGES, Package, named
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "packages/flash-attn-npu-v3"
@@ -50,9 +52,11 @@ class Clone:
         (self.path / file).write_text(text.replace(old, new, 1))
         self.git("commit", "-q", "-m", "test", file)
 
-    def release(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    def release(
+        self, *arguments: str, package: str = "v3", env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "ci/release.py", "v3", *arguments],
+            [sys.executable, "-m", "ci.release", package, *arguments],
             cwd=self.path,
             text=True,
             stdout=subprocess.PIPE,
@@ -116,6 +120,29 @@ def test_all_reasons_come_at_once(clone: Clone) -> None:
     assert_refused(clone.release("--upload"), "the newest section is", "there is no git tag", "forgotten.txt")
 
 
+def test_unknown_package(clone: Clone) -> None:
+    result = clone.release(package="v4")
+    assert result.returncode == 2 and "there is no package v4: expected v2, v3, twin" in result.stdout
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
+def test_every_package_has_a_version_and_a_changelog(clone: Clone, package: Package) -> None:
+    number = release.read_version(package)
+    assert release.changelog_problem(package, number) is None
+    assert_refused(clone.release(package=package.name), f"there is no git tag {package.distribution}-v{number}")
+
+
+def test_release_of_the_twin(clone: Clone) -> None:
+    """A wheel of Python alone: no repair, no tag of a platform; the installed command finds a planted race."""
+    twin = named("twin")
+    number = release.read_version(twin)
+    clone.git("tag", f"ascend-twin-v{number}")
+    result = clone.release(package="twin", env={"ASCEND_TWIN_CACHE": str(clone.path / "build" / "twin-cache")})
+    assert result.returncode == 0, result.stdout
+    assert f"ascend_twin-{number}-py3-none-any.whl" in result.stdout and "auditwheel" not in result.stdout
+    assert "the example is clean, and refused without its flags" in result.stdout
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
     """A package server that takes uploads without a password; yields its address."""
@@ -173,9 +200,9 @@ def test_only_the_flag_uploads(
 ) -> None:
     files = [Path("a.tar.gz"), Path("a.whl")]
     uploads: list[tuple[list[Path], str | None]] = []
-    monkeypatch.setattr(release, "problems", lambda version, number: [])
-    monkeypatch.setattr(release, "build_distributions", lambda version, out: files)
-    monkeypatch.setattr(release, "install_test", lambda version, number, wheel: None)
+    monkeypatch.setattr(release, "problems", lambda package, number: [])
+    monkeypatch.setattr(release, "build_distributions", lambda package, out: files)
+    monkeypatch.setattr(release, "install_test", lambda package, number, wheel: None)
     monkeypatch.setattr(release, "upload", lambda files, url: uploads.append((files, url)))
     monkeypatch.setattr(sys, "argv", ["release.py", "v3", *flags])
     release.main()
@@ -188,8 +215,8 @@ def test_failed_install_test_stops_the_upload(monkeypatch: pytest.MonkeyPatch) -
     def fail(*arguments: object) -> None:
         raise release.StepFailed("exit status 1: install_check.py")
 
-    monkeypatch.setattr(release, "problems", lambda version, number: [])
-    monkeypatch.setattr(release, "build_distributions", lambda version, out: [Path("a.tar.gz"), Path("a.whl")])
+    monkeypatch.setattr(release, "problems", lambda package, number: [])
+    monkeypatch.setattr(release, "build_distributions", lambda package, out: [Path("a.tar.gz"), Path("a.whl")])
     monkeypatch.setattr(release, "install_test", fail)
     monkeypatch.setattr(release, "upload", lambda files, url: pytest.fail("uploaded"))
     monkeypatch.setattr(sys, "argv", ["release.py", "v3", "--upload"])
