@@ -19,15 +19,18 @@ from pathlib import Path
 from typing import Any
 
 BATCH, HEADS, HEADS_KV, CACHE_LENGTH, HEAD_DIM = 2, 8, 2, 96, 64
-BOUND = 2e-2  # bf16 output of order 1: its rounding alone is 2 ** -9 of the value
 
 
 def check_attention(module: Any) -> str:
-    """One decode step; returns what to print, or ends the program."""
+    """One decode step; returns what to print, or ends the program.
+
+    Allowed is twice the error that the same formula makes in bfloat16, and one rounding of the result: its half unit in
+    the last place is luck in so small a call.
+    """
     import torch
 
-    def expected_output(q: Any, k: Any, v: Any, seqlens: Any) -> Any:
-        q, k, v = (tensor.double().transpose(1, 2) for tensor in (q, k, v))
+    def formula(q: Any, k: Any, v: Any, seqlens: Any) -> Any:
+        q, k, v = (tensor.transpose(1, 2) for tensor in (q, k, v))
         k, v = (tensor.repeat_interleave(HEADS // HEADS_KV, dim=1) for tensor in (k, v))
         scores = q @ k.transpose(-1, -2) / HEAD_DIM**0.5
         beyond = torch.arange(CACHE_LENGTH) >= seqlens[:, None, None, None]
@@ -38,9 +41,12 @@ def check_attention(module: Any) -> str:
     k, v = (torch.randn(BATCH, CACHE_LENGTH, HEADS_KV, HEAD_DIM, dtype=torch.bfloat16) for _ in range(2))
     seqlens = torch.tensor([70, 33], dtype=torch.int32)
     out = module.flash_attn_with_kvcache(q, k, v, cache_seqlens=seqlens, causal=True)
-    error = (out.double() - expected_output(q, k, v, seqlens)).abs().max().item()
-    if not error < BOUND:
-        sys.exit(f"the largest error against float64 is {error:.2e}, above {BOUND}")
+    exact = formula(q.double(), k.double(), v.double(), seqlens)
+    error = (out.double() - exact).abs().max().item()
+    rounding = torch.finfo(out.dtype).eps / 2 * exact.abs().max().item()
+    bound = 2 * (formula(q, k, v, seqlens).double() - exact).abs().max().item() + rounding
+    if not error <= bound:
+        sys.exit(f"the largest error against float64 is {error:.2e}, above {bound:.2e}")
     return f"largest error against float64 {error:.2e}"
 
 
