@@ -29,7 +29,7 @@ Function runtime_function(const char* name) {
 }
 
 struct Launch {
-    Problem problem;
+    Forward request;
     Execution execution;
 };
 
@@ -39,7 +39,7 @@ double run(void* argument) {
     auto* workspace = static_cast<uint8_t*>(launch.execution.workspace);
     std::fill_n(workspace, kWorkspace, kMark);
     BackendStatus status;
-    cpu::backend().forward(&launch.problem, &launch.execution, &status);
+    cpu::backend().forward(&launch.request, &launch.execution, &status);
     if (status.code != BackendStatus::kOk) fail(status.message);
     // Another stream has time to do harm.
     if (const char* us = std::getenv("FLASH_ATTN_NPU_TEST_LAUNCH_US")) {
@@ -51,15 +51,15 @@ double run(void* argument) {
     return 0.0;
 }
 
-uint64_t workspace_bytes(const Problem*) { return kWorkspace; }
+uint64_t workspace_bytes(const Forward*) { return kWorkspace; }
 
-void check(const Problem* problem, BackendStatus* status) {
-    if (problem->dtype != DType::kFloat32) return;
+void check(const Forward* request, BackendStatus* status) {
+    if (request->dtype != DType::kFloat32) return;
     status->code = BackendStatus::kNotImplemented;
     std::snprintf(status->message, sizeof(status->message), "q: got torch.float32, expected float16 or bfloat16");
 }
 
-void forward(const Problem* problem, const Execution* execution, BackendStatus* status) {
+void forward(const Forward* request, const Execution* execution, BackendStatus* status) {
     const auto launch = runtime_function<LaunchFunction>("acl_emulated_launch");
     if (launch == nullptr || execution->workspace_bytes < kWorkspace) {
         status->code = BackendStatus::kRuntimeError;
@@ -67,7 +67,7 @@ void forward(const Problem* problem, const Execution* execution, BackendStatus* 
                       launch ? "the workspace is too small" : "there is no emulated ACL runtime in this process");
         return;
     }
-    auto* argument = new Launch{*problem, *execution};
+    auto* argument = new Launch{*request, *execution};
     const auto destroy = [](void* p) { delete static_cast<Launch*>(p); };
     if (const int error = launch(execution->stream, "cpu device", run, argument, destroy)) {
         destroy(argument);

@@ -65,7 +65,7 @@ void launch_and_look(const Call& call, const Execution& execution) {
 void run(const Call& call, const Execution& execution) {
     const std::lock_guard<std::mutex> lock(machine());
     configure(execution.threads);
-    const TwinMemory memory(call.problem(), execution.workspace, execution.workspace_bytes, twin_checking());
+    const TwinMemory memory(call.request(), execution.workspace, execution.workspace_bytes, twin_checking());
     launch_and_look(call, execution);
 }
 

@@ -6,14 +6,14 @@
 
 #include <vector>
 
-#include "flash_attn_npu/problem.h"
+#include "flash_attn_npu/request.h"
 
 namespace flash_attn_npu::ascend::host {
 
 class TwinMemory {
 public:
     // `precise`: mark valid bytes one row at a time (check mode); else whole tensors.
-    TwinMemory(const Problem& problem, void* workspace, uint64_t workspace_bytes, bool precise);
+    TwinMemory(const Forward& request, void* workspace, uint64_t workspace_bytes, bool precise);
     ~TwinMemory();
     TwinMemory(const TwinMemory&) = delete;
     TwinMemory& operator=(const TwinMemory&) = delete;

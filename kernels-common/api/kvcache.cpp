@@ -87,7 +87,7 @@ class Builder {
 public:
     explicit Builder(const KvCacheArguments& arguments) : a_(arguments), v2_(arguments.version == Version::kV2) {}
 
-    Problem build() {
+    Forward build() {
         queries();
         cache();
         cache_index();
@@ -433,38 +433,38 @@ private:
     const KvCacheArguments& a_;
     const bool v2_;
     bool packed_q_ = false;
-    Problem p_;
+    Forward p_;
 };
 
 }  // namespace
 
 std::string TensorArgument::shape_text() const { return text(shape); }
 
-Problem problem_from_arguments(const KvCacheArguments& arguments) { return Builder(arguments).build(); }
+Forward forward_from_arguments(const KvCacheArguments& arguments) { return Builder(arguments).build(); }
 
-std::vector<int64_t> out_shape(const Problem& p) {
+std::vector<int64_t> out_shape(const Forward& p) {
     if (p.cu_seqlens_q) return {p.total_q, p.num_heads_q, p.head_dim_v};
     return {p.batch, p.max_seqlen_q, p.num_heads_q, p.head_dim_v};
 }
 
-std::vector<int64_t> softmax_lse_shape(const Problem& p) {
+std::vector<int64_t> softmax_lse_shape(const Forward& p) {
     if (p.cu_seqlens_q) return {p.num_heads_q, p.total_q};
     return {p.batch, p.num_heads_q, p.max_seqlen_q};
 }
 
-std::vector<int64_t> lse_accum_shape(const Problem& p) {
+std::vector<int64_t> lse_accum_shape(const Forward& p) {
     std::vector<int64_t> shape = softmax_lse_shape(p);
     shape.insert(shape.begin(), p.num_splits);
     return shape;
 }
 
-std::vector<int64_t> out_accum_shape(const Problem& p) {
+std::vector<int64_t> out_accum_shape(const Forward& p) {
     std::vector<int64_t> shape = lse_accum_shape(p);
     shape.push_back(p.head_dim_v);
     return shape;
 }
 
-void set_outputs(Problem& p, void* out, float* softmax_lse) {
+void set_outputs(Forward& p, void* out, float* softmax_lse) {
     const int64_t row = int64_t{p.num_heads_q} * p.head_dim_v;
     p.out = RowTensor{out, p.cu_seqlens_q ? 0 : p.max_seqlen_q * row, row, p.head_dim_v};
     p.lse = softmax_lse;

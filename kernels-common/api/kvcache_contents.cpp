@@ -19,7 +19,7 @@ void check_between(const std::string& argument, int64_t value, int64_t low, int6
 }
 
 // Offsets must not decrease and must stay inside the packed tensor; for q they may count from the first offset instead
-// (Problem::q_row_base).
+// (Forward::q_row_base).
 void check_offsets(const TensorArgument& offsets, int64_t count, int64_t total, const char* packed, bool rebased) {
     const auto* cu = static_cast<const int32_t*>(offsets.data);
     if (cu[0] < 0) bad_value(element(offsets.name, 0), std::to_string(cu[0]), "at least 0");
@@ -35,7 +35,7 @@ void check_offsets(const TensorArgument& offsets, int64_t count, int64_t total, 
     }
 }
 
-void check_queries(const KvCacheArguments& a, const Problem& p) {
+void check_queries(const KvCacheArguments& a, const Forward& p) {
     if (!p.cu_seqlens_q) return;
     check_offsets(a.cu_seqlens_q, p.batch, p.total_q, "q", true);
     for (int32_t n = 0; n < p.batch; ++n) {
@@ -47,7 +47,7 @@ void check_queries(const KvCacheArguments& a, const Problem& p) {
     }
 }
 
-void check_cache_rows(const KvCacheArguments& a, const Problem& p) {
+void check_cache_rows(const KvCacheArguments& a, const Forward& p) {
     const KvIndex& index = p.kv_index;
     const bool paged = index.page_table != nullptr;
     const int64_t rows = paged ? a.page_table.size(0) : index.num_blocks;
@@ -67,7 +67,7 @@ void check_cache_rows(const KvCacheArguments& a, const Problem& p) {
     }
 }
 
-void check_pages(const KvCacheArguments& a, const Problem& p) {
+void check_pages(const KvCacheArguments& a, const Forward& p) {
     if (!p.kv_index.page_table) return;
     for (int32_t n = 0; n < p.batch; ++n) {
         const KvView view = p.kv_view(n);
@@ -86,7 +86,7 @@ void check_pages(const KvCacheArguments& a, const Problem& p) {
     }
 }
 
-void check_rotary(const Problem& p) {
+void check_rotary(const Forward& p) {
     if (!p.rotary.enabled()) return;
     for (int32_t n = 0; n < p.batch; ++n) {
         const Sequence s = p.sequence(n);
@@ -97,7 +97,7 @@ void check_rotary(const Problem& p) {
     }
 }
 
-void check_descale(const TensorArgument& t, const PerHead& descale, const Problem& p) {
+void check_descale(const TensorArgument& t, const PerHead& descale, const Forward& p) {
     if (!descale.data) return;
     for (int32_t n = 0; n < p.batch; ++n) {
         for (int32_t head = 0; head < p.num_heads_kv; ++head) {
@@ -112,7 +112,7 @@ void check_descale(const TensorArgument& t, const PerHead& descale, const Proble
 
 }  // namespace
 
-void check_contents(const KvCacheArguments& a, const Problem& p) {
+void check_contents(const KvCacheArguments& a, const Forward& p) {
     if (a.scheduler_metadata) check_scheduler_metadata(a.scheduler_metadata, p);
     check_queries(a, p);
     if (p.cu_seqlens_k_new) check_offsets(a.cu_seqlens_k_new, p.batch, a.k.size(0), "k", false);

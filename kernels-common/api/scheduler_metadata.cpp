@@ -28,7 +28,7 @@ void check_scheduler_metadata_arguments(const SchedulerMetadata& m, const Tensor
     }
 }
 
-void check_scheduler_metadata(const TensorArgument& metadata, const Problem& p) {
+void check_scheduler_metadata(const TensorArgument& metadata, const Forward& p) {
     const std::array<int32_t, SchedulerMetadata::kSize> expected =
         SchedulerMetadata{p.batch, p.num_heads_q, p.num_heads_kv}.encode();
     const auto* given = static_cast<const int32_t*>(metadata.data);

@@ -6,7 +6,7 @@
 #include <array>
 
 #include "api/arguments.h"
-#include "flash_attn_npu/problem.h"
+#include "flash_attn_npu/request.h"
 
 namespace flash_attn_npu::api {
 
@@ -24,7 +24,7 @@ struct SchedulerMetadata {
 // Throws ArgumentError: sizes below 1, heads that do not divide, cache_seqlens of another dtype or length.
 void check_scheduler_metadata_arguments(const SchedulerMetadata& metadata, const TensorArgument& cache_seqlens);
 
-// Throws ArgumentError when `metadata` was not made for a call like `problem`. Reads the tensor.
-void check_scheduler_metadata(const TensorArgument& metadata, const Problem& problem);
+// Throws ArgumentError when `metadata` was not made for a call like `request`. Reads the tensor.
+void check_scheduler_metadata(const TensorArgument& metadata, const Forward& request);
 
 }  // namespace flash_attn_npu::api

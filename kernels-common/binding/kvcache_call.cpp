@@ -55,10 +55,10 @@ void raise_if_failed(const BackendStatus& status) {
 }
 
 // The stream is asked for last: torch_npu's own queue is empty then, and nothing of this call can come after it.
-void compute(const Problem& problem, const Backend& backend, const ArgumentReader& in) {
+void compute(const Forward& request, const Backend& backend, const ArgumentReader& in) {
     Execution execution;
     execution.threads = num_threads();
-    execution.workspace_bytes = backend.workspace_bytes(&problem);
+    execution.workspace_bytes = backend.workspace_bytes(&request);
     Object workspace;
     if (execution.workspace_bytes > 0) {
         workspace = new_empty_bytes(in.q(), static_cast<int64_t>(execution.workspace_bytes));
@@ -70,16 +70,16 @@ void compute(const Problem& problem, const Backend& backend, const ArgumentReade
     }
     BackendStatus status;
     PyThreadState* const state = PyEval_SaveThread();
-    backend.forward(&problem, &execution, &status);
+    backend.forward(&request, &execution, &status);
     PyEval_RestoreThread(state);
     raise_if_failed(status);
 }
 
-void check_contents(const api::KvCacheArguments& arguments, const Problem& problem, ArgumentReader& in) {
-    if (in.current_stream() == nullptr) return api::check_contents(arguments, problem);
+void check_contents(const api::KvCacheArguments& arguments, const Forward& request, ArgumentReader& in) {
+    if (in.current_stream() == nullptr) return api::check_contents(arguments, request);
     if (!is_set("FLASH_ATTN_NPU_DEBUG", "1")) return;
     const api::KvCacheArguments on_host = in.on_host(arguments);
-    api::check_contents(on_host, api::problem_from_arguments(on_host));
+    api::check_contents(on_host, api::forward_from_arguments(on_host));
 }
 
 }  // namespace
@@ -155,27 +155,27 @@ void set_python_error_from_current_exception() {
 
 PyObject* run_kvcache(const api::KvCacheArguments& arguments, ArgumentReader& in, Results results) {
     const Backend& backend = backend_for(in);
-    Problem problem = api::problem_from_arguments(arguments);
-    if (results == Results::kOutLsePartials && problem.num_splits < 2) {
-        throw ArgumentError(ErrorKind::kValue, "num_splits", std::to_string(problem.num_splits), "at least 2");
+    Forward request = api::forward_from_arguments(arguments);
+    if (results == Results::kOutLsePartials && request.num_splits < 2) {
+        throw ArgumentError(ErrorKind::kValue, "num_splits", std::to_string(request.num_splits), "at least 2");
     }
     BackendStatus status;
-    backend.check(&problem, &status);
+    backend.check(&request, &status);
     raise_if_failed(status);
-    check_contents(arguments, problem, in);
+    check_contents(arguments, request, in);
 
-    Object out = new_empty(in.q(), api::out_shape(problem), problem.out_dtype);
-    Object lse = new_empty(in.q(), api::softmax_lse_shape(problem), DType::kFloat32);
-    api::set_outputs(problem, data_ptr(out.get()), static_cast<float*>(data_ptr(lse.get())));
+    Object out = new_empty(in.q(), api::out_shape(request), request.out_dtype);
+    Object lse = new_empty(in.q(), api::softmax_lse_shape(request), DType::kFloat32);
+    api::set_outputs(request, data_ptr(out.get()), static_cast<float*>(data_ptr(lse.get())));
     if (results == Results::kOutLse) {
-        compute(problem, backend, in);
+        compute(request, backend, in);
         return PyTuple_Pack(2, out.get(), lse.get());
     }
-    Object out_accum = new_empty(in.q(), api::out_accum_shape(problem), DType::kFloat32);
-    Object lse_accum = new_empty(in.q(), api::lse_accum_shape(problem), DType::kFloat32);
-    problem.out_accum = static_cast<float*>(data_ptr(out_accum.get()));
-    problem.lse_accum = static_cast<float*>(data_ptr(lse_accum.get()));
-    compute(problem, backend, in);
+    Object out_accum = new_empty(in.q(), api::out_accum_shape(request), DType::kFloat32);
+    Object lse_accum = new_empty(in.q(), api::lse_accum_shape(request), DType::kFloat32);
+    request.out_accum = static_cast<float*>(data_ptr(out_accum.get()));
+    request.lse_accum = static_cast<float*>(data_ptr(lse_accum.get()));
+    compute(request, backend, in);
     return PyTuple_Pack(4, out.get(), lse.get(), out_accum.get(), lse_accum.get());
 }
 

@@ -73,7 +73,7 @@ struct Job {
 
 class Call {
 public:
-    Call(const Problem& p, int32_t threads, const IsaKernels& isa)
+    Call(const Forward& p, int32_t threads, const IsaKernels& isa)
         : p_(p), isa_(isa), tile_kernel_(isa.tile_kernel(p)), row_kernel_(isa.row_kernel(p)) {
         threads_ = std::max(1, threads);
         // Whole cache rows in one item pay when the heads of a key are neighbours.
@@ -205,7 +205,7 @@ private:
         if (loop.out_of_memory) throw std::bad_alloc();
     }
 
-    const Problem& p_;
+    const Forward& p_;
     const IsaKernels& isa_;
     const Kernel tile_kernel_;
     const Kernel row_kernel_;
@@ -224,16 +224,16 @@ void fail(BackendStatus* status, const char* message) {
     std::snprintf(status->message, sizeof(status->message), "%s", message);
 }
 
-uint64_t workspace_bytes(const Problem*) { return 0; }
+uint64_t workspace_bytes(const Forward*) { return 0; }
 
-void check(const Problem*, BackendStatus*) {}
+void check(const Forward*, BackendStatus*) {}
 
-void forward(const Problem* problem, const Execution* execution, BackendStatus* status) {
+void forward(const Forward* request, const Execution* execution, BackendStatus* status) {
     try {
         std::string error;
         const IsaKernels* isa = selected_isa(error);
         if (isa == nullptr) return fail(status, error.c_str());
-        Call(*problem, execution->threads, *isa).run();
+        Call(*request, execution->threads, *isa).run();
         partials_arena.trim();
     } catch (const std::exception& e) {
         fail(status, e.what());

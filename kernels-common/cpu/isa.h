@@ -8,7 +8,7 @@
 #include <cstddef>
 
 #include "flash_attn_npu/plan.h"
-#include "flash_attn_npu/problem.h"
+#include "flash_attn_npu/request.h"
 
 namespace flash_attn_npu::cpu {
 
@@ -30,8 +30,8 @@ struct Partials {
     float* lse;  // (rows,) natural log, -inf for a row that saw no key
 };
 
-using AttendFn = void (*)(const Problem&, const Plan&, const Partials&, const WorkItem&, void* scratch);
-using ScratchFn = size_t (*)(const Problem&, const Plan&, int32_t rows_per_item);
+using AttendFn = void (*)(const Forward&, const Plan&, const Partials&, const WorkItem&, void* scratch);
+using ScratchFn = size_t (*)(const Forward&, const Plan&, int32_t rows_per_item);
 
 // One kernel: its tile shape, the bytes of 64-byte aligned scratch a thread needs, and the function itself.
 struct Kernel {
@@ -43,13 +43,13 @@ struct Kernel {
 struct IsaKernels {
     const char* name;
     // Many packed rows: scores as S^T = K Q^T with rows in SIMD lanes.
-    Kernel (*tile_kernel)(const Problem&);
+    Kernel (*tile_kernel)(const Forward&);
     // Few packed rows (decode): K and V rows stream once, features in SIMD lanes.
-    Kernel (*row_kernel)(const Problem&);
+    Kernel (*row_kernel)(const Forward&);
     // Writes the new keys and values of kv heads [kv_head_begin, kv_head_end) of all sequences into the cache, K rotated.
-    void (*append)(const Problem&, int32_t kv_head_begin, int32_t kv_head_end);
+    void (*append)(const Forward&, int32_t kv_head_begin, int32_t kv_head_end);
     // Merges the partial results of packed rows [row_begin, row_end) of one kv head into out and softmax_lse.
-    void (*combine)(const Problem&, const Plan&, const Partials&, int32_t n, int32_t kv_head, int32_t row_begin,
+    void (*combine)(const Forward&, const Plan&, const Partials&, int32_t n, int32_t kv_head, int32_t row_begin,
                     int32_t row_end);
 };
 

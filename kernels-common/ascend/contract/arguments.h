@@ -4,14 +4,14 @@
 #pragma once
 
 #include "flash_attn_npu/plan.h"
-#include "flash_attn_npu/problem.h"
+#include "flash_attn_npu/request.h"
 
 namespace flash_attn_npu::ascend {
 
 struct AttentionArguments {
     // q, rotary: as the attention kernels see them, after `prepare` has rotated and converted the queries.
     // out_accum, lse_accum: where partial results go when plan.num_splits > 1, the caller's or the workspace's.
-    Problem problem;
+    Forward request;
     // From upper bounds; the lengths themselves are read on the device. plan.tile.rows is a multiple of plan.group
     // unless the group is larger than a tile.
     Plan plan;
@@ -26,7 +26,7 @@ struct AttentionArguments {
 
 // fp8 K and V become halves of `kStagedFactor` times their values, on their way to the cube: see tile/fp8.h.
 constexpr float kStagedFactor = 140.0f;
-FA_HOST_DEVICE float staged_factor(const Problem& p) { return p.dtype == DType::kFloat8E4M3 ? kStagedFactor : 1.0f; }
+FA_HOST_DEVICE float staged_factor(const Forward& p) { return p.dtype == DType::kFloat8E4M3 ? kStagedFactor : 1.0f; }
 
 // The scale of fp8 scores, from cube to logit, as fp8 prefill cuts it: its scores travel as half, so that `q`, a power of
 // two, goes into the queries and leaves scores near the logits. Above 2^-15 it loses no bit of a code.
@@ -35,7 +35,7 @@ struct FoldedScale {
     float rest = 1.0f;  // scale / q
     bool ok = false;    // else such a head is not for half scores, and q is 1
 
-    FA_HOST_DEVICE FoldedScale(const Problem& p, int32_t n, int32_t kv_head) {
+    FA_HOST_DEVICE FoldedScale(const Forward& p, int32_t n, int32_t kv_head) {
         constexpr float kSmallest = 1.0f / 17179869184.0f, kLargest = 65536.0f;  // 2^-34
         constexpr float kExact = 1.0f / 32768, kLargestQ = 64.0f, kSmallestRest = 1.0f / 1024;
         rest = p.score.scale_of(n, kv_head) / staged_factor(p);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the decode kernel asks of the host: which Problems it serves, its tile shapes and workspace. Plain C++, so that
+// What the decode kernel asks of the host: which calls it serves, its tile shapes and workspace. Plain C++, so that
 // the host, which has no Ascend C, includes it too.
 #pragma once
 
@@ -10,7 +10,7 @@ namespace flash_attn_npu::ascend {
 // Decode results need no second pass by the general kernel.
 constexpr bool kDecodeExact = true;
 
-// How decode cuts a Problem. A task is one sequence and `heads` neighbouring kv heads: heads of a token are neighbours in
+// How decode cuts a call. A task is one sequence and `heads` neighbouring kv heads: heads of a token are neighbours in
 // most caches, so one transfer takes whole cache rows (2 KB for 8 heads of 128) and page sizes do not matter.
 struct DecodeShape {
     static constexpr int32_t kRows = 16;           // packed rows of a kv head: one fractal of the cube
@@ -37,7 +37,7 @@ struct DecodeShape {
     int32_t k_cols;     // head dims in whole fractals
     int32_t v_cols;
 
-    FA_HOST_DEVICE explicit DecodeShape(const Problem& p) {
+    FA_HOST_DEVICE explicit DecodeShape(const Forward& p) {
         constexpr int32_t kFractal = 16;
         k_cols = round_up(p.head_dim, kFractal);
         v_cols = round_up(p.head_dim_v, kFractal);
@@ -87,13 +87,13 @@ struct DecodeWorkspace {
 };
 
 // Bytes of core_workspace for one AI core.
-FA_HOST_DEVICE int64_t decode_core_workspace_bytes(const Problem& p, const Plan&) {
+FA_HOST_DEVICE int64_t decode_core_workspace_bytes(const Forward& p, const Plan&) {
     return p.dtype == DType::kFloat8E4M3 ? DecodeWorkspace::kStagedBytes : DecodeWorkspace::kBytes;
 }
 
-// Whether flash_attn_decode_* can serve the Problem. It cuts sequences for the cores by itself (all AI cores should be
+// Whether flash_attn_decode_* can serve the call. It cuts sequences for the cores by itself (all AI cores should be
 // launched): plan.num_splits is 1, or what the caller asked for, whose partial results flash_attn_combine merges.
-FA_HOST_DEVICE bool decode_can_implement(const Problem& p, const Plan& plan) {
+FA_HOST_DEVICE bool decode_can_implement(const Forward& p, const Plan& plan) {
     const bool fp8 = p.dtype == DType::kFloat8E4M3 && p.out_dtype == DType::kBFloat16;
     const bool dtype = (p.dtype == DType::kFloat16 || p.dtype == DType::kBFloat16) && p.out_dtype == p.dtype;
     const bool descaled = p.score.q_descale.data || p.score.k_descale.data || p.score.v_descale.data;

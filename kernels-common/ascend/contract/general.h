@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the general attention kernel asks of the host: tile shape, workspace, and which Problems it serves. Plain C++, so
+// What the general attention kernel asks of the host: tile shape, workspace, and which calls it serves. Plain C++, so
 // that the host, which has no Ascend C, includes it too.
 #pragma once
 
@@ -8,7 +8,7 @@
 namespace flash_attn_npu::ascend {
 
 // O of a row tile stays in the vector cores' memory: up to 128 rows of 256 features, or 64 of 512.
-FA_HOST_DEVICE TileShape attention_tile(const Problem& p) {
+FA_HOST_DEVICE TileShape attention_tile(const Forward& p) {
     constexpr int32_t kStepKeys = 512;
     constexpr int32_t kWideRows = 64;
     const int32_t group = p.heads_per_kv_head();
@@ -27,7 +27,7 @@ struct AttentionWorkspace {
     int32_t keys;                       // elements from row to row of S and of P
     int32_t o_stride, k_stride, v_stride;
 
-    FA_HOST_DEVICE AttentionWorkspace(const Problem& p, const Plan& plan) {
+    FA_HOST_DEVICE AttentionWorkspace(const Forward& p, const Plan& plan) {
         const int64_t rows =
             round_up(min_of<int64_t>(plan.tile.rows, int64_t{p.max_seqlen_q} * plan.group), int64_t{16});
         const bool staged = p.dtype == DType::kFloat8E4M3;
@@ -50,12 +50,12 @@ struct AttentionWorkspace {
 };
 
 // Bytes of core_workspace for one AI core.
-FA_HOST_DEVICE int64_t attention_core_workspace_bytes(const Problem& p, const Plan& plan) {
+FA_HOST_DEVICE int64_t attention_core_workspace_bytes(const Forward& p, const Plan& plan) {
     return AttentionWorkspace(p, plan).bytes();
 }
 
-// Whether flash_attn_attention_* can serve the Problem. `plan` was made with attention_tile.
-FA_HOST_DEVICE bool attention_can_implement(const Problem& p, const Plan& plan) {
+// Whether flash_attn_attention_* can serve the call. `plan` was made with attention_tile.
+FA_HOST_DEVICE bool attention_can_implement(const Forward& p, const Plan& plan) {
     const bool dtype = p.dtype == DType::kFloat16 || p.dtype == DType::kBFloat16 || p.dtype == DType::kFloat8E4M3;
     return dtype && p.head_dim <= 256 && p.head_dim_v <= 512 && plan.tile.rows <= (p.head_dim_v <= 256 ? 128 : 64) &&
            plan.tile.keys <= 512 && plan.tile.keys % 128 == 0;

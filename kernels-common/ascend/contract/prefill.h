@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the prefill kernel asks of the host: which Problems it serves and its workspace. Plain C++, so that the host, which
+// What the prefill kernel asks of the host: which calls it serves and its workspace. Plain C++, so that the host, which
 // has no Ascend C, includes it too.
 #pragma once
 
@@ -40,7 +40,7 @@ private:
 };
 
 // Bytes of core_workspace for one AI core.
-FA_HOST_DEVICE int64_t prefill_core_workspace_bytes(const Problem& p, const Plan&) {
+FA_HOST_DEVICE int64_t prefill_core_workspace_bytes(const Forward& p, const Plan&) {
     return PrefillWorkspace(p.head_dim_v).bytes();
 }
 
@@ -52,8 +52,8 @@ FA_HOST_DEVICE constexpr bool prefill_has_head_dims(int32_t head_dim, int32_t he
            (head_dim == 192 && head_dim_v == 128) || (head_dim == 256 && head_dim_v == 256);
 }
 
-// Whether flash_attn_prefill_* can serve the Problem. `plan` was made with attention_tile.
-FA_HOST_DEVICE bool prefill_can_implement(const Problem& p, const Plan& plan) {
+// Whether flash_attn_prefill_* can serve the call. `plan` was made with attention_tile.
+FA_HOST_DEVICE bool prefill_can_implement(const Forward& p, const Plan& plan) {
     // Masked scores of -65504 must vanish beside the smallest maximum that is not marked, -32752; and scale is a half.
     constexpr float kSmallestScale = 1.0f / 1024, kLargestScale = 1024.0f;
     // Strides of instructions' 16-bit fields.
@@ -75,7 +75,7 @@ FA_HOST_DEVICE bool prefill_can_implement(const Problem& p, const Plan& plan) {
 
 // Whether it takes less time than the general kernel, which needs one launch less and may split keys. By upper bounds: the
 // host does not know how long the sequences are.
-FA_HOST_DEVICE bool prefill_pays(const Problem& p, const Plan& plan) {
+FA_HOST_DEVICE bool prefill_pays(const Forward& p, const Plan& plan) {
     constexpr int64_t kRows = 128;             // of a kv head: few rows are bound by reading K and V either way
     constexpr int64_t kTiles = 16;             // of all sequences; fewer leave too many AI cores idle
     constexpr int64_t kScores = 8 << 20;       // make up for the second launch

@@ -2,7 +2,7 @@
 // Tiles of several kv heads at once, between global memory and the cube core's memories. In L1 and L0C every head is a
 // tile of its own, one after another.
 #pragma once
-#include "flash_attn_npu/problem.h"
+#include "flash_attn_npu/request.h"
 #include "tile/copy_attention_to_l1.h"
 
 namespace flash_attn_npu::ascend::decode {

@@ -28,13 +28,13 @@ template <class ArchTag, class Element, class ElementOut, bool STAGED>
 class Decode {
 public:
     __aicore__ inline explicit Decode(const AttentionArguments& arguments)
-        : a_(arguments), shape_(arguments.problem), core_(arguments) {}
+        : a_(arguments), shape_(arguments.request), core_(arguments) {}
 
     __aicore__ inline void Cube() {
         arch::Resource<ArchTag> resource;
         DecodeLoader<ArchTag, Element, STAGED> loader(resource, a_, shape_, core_.index, core_.count, core_.workspace,
                                                       FLAGS);
-        DecodeMmad<ArchTag, Element> mmad(resource, a_.problem, shape_, core_.workspace);
+        DecodeMmad<ArchTag, Element> mmad(resource, a_.request, shape_, core_.workspace);
         DecodeTile tile;
         AscendC::LocalTensor<Element> l1, l1P;
         while (loader.Next(tile, l1)) {
@@ -66,7 +66,7 @@ public:
                                              subBlock);
         DecodeSoftmax<ArchTag, Element, STAGED> softmax(ub, a_, shape_, core_.workspace);
         DecodeResults<ArchTag, ElementOut, STAGED> results(ub, a_, shape_, partition, core_.index);
-        DecodeOutput<ArchTag, ElementOut, STAGED> output(ub, results, a_.problem, shape_, core_.workspace);
+        DecodeOutput<ArchTag, ElementOut, STAGED> output(ub, results, a_.request, shape_, core_.workspace);
 
         DecodeSteps steps(shape_, partition);
         DecodeStep step[2];

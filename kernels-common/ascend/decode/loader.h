@@ -21,7 +21,7 @@ public:
     __aicore__ inline DecodeLoader(arch::Resource<ArchTag>& resource, const AttentionArguments& arguments,
                                    const DecodeShape& shape, int32_t core, int32_t cores, GM_ADDR workspace,
                                    DecodeFlags flags)
-        : problem_(arguments.problem),
+        : request_(arguments.request),
           group_(arguments.plan.group),
           shape_(shape),
           order_(arguments, shape, core, cores),
@@ -106,10 +106,10 @@ private:
         const DecodePiece& piece = step_->piece;
         if (next_.operand == DecodeOperand::kQ) {
             AscendC::GlobalTensor<Element> gm;
-            gm.SetGlobalBuffer(reinterpret_cast<__gm__ Element*>(problem_.q.data));
-            copyQueriesToL1_(dst, gm[problem_.q.offset(piece.s.n, piece.s.q_row, piece.head_begin * group_)],
-                             problem_.q, group_, piece.head_rows, next_.heads,
-                             static_cast<uint32_t>(problem_.head_dim));
+            gm.SetGlobalBuffer(reinterpret_cast<__gm__ Element*>(request_.q.data));
+            copyQueriesToL1_(dst, gm[request_.q.offset(piece.s.n, piece.s.q_row, piece.head_begin * group_)],
+                             request_.q, group_, piece.head_rows, next_.heads,
+                             static_cast<uint32_t>(request_.head_dim));
             return;
         }
         const bool of_v = next_.operand == DecodeOperand::kV;
@@ -118,10 +118,10 @@ private:
             return;
         }
         const int32_t begin = step_->keys.begin + static_cast<int32_t>(next_.offset);
-        copyKeysToL1_(dst, RoundUp<16>(next_.keys), of_v ? problem_.v_cache : problem_.k_cache,
-                      problem_.kv_view(piece.s.n), piece.head_begin, next_.heads,
+        copyKeysToL1_(dst, RoundUp<16>(next_.keys), of_v ? request_.v_cache : request_.k_cache,
+                      request_.kv_view(piece.s.n), piece.head_begin, next_.heads,
                       KeyRange{begin, begin + static_cast<int32_t>(next_.keys)},
-                      static_cast<uint32_t>(of_v ? problem_.head_dim_v : problem_.head_dim));
+                      static_cast<uint32_t>(of_v ? request_.head_dim_v : request_.head_dim));
     }
 
     __aicore__ inline void LoadStagedTile(const AscendC::LocalTensor<Element>& dst, uint32_t cols) {
@@ -135,7 +135,7 @@ private:
     using Event = AscendC::HardEvent;
     static constexpr int32_t SLOT_ELEMENTS = DecodeShape::kStepScores * DecodeShape::kRows;
 
-    const Problem& problem_;
+    const Forward& request_;
     const int32_t group_;
     const DecodeShape& shape_;
     DecodeTileOrder order_;

@@ -10,9 +10,9 @@ namespace flash_attn_npu::ascend::decode {
 template <class ArchTag, class Element>
 class DecodeMmad {
 public:
-    __aicore__ inline DecodeMmad(arch::Resource<ArchTag>& resource, const Problem& problem, const DecodeShape& shape,
+    __aicore__ inline DecodeMmad(arch::Resource<ArchTag>& resource, const Forward& request, const DecodeShape& shape,
                                  GM_ADDR workspace)
-        : dim_(static_cast<uint32_t>(problem.head_dim)), shape_(shape) {
+        : dim_(static_cast<uint32_t>(request.head_dim)), shape_(shape) {
         l0Q_ = resource.l0ABuf.template GetBufferByByte<Element>(0);
         l0COutput_ = resource.l0CBuf.template GetBufferByByte<float>(0);
         for (uint32_t i = 0; i < STAGES; ++i) {

@@ -10,8 +10,8 @@ class DecodeOutput {
 public:
     /// workspace: of this core.
     __aicore__ inline DecodeOutput(DecodeUb<ArchTag, STAGED>& ub, DecodeResults<ArchTag, Element, STAGED>& results,
-                                   const Problem& problem, const DecodeShape& shape, GM_ADDR workspace)
-        : ub_(ub), results_(results), problem_(problem), pitch_(static_cast<uint32_t>(shape.v_cols)) {
+                                   const Forward& request, const DecodeShape& shape, GM_ADDR workspace)
+        : ub_(ub), results_(results), request_(request), pitch_(static_cast<uint32_t>(shape.v_cols)) {
         gmO_.SetGlobalBuffer(reinterpret_cast<__gm__ float*>(workspace + DecodeWorkspace::kO));
     }
 
@@ -63,7 +63,7 @@ private:
         const int32_t count = rows.size();
         const auto sum = ub_.Sum(step), maximum = ub_.Maximum(step);
         AscendC::Maxs(sum, sum, kTiny, count);
-        if constexpr (!STAGED) AscendC::Muls(maximum, maximum, problem_.score.scale, count);
+        if constexpr (!STAGED) AscendC::Muls(maximum, maximum, request_.score.scale, count);
         tile::VectorBarrier();
         tile::BroadcastToBlocks(ub_.blocks, sum, static_cast<uint32_t>(count));
         AscendC::Ln(lse, sum, count);
@@ -75,7 +75,7 @@ private:
     }
     __aicore__ inline void ScaleHeads(const DecodePiece& piece, const DecodeRows& rows) {
         for (DecodeRowsOfHeads part(piece, rows); part.more(); part.next()) {
-            const float scale = problem_.score.v_scale_of(piece.s.n, part.head()) / staged_factor(problem_);
+            const float scale = request_.score.v_scale_of(piece.s.n, part.head()) / staged_factor(request_);
             const auto output = ub_.output[part.first() * pitch_];
             AscendC::Muls(output, output, scale, static_cast<int32_t>(part.size() * pitch_));
         }
@@ -84,7 +84,7 @@ private:
 
     DecodeUb<ArchTag, STAGED>& ub_;
     DecodeResults<ArchTag, Element, STAGED>& results_;
-    const Problem& problem_;
+    const Forward& request_;
     const uint32_t pitch_;
     AscendC::GlobalTensor<float> gmO_;
 };

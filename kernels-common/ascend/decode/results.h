@@ -18,10 +18,10 @@ public:
     __aicore__ inline DecodeResults(DecodeUb<ArchTag, STAGED>& ub, const AttentionArguments& arguments,
                                     const DecodeShape& shape, const DecodePartition& partition, int32_t core)
         : ub_(ub),
-          problem_(arguments.problem),
+          request_(arguments.request),
           plan_(arguments.plan),
           partition_(partition),
-          dim_(static_cast<uint32_t>(arguments.problem.head_dim_v)),
+          dim_(static_cast<uint32_t>(arguments.request.head_dim_v)),
           pitch_(static_cast<uint32_t>(shape.v_cols)),
           workspace_(arguments.core_workspace),
           workspaceBytes_(arguments.core_workspace_bytes),
@@ -81,13 +81,13 @@ private:
     // What a row that sees no key gets: combine wants to know that there was none.
     __aicore__ inline float LseOfNothing() const {
         constexpr float kInfinity = __builtin_inff();
-        return plan_.num_splits > 1 ? -kInfinity : problem_.lse_of_masked_row;
+        return plan_.num_splits > 1 ? -kInfinity : request_.lse_of_masked_row;
     }
 
     // Rows that see none of `keys`: zeros, and `value` for the LSE. A vector core has at most 64 rows: one bit each.
     __aicore__ inline void EmptyHiddenRows(const DecodePiece& piece, KeyRange keys, const DecodeRows& rows,
                                            const AscendC::LocalTensor<float>& lse, float value) {
-        const Mask mask = problem_.mask_of(piece.s);
+        const Mask mask = request_.mask_of(piece.s);
         uint64_t hidden[2] = {0, 0};
         for (int32_t row = rows.begin, end; row < rows.end; row = end) {
             end = min_of(rows.end, piece.position_end(row, plan_.group));
@@ -127,21 +127,21 @@ private:
 
     __aicore__ inline void CopyResult(const DecodePiece& piece, const DecodeRows& rows) {
         const int32_t head = piece.head_begin * plan_.group;
-        const RowTensor& out = problem_.out;
+        const RowTensor& out = request_.out;
         CopyRows(reinterpret_cast<__gm__ Element*>(out.data) + out.offset(piece.s.n, piece.s.q_row, head),
                  out.stride_row, out.stride_head, ub_.staging.template ReinterpretCast<Element>(), pitch_, dim_, piece,
                  rows);
-        if (problem_.lse == nullptr) return;
-        CopyRows(problem_.lse + piece.s.n * problem_.lse_stride_batch + head * problem_.lse_stride_head + piece.s.q_row,
-                 1, problem_.lse_stride_head, ub_.stagedLse, BLOCK, 1, piece, rows);
+        if (request_.lse == nullptr) return;
+        CopyRows(request_.lse + piece.s.n * request_.lse_stride_batch + head * request_.lse_stride_head + piece.s.q_row,
+                 1, request_.lse_stride_head, ub_.stagedLse, BLOCK, 1, piece, rows);
     }
 
     __aicore__ inline void CopyPartial(const DecodePiece& piece, const DecodeRows& rows) {
         const PackedRow first{0, piece.head_begin * plan_.group};
-        const int64_t row = plan_.accum_row(problem_, piece.s, piece.split, first);
-        const int64_t heads = plan_.accum_row(problem_, piece.s, piece.split, PackedRow{0, first.head_q + 1}) - row;
-        CopyRows(problem_.out_accum + row * dim_, dim_, heads * dim_, ub_.staging, pitch_, dim_, piece, rows);
-        CopyRows(problem_.lse_accum + row, 1, heads, ub_.stagedLse, BLOCK, 1, piece, rows);
+        const int64_t row = plan_.accum_row(request_, piece.s, piece.split, first);
+        const int64_t heads = plan_.accum_row(request_, piece.s, piece.split, PackedRow{0, first.head_q + 1}) - row;
+        CopyRows(request_.out_accum + row * dim_, dim_, heads * dim_, ub_.staging, pitch_, dim_, piece, rows);
+        CopyRows(request_.lse_accum + row, 1, heads, ub_.stagedLse, BLOCK, 1, piece, rows);
     }
 
     // dst: first position, first query head of the task.
@@ -167,7 +167,7 @@ private:
     }
 
     DecodeUb<ArchTag, STAGED>& ub_;
-    const Problem& problem_;
+    const Forward& request_;
     const Plan& plan_;
     const DecodePartition& partition_;
     const uint32_t dim_, pitch_;

@@ -37,9 +37,9 @@ public:
 
     __aicore__ inline DecodePartition(const AttentionArguments& arguments, const DecodeShape& shape, int32_t core,
                                       int32_t cores)
-        : problem_(arguments.problem), plan_(arguments.plan), shape_(shape) {
+        : request_(arguments.request), plan_(arguments.plan), shape_(shape) {
         int64_t shortest = 0, longest = 0;  // task
-        for (; n_ < problem_.batch; ++n_) {
+        for (; n_ < request_.batch; ++n_) {
             ReadSequence();
             for (split_ = 0; split_ < plan_.num_splits; ++split_) {
                 const int64_t length = TaskLength();
@@ -55,7 +55,7 @@ public:
         // The caller may have fixed the number of splits. Nor is it worthwhile when every core has at most one task and
         // none of them is much longer than a core's share.
         const bool even = shortest * cores_ >= length_ && (longest - kMergeTiles) * cores_ <= length_;
-        cuts_ = problem_.num_splits == 0 && cores_ > 1 && !even;
+        cuts_ = request_.num_splits == 0 && cores_ > 1 && !even;
         n_ = split_ = 0;
         ReadSequence();
     }
@@ -63,7 +63,7 @@ public:
     // False when there is no further piece for this core.
     __aicore__ inline bool Next(DecodePiece& piece) {
         if (core_ >= cores_) return false;
-        for (; n_ < problem_.batch; NextSequence()) {
+        for (; n_ < request_.batch; NextSequence()) {
             for (; split_ < plan_.num_splits; ++split_, group_ = 0) {
                 const int64_t length = TaskLength();
                 for (; group_ < shape_.groups; ++group_, position_ += length) {
@@ -90,10 +90,10 @@ private:
     static constexpr int32_t kMergeTiles = 2;
 
     __aicore__ inline void ReadSequence() {
-        if (n_ >= problem_.batch) return;
-        s_ = problem_.bounded_sequence(n_);
+        if (n_ >= request_.batch) return;
+        s_ = request_.bounded_sequence(n_);
         visible_ = KeyRange{0, 0};
-        if (s_.seqlen_q > 0) visible_ = problem_.mask_of(s_).visible_to_any(0, s_.seqlen_q);
+        if (s_.seqlen_q > 0) visible_ = request_.mask_of(s_).visible_to_any(0, s_.seqlen_q);
     }
     __aicore__ inline void NextSequence() {
         ++n_;
@@ -127,7 +127,7 @@ private:
         }
         piece.s = s_;
         piece.head_begin = group_ * shape_.heads;
-        piece.heads = min_of(shape_.heads, problem_.num_heads_kv - piece.head_begin);
+        piece.heads = min_of(shape_.heads, request_.num_heads_kv - piece.head_begin);
         piece.head_rows = plan_.packed_rows(s_);
         piece.split = split_;
         piece.task_keys = TaskKeys();
@@ -137,7 +137,7 @@ private:
         return true;
     }
 
-    const Problem& problem_;
+    const Forward& request_;
     const Plan& plan_;
     const DecodeShape& shape_;
     int64_t length_ = 0;  // of the line, in tiles

@@ -13,7 +13,7 @@ public:
     __aicore__ inline DecodeSoftmax(DecodeUb<ArchTag, STAGED>& ub, const AttentionArguments& arguments,
                                     const DecodeShape& shape, GM_ADDR workspace)
         : ub_(ub),
-          problem_(arguments.problem),
+          request_(arguments.request),
           group_(arguments.plan.group),
           pitch_(static_cast<uint32_t>(shape.pitch)) {
         gmS_.SetGlobalBuffer(reinterpret_cast<__gm__ float*>(workspace));
@@ -84,7 +84,7 @@ private:
             tile::VectorBarrier();
         }
         for (DecodeRowsOfHeads part(step.piece, rows); part.more(); part.next()) {
-            const float scale = problem_.score.scale_of(step.piece.s.n, part.head()) / staged_factor(problem_);
+            const float scale = request_.score.scale_of(step.piece.s.n, part.head()) / staged_factor(request_);
             AscendC::Muls(s.data[part.first() * s.pitch], s.data[part.first() * s.pitch], scale,
                           static_cast<int32_t>(part.size() * s.pitch));
         }
@@ -93,7 +93,7 @@ private:
 
     // Columns past the step's keys hold nothing yet; others may be hidden from some query positions.
     __aicore__ inline void HideKeys(const tile::RowTile& s, const DecodeStep& step, const DecodeRows& rows) {
-        const Mask mask = problem_.mask_of(step.piece.s);
+        const Mask mask = request_.mask_of(step.piece.s);
         const int32_t keys = step.keys.size(), cols = static_cast<int32_t>(s.cols);
         if (mask.coverage(0, step.piece.s.seqlen_q, step.keys) == Coverage::kAll) {
             Hide(s, 0, rows.size(), keys, cols);
@@ -120,7 +120,7 @@ private:
     // s becomes exp((s - m) * scale) with m the maximum so far. The scale is positive and comes last: differences of
     // large scores keep their low bits.
     __aicore__ inline void Exponentials(const tile::RowTile& s, const DecodeStep& step) {
-        const float scale = STAGED ? 1.0f : problem_.score.scale;
+        const float scale = STAGED ? 1.0f : request_.score.scale;
         const auto maximum = ub_.Maximum(step), sum = ub_.Sum(step), factor = ub_.Factor(step);
         const auto newMaximum = ub_.Temporary(0), newSum = ub_.Temporary(1);
         const int32_t rows = static_cast<int32_t>(s.rows), elements = static_cast<int32_t>(s.rows * s.pitch);
@@ -150,7 +150,7 @@ private:
     }
 
     Ub& ub_;
-    const Problem& problem_;
+    const Forward& request_;
     const int32_t group_;
     const uint32_t pitch_;  // of S and P in the workspace
     AscendC::GlobalTensor<float> gmS_;

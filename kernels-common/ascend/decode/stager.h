@@ -26,7 +26,7 @@ public:
                                    const DecodeShape& shape, int32_t core, int32_t cores, GM_ADDR workspace,
                                    DecodeFlags flags, int32_t subBlock)
         : ub_(ub),
-          problem_(arguments.problem),
+          request_(arguments.request),
           shape_(shape),
           flags_(flags),
           subBlock_(subBlock),
@@ -67,7 +67,7 @@ private:
     };
 
     __aicore__ inline uint32_t Dim(bool of_v) const {
-        return static_cast<uint32_t>(of_v ? problem_.head_dim_v : problem_.head_dim);
+        return static_cast<uint32_t>(of_v ? request_.head_dim_v : request_.head_dim);
     }
     __aicore__ inline uint32_t Pitch(bool of_v) const { return RoundUp<tile::LoadFp8Rows::BLOCK>(Dim(of_v)); }
 
@@ -118,8 +118,8 @@ private:
 
     __aicore__ inline void Load(const Chunk& chunk) {
         if (chunk.keys.empty()) return;
-        loadRows_(ub_.codes[codesRing_.BeginFill()], chunk.of_v() ? problem_.v_cache : problem_.k_cache,
-                  problem_.kv_view(chunk.n), chunk.head_begin, chunk.heads, chunk.keys, Dim(chunk.of_v()));
+        loadRows_(ub_.codes[codesRing_.BeginFill()], chunk.of_v() ? request_.v_cache : request_.k_cache,
+                  request_.kv_view(chunk.n), chunk.head_begin, chunk.heads, chunk.keys, Dim(chunk.of_v()));
         codesRing_.EndFill();
     }
 
@@ -158,7 +158,7 @@ private:
     }
 
     Ub& ub_;
-    const Problem& problem_;
+    const Forward& request_;
     const DecodeShape& shape_;
     const DecodeFlags flags_;
     const int32_t subBlock_;

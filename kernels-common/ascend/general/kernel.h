@@ -23,7 +23,7 @@ template <class ArchTag, class Element, class ElementOut, class KeySource>
 class Attention {
 public:
     __aicore__ inline explicit Attention(const AttentionArguments& arguments)
-        : a_(arguments), core_(arguments), workspace_(arguments.problem, arguments.plan) {}
+        : a_(arguments), core_(arguments), workspace_(arguments.request, arguments.plan) {}
 
     __aicore__ inline void operator()() {
         if ASCEND_IS_AIC {
@@ -103,7 +103,7 @@ private:
     class Stager {
     public:
         __aicore__ inline Stager(const Attention& kernel, AttentionUb<ArchTag>& ub, int32_t subBlock)
-            : p_(kernel.a_.problem),
+            : p_(kernel.a_.request),
               keys_(kernel.a_, kernel.core_.workspace),
               stage_(ub, kernel.a_),
               steps_(kernel.a_, kernel.core_.index, kernel.core_.count),
@@ -119,7 +119,7 @@ private:
         }
 
     private:
-        const Problem& p_;
+        const Forward& p_;
         const KeySource keys_;
         StageKeys<ArchTag> stage_;
         Steps steps_;

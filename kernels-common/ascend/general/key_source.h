@@ -14,17 +14,17 @@ class CachedKeys {
 public:
     static constexpr bool STAGED = false;
 
-    __aicore__ inline CachedKeys(const AttentionArguments& arguments, __gm__ uint8_t*) : problem_(arguments.problem) {}
+    __aicore__ inline CachedKeys(const AttentionArguments& arguments, __gm__ uint8_t*) : request_(arguments.request) {}
 
     /// Columns [col, col + cols) of K or V for keys of the step.
     __aicore__ inline void Load(const AscendC::LocalTensor<Element>& dst, const layout::zN& layoutDst, bool ofV,
                                 const Step& step, KeyRange keys, uint32_t col, uint32_t cols) const {
-        copyKeysToL1_(dst, layoutDst, ofV ? problem_.v_cache : problem_.k_cache, problem_.kv_view(step.task.s.n),
+        copyKeysToL1_(dst, layoutDst, ofV ? request_.v_cache : request_.k_cache, request_.kv_view(step.task.s.n),
                       step.task.kv_head, keys, col, cols);
     }
 
 private:
-    const Problem& problem_;
+    const Forward& request_;
     tile::CopyKeysToL1<ArchTag, Element> copyKeysToL1_;
 };
 
@@ -35,7 +35,7 @@ public:
     static constexpr bool STAGED = true;
 
     __aicore__ inline StagedKeys(const AttentionArguments& arguments, __gm__ uint8_t* memory)
-        : workspace_(arguments.problem, arguments.plan), memory_(memory) {}
+        : workspace_(arguments.request, arguments.plan), memory_(memory) {}
 
     __aicore__ inline void Load(const AscendC::LocalTensor<Element>& dst, const layout::zN& layoutDst, bool ofV,
                                 const Step& step, KeyRange keys, uint32_t col, uint32_t cols) const {

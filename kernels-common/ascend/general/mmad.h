@@ -18,7 +18,7 @@ class BlockMmadAttention {
 public:
     __aicore__ inline BlockMmadAttention(arch::Resource<ArchTag>& resource, const AttentionArguments& arguments,
                                          const KeySource& keySource)
-        : problem_(arguments.problem), plan_(arguments.plan), keySource_(keySource) {
+        : request_(arguments.request), plan_(arguments.plan), keySource_(keySource) {
         for (uint32_t i = 0; i < 2; ++i) {
             l1Q_[i] = resource.l1Buf.template GetBufferByByte<Element>(Q_BYTES * i);
             l0A_[i] = resource.l0ABuf.template GetBufferByByte<Element>(TILE_BYTES * i);
@@ -72,7 +72,7 @@ public:
         const uint32_t keyTiles = CeilDiv<TILE>(keys), tiles = ValueTiles(step);
         for (uint32_t tile = 0; tile < tiles; ++tile) {
             const uint32_t key = tile % keyTiles * TILE, col = tile / keyTiles * TILE;
-            const Tile shape{rows, Min(TILE, static_cast<uint32_t>(problem_.head_dim_v) - col), Min(TILE, keys - key)};
+            const Tile shape{rows, Min(TILE, static_cast<uint32_t>(request_.head_dim_v) - col), Min(TILE, keys - key)};
             const bool last = tile % keyTiles + 1 == keyTiles;
             MultiplyTile<false>(l1P_[layoutP.template GetOffset<Element>(0, key)], layoutP, shape, key == 0, last);
             if (last) Store(gmO[col], shape, strideO);
@@ -103,25 +103,25 @@ private:
 
     __aicore__ inline uint32_t RowsOf(const Step& step) const { return static_cast<uint32_t>(step.task.rows()); }
     __aicore__ inline uint32_t QkFeatureTiles() const {
-        return CeilDiv<TILE>(problem_.head_dim) + (problem_.qv.data ? CeilDiv<TILE>(problem_.head_dim_v) : 0);
+        return CeilDiv<TILE>(request_.head_dim) + (request_.qv.data ? CeilDiv<TILE>(request_.head_dim_v) : 0);
     }
     __aicore__ inline Features FeaturesOf(uint32_t tile) const {
-        const uint32_t dim = problem_.head_dim, tilesOfK = CeilDiv<TILE>(dim);
+        const uint32_t dim = request_.head_dim, tilesOfK = CeilDiv<TILE>(dim);
         if (tile < tilesOfK) return Features{false, tile * TILE, Min(TILE, dim - tile * TILE), tile * TILE};
         const uint32_t col = (tile - tilesOfK) * TILE;
-        return Features{true, col, Min(TILE, problem_.head_dim_v - col), RoundUp<16>(dim) + col};
+        return Features{true, col, Min(TILE, request_.head_dim_v - col), RoundUp<16>(dim) + col};
     }
     __aicore__ inline uint32_t ValueTiles(const Step& step) const {
-        return CeilDiv<TILE>(static_cast<uint32_t>(step.keys.size())) * CeilDiv<TILE>(problem_.head_dim_v);
+        return CeilDiv<TILE>(static_cast<uint32_t>(step.keys.size())) * CeilDiv<TILE>(request_.head_dim_v);
     }
 
     __aicore__ inline void LoadQueries(const Task& task) {
         q_ = qRing_.BeginFill();
         const layout::zN layoutQ{RoundUp<16>(static_cast<uint32_t>(task.rows()))};
-        LoadQueryPart(l1Q_[q_], layoutQ, problem_.q, task, problem_.head_dim);
-        if (problem_.qv.data) {
-            const uint32_t offset = layoutQ.template GetOffset<Element>(0, RoundUp<16>(problem_.head_dim));
-            LoadQueryPart(l1Q_[q_][offset], layoutQ, problem_.qv, task, problem_.head_dim_v);
+        LoadQueryPart(l1Q_[q_], layoutQ, request_.q, task, request_.head_dim);
+        if (request_.qv.data) {
+            const uint32_t offset = layoutQ.template GetOffset<Element>(0, RoundUp<16>(request_.head_dim));
+            LoadQueryPart(l1Q_[q_][offset], layoutQ, request_.qv, task, request_.head_dim_v);
         }
         qRing_.EndFill();
         qRing_.BeginUse();
@@ -150,7 +150,7 @@ private:
         const uint32_t col = tile / keyTiles * TILE;
         const uint32_t stage = kvRing_.BeginFill();
         keySource_.Load(l1Kv_[stage], layout::zN{TILE}, true, step, KeysOf(step, tile % keyTiles), col,
-                        Min(TILE, static_cast<uint32_t>(problem_.head_dim_v) - col));
+                        Min(TILE, static_cast<uint32_t>(request_.head_dim_v) - col));
         kvRing_.EndFill();
     }
     __aicore__ inline KeyRange KeysOf(const Step& step, uint32_t keyTile) const {
@@ -187,7 +187,7 @@ private:
 
     using Event = AscendC::HardEvent;
 
-    const Problem& problem_;
+    const Forward& request_;
     const Plan& plan_;
     const KeySource& keySource_;
     AscendC::LocalTensor<Element> l1Q_[2], l1P_, l1Kv_[KV_STAGES], l0A_[2], l0B_[2];

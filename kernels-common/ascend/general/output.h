@@ -16,9 +16,9 @@ class AccumulateOutput {
 public:
     __aicore__ inline AccumulateOutput(AttentionUb<ArchTag>& ub, const AttentionArguments& arguments)
         : ub_(ub),
-          problem_(arguments.problem),
+          request_(arguments.request),
           plan_(arguments.plan),
-          dim_(problem_.head_dim_v),
+          dim_(request_.head_dim_v),
           pitch_(RoundUp<16>(dim_)) {}
 
     /// O = O * factor + the step's part, rows `share`; gmO has `stride` elements from row to row.
@@ -58,22 +58,22 @@ public:
         FinishMaskedRows(task, share, lse, partial);
         if (partial) {
             const PackedRow first{0, task.kv_head * plan_.group};
-            const int64_t row = plan_.accum_row(problem_, task.s, task.split, first);
-            const int64_t heads = plan_.accum_row(problem_, task.s, task.split, PackedRow{0, first.head_q + 1}) - row;
-            StoreRows(problem_.out_accum + row * problem_.head_dim_v, problem_.head_dim_v, heads * problem_.head_dim_v,
+            const int64_t row = plan_.accum_row(request_, task.s, task.split, first);
+            const int64_t heads = plan_.accum_row(request_, task.s, task.split, PackedRow{0, first.head_q + 1}) - row;
+            StoreRows(request_.out_accum + row * request_.head_dim_v, request_.head_dim_v, heads * request_.head_dim_v,
                       share);
-            StoreLse(lse, problem_.lse_accum + row, heads, share);
+            StoreLse(lse, request_.lse_accum + row, heads, share);
             return;
         }
-        const RowTensor& out = problem_.out;
+        const RowTensor& out = request_.out;
         StoreRows(reinterpret_cast<__gm__ ElementOut*>(out.data) +
                       out.offset(task.s.n, task.s.q_row, task.kv_head * plan_.group),
                   out.stride_row, out.stride_head, share);
-        if (problem_.lse == nullptr) return;
+        if (request_.lse == nullptr) return;
         OffsetLse(lse, task, share);
         const int64_t row =
-            task.s.n * problem_.lse_stride_batch + task.s.q_row + task.kv_head * plan_.group * problem_.lse_stride_head;
-        StoreLse(lse, problem_.lse + row, problem_.lse_stride_head, share);
+            task.s.n * request_.lse_stride_batch + task.s.q_row + task.kv_head * plan_.group * request_.lse_stride_head;
+        StoreLse(lse, request_.lse + row, request_.lse_stride_head, share);
     }
 
 private:
@@ -112,7 +112,7 @@ private:
             tile::DivideRows(o, ub_.blocks);
         }
         tile::VectorBarrier();
-        const float v_scale = problem_.score.v_scale_of(step.task.s.n, step.task.kv_head) / staged_factor(problem_);
+        const float v_scale = request_.score.v_scale_of(step.task.s.n, step.task.kv_head) / staged_factor(request_);
         if (v_scale != 1.0f) {
             tile::ScaleTile(o, o, v_scale);
             tile::VectorBarrier();
@@ -122,7 +122,7 @@ private:
     // A row that sees no key of the task: zeros, and the LSE of nothing. At most 64 rows: one bit each.
     __aicore__ inline void FinishMaskedRows(const Task& task, const RowShare& share,
                                             const AscendC::LocalTensor<float>& lse, bool partial) {
-        const Mask mask = problem_.mask_of(task.s);
+        const Mask mask = request_.mask_of(task.s);
         const KeyRange seen_by_all = mask.visible_to_all(share.begin / plan_.group, (share.end - 1) / plan_.group + 1);
         if (!intersect(seen_by_all, task.keys).empty()) return;
         uint64_t masked[2] = {0, 0};
@@ -133,21 +133,21 @@ private:
             AscendC::Duplicate(ub_.o[row * pitch_], 0.0f, static_cast<int32_t>(pitch_));
         }
         if (masked[0] == 0) return;
-        const float value = partial ? -kInfinity : problem_.lse_of_masked_row;
+        const float value = partial ? -kInfinity : request_.lse_of_masked_row;
         AscendC::Duplicate(lse, value, masked, 1, 1, 8);
         tile::VectorBarrier();
     }
 
     // See ScoreOptions::alibi_lse_offset.
     __aicore__ inline void OffsetLse(const AscendC::LocalTensor<float>& lse, const Task& task, const RowShare& share) {
-        if (!problem_.score.alibi_lse_offset) return;
-        const Mask mask = problem_.mask_of(task.s);
+        if (!request_.score.alibi_lse_offset) return;
+        const Mask mask = request_.mask_of(task.s);
         for (int32_t r = share.begin; r < share.end; ++r) {
             const PackedRow row = plan_.packed_row(task.kv_head, r);
             if (mask.visible(row.i).empty()) continue;
-            const float slope = problem_.score.alibi_slopes.at(task.s.n, row.head_q, 0.0f);
+            const float slope = request_.score.alibi_slopes.at(task.s.n, row.head_q, 0.0f);
             uint64_t lane[2] = {uint64_t{1} << (r - share.begin), 0};
-            AscendC::Adds(lse, lse, problem_.score.lse_offset(slope, mask.position(row.i)), lane, 1,
+            AscendC::Adds(lse, lse, request_.score.lse_offset(slope, mask.position(row.i)), lane, 1,
                           AscendC::UnaryRepeatParams(1, 1, 8, 8));
             tile::VectorBarrier();
         }
@@ -191,7 +191,7 @@ private:
     }
 
     Ub& ub_;
-    const Problem& problem_;
+    const Forward& request_;
     const Plan& plan_;
     const uint32_t dim_, pitch_;
 };

@@ -13,7 +13,7 @@ template <class ArchTag, class Element>
 class OnlineSoftmax {
 public:
     __aicore__ inline OnlineSoftmax(AttentionUb<ArchTag>& ub, const AttentionArguments& arguments)
-        : ub_(ub), problem_(arguments.problem), plan_(arguments.plan), folded_scale_(arguments.folded_scale) {}
+        : ub_(ub), request_(arguments.request), plan_(arguments.plan), folded_scale_(arguments.folded_scale) {}
 
     /// A task begins: its rows have seen nothing.
     __aicore__ inline void Begin(const Step& step) {
@@ -79,10 +79,10 @@ private:
     }
 
     __aicore__ inline void Logits(const tile::RowTile& s, const Step& step, int32_t row) {
-        const ScoreOptions& score = problem_.score;
+        const ScoreOptions& score = request_.score;
         const int32_t n = step.task.s.n, head = step.task.kv_head;
         const float scale =
-            folded_scale_ ? FoldedScale(problem_, n, head).rest : score.scale_of(n, head) / staged_factor(problem_);
+            folded_scale_ ? FoldedScale(request_, n, head).rest : score.scale_of(n, head) / staged_factor(request_);
         if (score.has_softcap()) {
             tile::CapScores(s, scale, score.softcap, ub_.constant, ub_.tree, Ub::TREE_ROWS * tile::STRIP);
         } else {
@@ -93,21 +93,21 @@ private:
     }
 
     __aicore__ inline void SubtractAlibi(const tile::RowTile& s, const Step& step, int32_t row) {
-        const Mask mask = problem_.mask_of(step.task.s);
+        const Mask mask = request_.mask_of(step.task.s);
         for (int32_t r = 0; r < static_cast<int32_t>(s.rows); ++r) {
             const PackedRow packed = plan_.packed_row(step.task.kv_head, row + r);
             // Heads of one position are neighbours and share the distances.
             if (r == 0 || (row + r) % plan_.group == 0) {
                 tile::DistanceToKeys(ub_.distance, ub_.columns, step.keys.begin - mask.position(packed.i), s.cols);
             }
-            const float slope = problem_.score.alibi_slopes.at(step.task.s.n, packed.head_q, 0.0f);
+            const float slope = request_.score.alibi_slopes.at(step.task.s.n, packed.head_q, 0.0f);
             AscendC::Axpy(s.data[r * s.pitch], ub_.distance, -slope, static_cast<int32_t>(s.cols));
             tile::VectorBarrier();
         }
     }
 
     __aicore__ inline void HideKeys(const tile::RowTile& s, const Step& step, int32_t row) {
-        const Mask mask = problem_.mask_of(step.task.s);
+        const Mask mask = request_.mask_of(step.task.s);
         const int32_t keys = step.keys.size(), rows = static_cast<int32_t>(s.rows);
         const int32_t i_end = (row + rows - 1) / plan_.group + 1;
         if (mask.coverage(row / plan_.group, i_end, step.keys) == Coverage::kAll) {
@@ -162,7 +162,7 @@ private:
     }
 
     Ub& ub_;
-    const Problem& problem_;
+    const Forward& request_;
     const Plan& plan_;
     const bool folded_scale_;
 };

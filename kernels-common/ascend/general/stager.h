@@ -14,7 +14,7 @@ template <class ArchTag>
 class StageKeys {
 public:
     __aicore__ inline StageKeys(AttentionUb<ArchTag>& ub, const AttentionArguments& arguments)
-        : ub_(ub), problem_(arguments.problem), convert_(ub.fp8Constants.template ReinterpretCast<int16_t>()) {}
+        : ub_(ub), request_(arguments.request), convert_(ub.fp8Constants.template ReinterpretCast<int16_t>()) {}
 
     /// This core's half of the step's keys: `cols` features of rows of `cache` to rows of gm, `stride` elements apart.
     __aicore__ inline void operator()(const Step& step, int32_t subBlock, const KvTensor& cache, uint32_t cols,
@@ -48,7 +48,7 @@ private:
 
     __aicore__ inline void Load(const Step& step, const KvTensor& cache, KeyRange keys, uint32_t cols) {
         loadRows_(ub_.in[ub_.inRing.BeginFill()].template ReinterpretCast<uint8_t>(), cache,
-                  problem_.kv_view(step.task.s.n), step.task.kv_head, 1, keys, cols);
+                  request_.kv_view(step.task.s.n), step.task.kv_head, 1, keys, cols);
         ub_.inRing.EndFill();
     }
 
@@ -73,7 +73,7 @@ private:
     }
 
     Ub& ub_;
-    const Problem& problem_;
+    const Forward& request_;
     tile::LoadFp8Rows loadRows_;
     tile::Fp8ToHalf convert_;
 };

@@ -25,29 +25,29 @@ void guarded(BackendStatus* status, Body body) {
     }
 }
 
-bool nothing_to_do(const Problem& p) { return p.batch == 0 || p.total_q == 0; }
+bool nothing_to_do(const Forward& p) { return p.batch == 0 || p.total_q == 0; }
 
-uint64_t workspace_bytes(const Problem* problem) {
-    if (nothing_to_do(*problem)) return 0;
+uint64_t workspace_bytes(const Forward* request) {
+    if (nothing_to_do(*request)) return 0;
     try {
-        return Call(*problem, core_count()).workspace_bytes();
+        return Call(*request, core_count()).workspace_bytes();
     } catch (const std::exception&) {
         return 0;  // no device: `forward` finds out too, and has a status to say so
     }
 }
 
-void check(const Problem* problem, BackendStatus* status) {
-    if (problem->dtype != DType::kFloat32) return;
+void check(const Forward* request, BackendStatus* status) {
+    if (request->dtype != DType::kFloat32) return;
     set(status, BackendStatus::kNotImplemented,
         "q: got dtype torch.float32, expected torch.float16, torch.bfloat16 or (v3) torch.float8_e4m3fn: "
         "the cube of the Ascend 910B has no float32 attention");
 }
 
-void forward(const Problem* problem, const Execution* execution, BackendStatus* status) {
+void forward(const Forward* request, const Execution* execution, BackendStatus* status) {
     guarded(status, [&] {
-        check(problem, status);
-        if (status->code != BackendStatus::kOk || nothing_to_do(*problem)) return;
-        const Call call(*problem, core_count());
+        check(request, status);
+        if (status->code != BackendStatus::kOk || nothing_to_do(*request)) return;
+        const Call call(*request, core_count());
         if (execution->workspace_bytes < call.workspace_bytes()) {
             return set(status, BackendStatus::kRuntimeError, "the workspace is smaller than workspace_bytes() said");
         }

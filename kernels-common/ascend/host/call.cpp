@@ -77,17 +77,17 @@ T* at(void* workspace, Region region) {
 
 }  // namespace
 
-Call::Call(const Problem& problem, uint32_t cores) : problem_(problem), cores_(cores) {
+Call::Call(const Forward& request, uint32_t cores) : request_(request), cores_(cores) {
     const FastPaths allowed = fast_paths();
     const bool fast = allowed != FastPaths::kNone;
     if (!(fast && choose_decode()) && !(fast && choose_prefill(allowed == FastPaths::kAll))) {
-        plan_ = make_plan(problem_, attention_tile(problem_), kSplitPolicy);
+        plan_ = make_plan(request_, attention_tile(request_), kSplitPolicy);
         choose_general();
     }
-    prepared_q_ = take(prepared_q_bytes(problem_));
-    if (plan_.num_splits > 1 && problem_.out_accum == nullptr) {
-        const uint64_t rows = plan_.accum_rows(problem_);
-        out_accum_ = take(rows * problem_.head_dim_v * sizeof(float));
+    prepared_q_ = take(prepared_q_bytes(request_));
+    if (plan_.num_splits > 1 && request_.out_accum == nullptr) {
+        const uint64_t rows = plan_.accum_rows(request_);
+        out_accum_ = take(rows * request_.head_dim_v * sizeof(float));
         lse_accum_ = take(rows * sizeof(float));
     }
     core_workspace_bytes_ = round_up(core_workspace_bytes_, kAlignment);
@@ -95,32 +95,32 @@ Call::Call(const Problem& problem, uint32_t cores) : problem_(problem), cores_(c
 }
 
 bool Call::choose_decode() {
-    plan_ = make_plan(problem_, attention_tile(problem_), kNeverSplit);
-    fast_ = decode_can_implement(problem_, plan_) ? decode_kernel(problem_.dtype) : nullptr;
+    plan_ = make_plan(request_, attention_tile(request_), kNeverSplit);
+    fast_ = decode_can_implement(request_, plan_) ? decode_kernel(request_.dtype) : nullptr;
     if (fast_ == nullptr) return false;
     blocks_ = cores_;
-    core_workspace_bytes_ = decode_core_workspace_bytes(problem_, plan_);
+    core_workspace_bytes_ = decode_core_workspace_bytes(request_, plan_);
     return true;
 }
 
 bool Call::choose_prefill(bool even_if_slower) {
-    plan_ = make_plan(problem_, attention_tile(problem_), kNeverSplit);
-    const bool serves = prefill_can_implement(problem_, plan_) && (even_if_slower || prefill_pays(problem_, plan_));
-    fast_ = serves ? prefill_kernel(problem_.dtype, problem_.head_dim) : nullptr;
+    plan_ = make_plan(request_, attention_tile(request_), kNeverSplit);
+    const bool serves = prefill_can_implement(request_, plan_) && (even_if_slower || prefill_pays(request_, plan_));
+    fast_ = serves ? prefill_kernel(request_.dtype, request_.head_dim) : nullptr;
     if (fast_ == nullptr) return false;
     const uint64_t tasks = choose_general();
     redo_ = take(tasks * sizeof(int32_t));
-    if (problem_.dtype == DType::kFloat8E4M3) converted_kv_ = take(converted_kv_bytes(problem_));
-    core_workspace_bytes_ = std::max<uint64_t>(core_workspace_bytes_, prefill_core_workspace_bytes(problem_, plan_));
+    if (request_.dtype == DType::kFloat8E4M3) converted_kv_ = take(converted_kv_bytes(request_));
+    core_workspace_bytes_ = std::max<uint64_t>(core_workspace_bytes_, prefill_core_workspace_bytes(request_, plan_));
     return true;
 }
 
 // By plan_; returns the upper bound of tasks.
 uint64_t Call::choose_general() {
-    general_ = general_kernel(problem_.dtype);
-    const int64_t tasks = int64_t{problem_.batch} * problem_.num_heads_kv * plan_.row_tiles * plan_.num_splits;
+    general_ = general_kernel(request_.dtype);
+    const int64_t tasks = int64_t{request_.batch} * request_.num_heads_kv * plan_.row_tiles * plan_.num_splits;
     blocks_ = static_cast<uint32_t>(std::clamp<int64_t>(tasks, 1, cores_));
-    core_workspace_bytes_ = attention_core_workspace_bytes(problem_, plan_);
+    core_workspace_bytes_ = attention_core_workspace_bytes(request_, plan_);
     return static_cast<uint64_t>(tasks);
 }
 
@@ -134,12 +134,12 @@ void Call::launch(void* workspace, void* stream, uint64_t ffts) const {
     workspace = reinterpret_cast<void*>(round_up<uint64_t>(reinterpret_cast<uint64_t>(workspace), kAlignment));
     auto* const prepared_q = at<uint8_t>(workspace, prepared_q_);
     const bool convert_kv = converted_kv_.bytes > 0;
-    if (needs_prepare(problem_)) {
-        launch_flash_attn_prepare(2 * cores_, stream, {problem_, prepared_q, /*folded_scale=*/convert_kv});
+    if (needs_prepare(request_)) {
+        launch_flash_attn_prepare(2 * cores_, stream, {request_, prepared_q, /*folded_scale=*/convert_kv});
     }
 
     AttentionArguments a;
-    a.problem = after_prepare(problem_, prepared_q);
+    a.request = after_prepare(request_, prepared_q);
     a.plan = plan_;
     a.folded_scale = convert_kv;
     a.ffts = ffts;
@@ -147,15 +147,15 @@ void Call::launch(void* workspace, void* stream, uint64_t ffts) const {
     a.core_workspace_bytes = core_workspace_bytes_;
     a.redo = at<int32_t>(workspace, redo_);
     if (out_accum_.bytes > 0) {
-        a.problem.out_accum = at<float>(workspace, out_accum_);
-        a.problem.lse_accum = at<float>(workspace, lse_accum_);
+        a.request.out_accum = at<float>(workspace, out_accum_);
+        a.request.lse_accum = at<float>(workspace, lse_accum_);
     }
     if (a.redo != nullptr) set_zero(a.redo, redo_.bytes, stream);
     if (convert_kv) {
         auto* const memory = at<uint8_t>(workspace, converted_kv_);
-        launch_flash_attn_convert_kv(2 * cores_, stream, {a.problem, memory});
+        launch_flash_attn_convert_kv(2 * cores_, stream, {a.request, memory});
         AttentionArguments converted = a;
-        converted.problem = with_converted_kv(a.problem, memory);
+        converted.request = with_converted_kv(a.request, memory);
         fast_(blocks_, stream, converted);
     } else if (fast_ != nullptr) {
         fast_(blocks_, stream, a);

@@ -16,9 +16,9 @@ struct Region {
 class Call {
 public:
     // `cores`: AI cores of the device.
-    Call(const Problem& problem, uint32_t cores);
+    Call(const Forward& request, uint32_t cores);
 
-    const Problem& problem() const { return problem_; }
+    const Forward& request() const { return request_; }
     const Plan& plan() const { return plan_; }
     // With room to start at an aligned address, wherever the caller's memory begins.
     uint64_t workspace_bytes() const { return workspace_bytes_ > 0 ? workspace_bytes_ + kAlignment : 0; }
@@ -35,11 +35,11 @@ private:
     uint64_t choose_general();
     Region take(uint64_t bytes);
 
-    Problem problem_;
+    Forward request_;
     Plan plan_;
     uint32_t cores_;
     uint32_t blocks_ = 1;                  // AI cores that can have attention to compute
-    AttentionLauncher fast_ = nullptr;     // the fast path, if one serves the Problem
+    AttentionLauncher fast_ = nullptr;     // the fast path, if one serves the call
     AttentionLauncher general_ = nullptr;  // the general kernel; after a fast path, for the row tiles it gave up
     uint64_t core_workspace_bytes_ = 0;    // of one AI core
     Region prepared_q_;

@@ -12,7 +12,7 @@ extern "C" __global__ __aicore__ void flash_attn_combine(AttentionArguments argu
     if ASCEND_IS_AIV {
         AscendC::SetCtrlSpr<48, 48>(1);  // infinities stay
         arch::Resource<arch::AtlasA2> resource;
-        if (arguments.problem.out_dtype == DType::kBFloat16) {
+        if (arguments.request.out_dtype == DType::kBFloat16) {
             passes::Combine<arch::AtlasA2, bfloat16_t> combine(resource, arguments);
             combine();
         } else {

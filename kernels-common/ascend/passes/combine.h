@@ -24,8 +24,8 @@ struct HeadRows {
 /// (beyond seqused_q, or between packed sequences).
 class PartialRows {
 public:
-    __aicore__ inline PartialRows(const Problem& problem, RowRange range)
-        : p_(problem), at_(range.begin), end_(range.end) {
+    __aicore__ inline PartialRows(const Forward& request, RowRange range)
+        : p_(request), at_(range.begin), end_(range.end) {
         rows_per_head_ = p_.cu_seqlens_q ? p_.total_q : p_.max_seqlen_q;
     }
 
@@ -64,7 +64,7 @@ private:
         s_ = p_.bounded_sequence(n);
     }
 
-    const Problem& p_;
+    const Forward& p_;
     int64_t at_;
     int64_t end_;
     int64_t rows_per_head_;
@@ -76,7 +76,7 @@ template <class ArchTag, class ElementOut>
 class Combine {
 public:
     __aicore__ inline Combine(arch::Resource<ArchTag>& resource, const AttentionArguments& arguments)
-        : p_(arguments.problem), splits_(arguments.plan.num_splits) {
+        : p_(arguments.request), splits_(arguments.plan.num_splits) {
         rows_per_split_ = arguments.plan.accum_rows(p_) / splits_;
         pitch_ = round_up(p_.head_dim_v, 16);
         most_rows_ = min_of(kMostRows, min_of(kPartElements / pitch_, kWeights / splits_)) / 8 * 8;
@@ -354,7 +354,7 @@ private:
         }
     }
 
-    const Problem& p_;
+    const Forward& p_;
     const int32_t splits_;
     int64_t rows_per_split_;
     int32_t pitch_;      // elements from row to row in UB

@@ -13,8 +13,8 @@ template <class ArchTag>
 class ConvertKv {
 public:
     __aicore__ inline ConvertKv(arch::Resource<ArchTag>& resource, const ConvertKvArguments& arguments)
-        : p_(arguments.problem),
-          converted_(with_converted_kv(arguments.problem, arguments.memory)),
+        : p_(arguments.request),
+          converted_(with_converted_kv(arguments.request, arguments.memory)),
           convert_(resource.ubBuf.template GetBufferByByte<int16_t>(CONSTANTS)) {
         for (uint32_t i = 0; i < 2; ++i) {
             codes_[i] = resource.ubBuf.template GetBufferByByte<uint8_t>(CHUNK * i);
@@ -80,8 +80,8 @@ private:
 
     using Event = AscendC::HardEvent;
 
-    const Problem& p_;
-    const Problem converted_;
+    const Forward& p_;
+    const Forward converted_;
     tile::LoadFp8Rows loadRows_;
     tile::Fp8ToHalf convert_;
     AscendC::LocalTensor<uint8_t> codes_[2];

@@ -23,7 +23,7 @@ __aicore__ inline void prepare(const PrepareArguments& arguments) {
 extern "C" __global__ __aicore__ void flash_attn_prepare(PrepareArguments arguments) {
     KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
     if ASCEND_IS_AIV {
-        switch (arguments.problem.dtype) {
+        switch (arguments.request.dtype) {
             case DType::kFloat16: prepare<DType::kFloat16>(arguments); break;
             case DType::kBFloat16: prepare<DType::kBFloat16>(arguments); break;
             case DType::kFloat8E4M3: prepare<DType::kFloat8E4M3>(arguments); break;

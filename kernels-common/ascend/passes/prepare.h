@@ -38,9 +38,9 @@ public:
     using Wide = typename PreparedType<kDType>::Wide;
 
     __aicore__ inline Prepare(arch::Resource<ArchTag>& resource, const PrepareArguments& arguments)
-        : p_(arguments.problem),
+        : p_(arguments.request),
           folded_scale_(arguments.folded_scale),
-          prepared_q_(prepared_q(arguments.problem, arguments.prepared_q)),
+          prepared_q_(prepared_q(arguments.request, arguments.prepared_q)),
           rotary_dim_(p_.rotary.enabled() && p_.rotary.seqlen > 0 ? p_.rotary.dim : 0),
           ub_(resource.ubBuf.template GetBufferByByte<uint8_t>(0)),
           rotate_(ub_[kTables].template ReinterpretCast<float>(), ub_[kWork].template ReinterpretCast<float>(),
@@ -337,7 +337,7 @@ private:
                        RowsShape{static_cast<uint32_t>(rows - inside), elements, 0, pitch});
     }
 
-    const Problem& p_;
+    const Forward& p_;
     const bool folded_scale_;
     const RowTensor prepared_q_;
     const int32_t rotary_dim_;

@@ -2,7 +2,7 @@
 // Which sequence a row of a packed tensor belongs to, and how rows are dealt to cores.
 #pragma once
 
-#include "flash_attn_npu/problem.h"
+#include "flash_attn_npu/request.h"
 
 namespace flash_attn_npu::ascend::passes {
 
@@ -51,9 +51,9 @@ struct SequenceRows {
 template <int64_t Sequence::* kFirst, int32_t Sequence::* kLength>
 class SequenceWalk {
 public:
-    FA_HOST_DEVICE SequenceWalk(const Problem& problem, FA_GM const int32_t* cu_seqlens, int64_t base,
+    FA_HOST_DEVICE SequenceWalk(const Forward& request, FA_GM const int32_t* cu_seqlens, int64_t base,
                                 int64_t rows_each, RowRange range)
-        : p_(problem), cu_seqlens_(cu_seqlens), base_(base), rows_each_(rows_each), at_(range.begin), end_(range.end) {}
+        : p_(request), cu_seqlens_(cu_seqlens), base_(base), rows_each_(rows_each), at_(range.begin), end_(range.end) {}
 
     // False at the end. Rows that belong to no sequence are left out.
     FA_HOST_DEVICE bool Next(SequenceRows& next) {
@@ -75,7 +75,7 @@ public:
     }
 
 private:
-    const Problem& p_;
+    const Forward& p_;
     FA_GM const int32_t* cu_seqlens_;
     int64_t base_;
     int64_t rows_each_;

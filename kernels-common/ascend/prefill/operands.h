@@ -8,7 +8,6 @@
 
 namespace flash_attn_npu::ascend::prefill {
 
-
 // Events between MTE2 and MTE1, both ways: who owns which.
 struct PrefillEvents {
     static constexpr int32_t KEYS = 0, PROBABILITIES = 3, QUERIES = 5;
@@ -33,7 +32,7 @@ public:
     /// step: the first of a task.
     __aicore__ inline void Load(const PrefillStep& step, int32_t sub) {
         if (step.keys.empty()) return;
-        const Problem& p = a_.problem;
+        const Forward& p = a_.request;
         const Task& task = step.task;
         AscendC::GlobalTensor<Element> q;
         q.SetGlobalBuffer(reinterpret_cast<__gm__ Element*>(p.q.data));
@@ -105,7 +104,7 @@ private:
         const uint32_t rows = RoundUp<Shape::STRIP_ROWS>(keys.size());
         // Scores of keys that do not exist are masked later, but have to be numbers.
         if (rows != static_cast<uint32_t>(keys.size())) ZeroL1<Element>(tile, rows * Shape::HEAD_DIM);
-        copy_(tile, layout::zN{rows}, a_.problem.k_cache, a_.problem.kv_view(step.task.s.n), step.task.kv_head, keys, 0,
+        copy_(tile, layout::zN{rows}, a_.request.k_cache, a_.request.kv_view(step.task.s.n), step.task.kv_head, keys, 0,
               Shape::HEAD_DIM);
         ring_.EndFill();
     }
@@ -220,8 +219,8 @@ private:
             if (step == nullptr) return;
             if (v_item_ == ValueTiles(*step)) continue;
             const uint32_t col = static_cast<uint32_t>(v_item_ / step->Tiles()) * Shape::OUT_COLS;
-            copy_(l1V_[v_loaded_ % Shape::V_RING], layout::zN{Shape::KEY_TILE}, a_.problem.v_cache,
-                  a_.problem.kv_view(step->task.s.n), step->task.kv_head, step->TileKeys(v_item_ % step->Tiles()), col,
+            copy_(l1V_[v_loaded_ % Shape::V_RING], layout::zN{Shape::KEY_TILE}, a_.request.v_cache,
+                  a_.request.kv_view(step->task.s.n), step->task.kv_head, step->TileKeys(v_item_ % step->Tiles()), col,
                   Shape::OUT_COLS);
             last_use_[v_loaded_ % Shape::V_RING] = IN_USE;
             ++v_item_;

@@ -156,7 +156,7 @@ private:
 
     __aicore__ inline void Store(const PrefillStep& step, int32_t sub, int32_t row, int32_t rows,
                                  uint32_t chunk) const {
-        const Problem& p = a_.problem;
+        const Forward& p = a_.request;
         const Sequence& s = step.task.s;
         const int32_t group = a_.plan.group, head = step.task.kv_head * group;
         const int32_t packed = step.RowBegin(sub) + FirstRow() + row;

@@ -60,7 +60,7 @@ private:
         const int32_t row = strip * static_cast<int32_t>(Shape::STRIP_ROWS);
         const AscendC::LocalTensor<half> maximum = ub_.Maximum(step.Slot(), sub)[row];
         const AscendC::LocalTensor<half> sums = ub_.PanelSums(strip);
-        MaskStrip(s, a_.problem.mask_of(step.task.s), a_.plan.group, step.RowBegin(sub) + FirstRow() + row, rows,
+        MaskStrip(s, a_.request.mask_of(step.task.s), a_.plan.group, step.RowBegin(sub) + FirstRow() + row, rows,
                   step.keys.begin, static_cast<half>(MASKED));
         BarrierV();
         StripMaximum(maximum, MaximumBefore(step, sub)[row], s, sums, ub_.StripScratch(), static_cast<half>(MASKED));

@@ -59,7 +59,7 @@ private:
 
     // Row tiles share keys and values, unless there are so few that each can have a core to itself.
     __aicore__ inline static int32_t TilesPerTask(const AttentionArguments& a, uint32_t cores) {
-        const int64_t tiles = int64_t{a.problem.batch} * a.problem.num_heads_kv * a.plan.row_tiles;
+        const int64_t tiles = int64_t{a.request.batch} * a.request.num_heads_kv * a.plan.row_tiles;
         return tiles <= static_cast<int64_t>(cores) ? 1 : kPrefillSubBlocks;
     }
 
@@ -85,7 +85,7 @@ private:
 
     // False if half scores are not for the task.
     __aicore__ inline bool SetScales() {
-        const Problem& p = a_.problem;
+        const Forward& p = a_.request;
         scale_ = p.score.scale;
         v_scale_ = 1.0f;
         if (p.dtype != DType::kFloat8E4M3) return true;

@@ -28,7 +28,7 @@ struct Task {
 // Where in `redo` the word of a task stands: (sequence, kv head, row tile, split).
 FA_HOST_DEVICE int64_t redo_index_at(const AttentionArguments& a, int32_t n, int32_t kv_head, int32_t row_begin,
                                      int32_t split) {
-    const int64_t head = int64_t{n} * a.problem.num_heads_kv + kv_head;
+    const int64_t head = int64_t{n} * a.request.num_heads_kv + kv_head;
     return (head * a.plan.row_tiles + row_begin / a.plan.tile.rows) * a.plan.num_splits + split;
 }
 FA_HOST_DEVICE int64_t redo_index(const AttentionArguments& a, const Task& task) {
@@ -82,7 +82,7 @@ public:
     FA_HOST_DEVICE Schedule(const AttentionArguments& arguments, uint32_t core, uint32_t cores,
                             int32_t tiles_per_task = 1, FA_GM const int32_t* marked = nullptr)
         : a_(arguments),
-          p_(arguments.problem),
+          p_(arguments.request),
           plan_(arguments.plan),
           rows_per_task_(arguments.plan.tile.rows * tiles_per_task),
           core_(static_cast<int32_t>(core)),
@@ -297,7 +297,7 @@ private:
     }
 
     const AttentionArguments& a_;
-    const Problem& p_;
+    const Forward& p_;
     const Plan& plan_;
     const int32_t rows_per_task_;
     const int32_t core_;

@@ -3,7 +3,7 @@
 #pragma once
 #include "flash_attn_npu/kv_runs.h"
 #include "flash_attn_npu/plan.h"
-#include "flash_attn_npu/problem.h"
+#include "flash_attn_npu/request.h"
 #include "tile/copy_gm_to_l1.h"
 
 namespace flash_attn_npu::ascend::tile {

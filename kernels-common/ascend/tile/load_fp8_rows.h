@@ -3,7 +3,7 @@
 #pragma once
 #include "arch/atlas_a2.h"
 #include "flash_attn_npu/kv_runs.h"
-#include "flash_attn_npu/problem.h"
+#include "flash_attn_npu/request.h"
 #include "tile/layout.h"
 
 namespace flash_attn_npu::ascend::tile {

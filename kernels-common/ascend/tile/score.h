@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // From dot products to logits on a tile of float rows, as score.h has the formulas; and what the mask hides.
 #pragma once
-#include "flash_attn_npu/problem.h"
+#include "flash_attn_npu/request.h"
 #include "tile/row_vectors.h"
 
 namespace flash_attn_npu::ascend::tile {

@@ -10,7 +10,7 @@ namespace flash_attn_npu::cpu {
 namespace {
 
 template <class S, DType kType>
-void append_one(const Problem& p, const Sequence& s, int32_t t, int64_t block, int64_t row, int32_t head) {
+void append_one(const Forward& p, const Sequence& s, int32_t t, int64_t block, int64_t row, int32_t head) {
     const auto* k = element<kType>(p.k_new.data, p.k_new.offset(s.n, s.new_row + t, head));
     const auto* v = element<kType>(p.v_new.data, p.v_new.offset(s.n, s.new_row + t, head));
     auto* k_cache = static_cast<Storage<kType>*>(p.k_cache.data) + p.k_cache.offset(block, row, head);
@@ -29,7 +29,7 @@ void append_one(const Problem& p, const Sequence& s, int32_t t, int64_t block, i
 
 // Sequences one after the other: when two of them share a page or a batch index, the later one wins, every time.
 template <class S>
-void append_kv(const Problem& p, int32_t kv_head_begin, int32_t kv_head_end) {
+void append_kv(const Forward& p, int32_t kv_head_begin, int32_t kv_head_end) {
     with_dtype(p.dtype, [&](auto tag) {
         for (int32_t n = 0; n < p.batch; ++n) {
             const Sequence s = p.sequence(n);

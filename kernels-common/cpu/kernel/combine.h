@@ -8,7 +8,7 @@ namespace flash_attn_npu::cpu {
 namespace {
 
 template <class S>
-void combine(const Problem& p, const Plan& plan, const Partials& partials, int32_t n, int32_t kv_head,
+void combine(const Forward& p, const Plan& plan, const Partials& partials, int32_t n, int32_t kv_head,
              int32_t row_begin, int32_t row_end) {
     constexpr int32_t kMaxHeadDimV = 512;
     alignas(64) float o[kMaxHeadDimV];

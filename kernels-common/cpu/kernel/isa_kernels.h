@@ -13,7 +13,7 @@ namespace {
 
 // EngineOf<dtype>: the tile engine this level uses for a storage type.
 template <template <DType> class EngineOf>
-Kernel tile_kernel(const Problem& p) {
+Kernel tile_kernel(const Forward& p) {
     Kernel kernel{};
     with_dtype(p.dtype, [&](auto tag) { kernel = TileAttention<EngineOf<decltype(tag)::kDType>>::kernel(); });
     return kernel;

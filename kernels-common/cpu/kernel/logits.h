@@ -7,7 +7,7 @@
 #pragma once
 
 #include "cpu/tile/numeric.h"
-#include "flash_attn_npu/problem.h"
+#include "flash_attn_npu/request.h"
 
 namespace flash_attn_npu::cpu {
 namespace {

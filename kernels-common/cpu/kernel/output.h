@@ -20,7 +20,7 @@ FA_HOST_DEVICE void store_row(Storage<kType>* dst, const float* src, int32_t n, 
 
 // out = o * factor, and the row's LSE (natural log; -inf: the row saw no key).
 template <class S>
-FA_HOST_DEVICE void write_final_row(const Problem& p, const Sequence& s, PackedRow row, const float* o, float factor,
+FA_HOST_DEVICE void write_final_row(const Forward& p, const Sequence& s, PackedRow row, const float* o, float factor,
                                     float lse) {
     const int64_t offset = p.out.offset(s.n, s.q_row + row.i, row.head_q);
     switch (p.out_dtype) {
@@ -44,7 +44,7 @@ FA_HOST_DEVICE void write_final_row(const Problem& p, const Sequence& s, PackedR
 
 // `o`: head_dim_v unnormalised sums of p * v; `m`: the reference maximum in log2 units; `l`: the sum of p.
 template <class S>
-FA_HOST_DEVICE void write_row(const Problem& p, const Plan& plan, const Partials& partials, const Sequence& s,
+FA_HOST_DEVICE void write_row(const Forward& p, const Plan& plan, const Partials& partials, const Sequence& s,
                               int32_t kv_head, int32_t split, int32_t r, float* o, float m, float l) {
     const PackedRow row = plan.packed_row(kv_head, r);
     const bool empty = l == 0.0f;

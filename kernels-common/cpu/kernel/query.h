@@ -4,7 +4,7 @@
 
 #include "cpu/tile/numeric.h"
 #include "flash_attn_npu/plan.h"
-#include "flash_attn_npu/problem.h"
+#include "flash_attn_npu/request.h"
 
 namespace flash_attn_npu::cpu {
 namespace {
@@ -55,10 +55,10 @@ FA_HOST_DEVICE void rotate(const Rotary& rotary, int32_t position, float* row) {
 }
 
 // Features of a query row: head_dim, and head_dim_v more with qv.
-FA_HOST_DEVICE int32_t query_features(const Problem& p) { return p.head_dim + (p.qv.data ? p.head_dim_v : 0); }
+FA_HOST_DEVICE int32_t query_features(const Forward& p) { return p.head_dim + (p.qv.data ? p.head_dim_v : 0); }
 
 template <class S>
-FA_HOST_DEVICE void load_query_row(const Problem& p, const Sequence& s, PackedRow row, float* dst) {
+FA_HOST_DEVICE void load_query_row(const Forward& p, const Sequence& s, PackedRow row, float* dst) {
     with_dtype(p.dtype, [&](auto tag) {
         constexpr DType kType = decltype(tag)::kDType;
         load_row<S, kType>(element<kType>(p.q.data, p.q.offset(s.n, s.q_row + row.i, row.head_q)), p.head_dim, dst);

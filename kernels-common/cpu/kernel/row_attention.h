@@ -42,15 +42,15 @@ struct RowAttention {
         KeyRange keys;  // that the row sees
     };
 
-    static size_t row_floats(const Problem& p) { return padded(query_features(p)) + padded(p.head_dim_v); }
+    static size_t row_floats(const Forward& p) { return padded(query_features(p)) + padded(p.head_dim_v); }
 
-    static size_t scratch_bytes(const Problem& p, const Plan&, int32_t) {
+    static size_t scratch_bytes(const Forward& p, const Plan&, int32_t) {
         return size_t{1} * p.num_heads_kv * kMaxRows * (row_floats(p) * sizeof(float) + sizeof(Row));
     }
 
-    static Kernel kernel(const Problem&) { return Kernel{TileShape{kMaxRows, kChunkKeys}, scratch_bytes, attend}; }
+    static Kernel kernel(const Forward&) { return Kernel{TileShape{kMaxRows, kChunkKeys}, scratch_bytes, attend}; }
 
-    static void attend(const Problem& p, const Plan& plan, const Partials& partials, const WorkItem& item,
+    static void attend(const Forward& p, const Plan& plan, const Partials& partials, const WorkItem& item,
                        void* scratch) {
         with_dtype(p.dtype, [&](auto tag) {
             RowAttention(p, plan, item, scratch).template run<decltype(tag)::kDType>(partials);
@@ -58,7 +58,7 @@ struct RowAttention {
     }
 
 private:
-    RowAttention(const Problem& p, const Plan& plan, const WorkItem& item, void* scratch)
+    RowAttention(const Forward& p, const Plan& plan, const WorkItem& item, void* scratch)
         : p_(p),
           plan_(plan),
           item_(item),
@@ -328,7 +328,7 @@ private:
         }
     }
 
-    const Problem& p_;
+    const Forward& p_;
     const Plan& plan_;
     const WorkItem& item_;
     const Sequence s_;

@@ -50,11 +50,11 @@ class TileAttention {
 public:
     static Kernel kernel() { return Kernel{TileShape{kRows, kStepKeys}, scratch_bytes, attend}; }
 
-    static size_t scratch_bytes(const Problem& p, const Plan&, int32_t rows_per_item) {
+    static size_t scratch_bytes(const Forward& p, const Plan&, int32_t rows_per_item) {
         return Workspace(p, ceil_div(rows_per_item, kRows), nullptr).bytes;
     }
 
-    static void attend(const Problem& p, const Plan& plan, const Partials& partials, const WorkItem& item,
+    static void attend(const Forward& p, const Plan& plan, const Partials& partials, const WorkItem& item,
                        void* scratch) {
         Engine::begin();
         TileAttention(p, plan, item, scratch).run(partials);
@@ -107,14 +107,14 @@ private:
         int32_t row_stride;
         size_t bytes;
 
-        Workspace(const Problem& problem, int32_t row_tiles, void* base) {
+        Workspace(const Forward& request, int32_t row_tiles, void* base) {
             Layout layout(base);
-            const int32_t features = query_features(problem);
-            const int32_t o_features = round_up(problem.head_dim_v, Engine::kFeatureGroup);
-            row_stride = round_up(max_of(features, problem.head_dim_v), Engine::kFeatureGroup);
+            const int32_t features = query_features(request);
+            const int32_t o_features = round_up(request.head_dim_v, Engine::kFeatureGroup);
+            row_stride = round_up(max_of(features, request.head_dim_v), Engine::kFeatureGroup);
             tiles = layout.array<RowTile>(row_tiles);
             k = layout.array<typename Engine::Key>(Engine::key_size(features));
-            v = layout.array<typename Engine::Value>(Engine::value_size(problem.head_dim_v));
+            v = layout.array<typename Engine::Value>(Engine::value_size(request.head_dim_v));
             p = layout.array<typename Engine::Probability>(Engine::probability_size());
             s = layout.array<float>(kStepKeys * kRows);
             rows = layout.array<float>(size_t{kRows} * row_stride);
@@ -129,7 +129,7 @@ private:
         }
     };
 
-    TileAttention(const Problem& p, const Plan& plan, const WorkItem& item, void* scratch)
+    TileAttention(const Forward& p, const Plan& plan, const WorkItem& item, void* scratch)
         : p_(p),
           plan_(plan),
           item_(item),
@@ -341,7 +341,7 @@ private:
         }
     }
 
-    const Problem& p_;
+    const Forward& p_;
     const Plan& plan_;
     const WorkItem& item_;
     const Sequence sequence_;

@@ -10,7 +10,7 @@
 
 #include "cpu/backend.h"
 #include "cpu/tile/numeric.h"
-#include "flash_attn_npu/problem.h"
+#include "flash_attn_npu/request.h"
 
 namespace {
 
@@ -79,7 +79,7 @@ double largest_error(const Config& c) {
     std::vector<int32_t> table(size_t(kBatch) * per_sequence);
     for (size_t i = 0; i < table.size(); ++i) table[i] = static_cast<int32_t>(table.size() - 1 - i);
 
-    Problem p;
+    Forward p;
     p.dtype = p.out_dtype = c.dtype;
     p.batch = kBatch;
     p.num_heads_q = c.heads_q;

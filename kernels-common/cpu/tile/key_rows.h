@@ -17,7 +17,7 @@ struct KeyRows {
 
 // Rows of the keys of [chunk, chunk + kKeys) that lie in `keys`.
 template <int32_t kKeys>
-FA_HOST_DEVICE void collect_key_rows(const Problem& p, const WorkItem& item, int32_t chunk, KeyRange keys,
+FA_HOST_DEVICE void collect_key_rows(const Forward& p, const WorkItem& item, int32_t chunk, KeyRange keys,
                                      KeyRows<kKeys>& rows) {
     memset(&rows, 0, sizeof(rows));
     const KvView view = p.kv_view(item.n);

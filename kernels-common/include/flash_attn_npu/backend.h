@@ -6,12 +6,12 @@
 #include <cstddef>
 
 #include "flash_attn_npu/plan.h"
-#include "flash_attn_npu/problem.h"
+#include "flash_attn_npu/request.h"
 
 namespace flash_attn_npu {
 
-// Raised with every change of the types below or of Problem.
-constexpr uint32_t kBackendAbiVersion = 2;
+// Raised with every change of the types below or of a request.
+constexpr uint32_t kBackendAbiVersion = 3;
 
 // What went wrong, if anything.
 struct BackendStatus {
@@ -34,15 +34,15 @@ struct Backend {
     const char* name;
     bool host_memory;  // works on tensors that the host can read: cpu, twin
 
-    // Memory a call needs for itself; 0 on the cpu. Depends on the Problem's bounds only, not on tensor contents.
-    uint64_t (*workspace_bytes)(const Problem* problem);
+    // Memory a call needs for itself; 0 on the cpu. Depends on the request's bounds only, not on tensor contents.
+    uint64_t (*workspace_bytes)(const Forward* request);
 
-    // Whether the backend can compute the Problem at all; asked before anything is written.
-    void (*check)(const Problem* problem, BackendStatus* status);
+    // Whether the backend can compute the request at all; asked before anything is written.
+    void (*check)(const Forward* request, BackendStatus* status);
 
     // Appends new keys and values (with rotary), attends, combines. Arguments were validated: the call cannot fail on
     // them. Device backends return when the work is queued.
-    void (*forward)(const Problem* problem, const Execution* execution, BackendStatus* status);
+    void (*forward)(const Forward* request, const Execution* execution, BackendStatus* status);
 
     // What the backend runs on, e.g. "avx512_bf16"; for diagnostics.
     const char* (*describe)();

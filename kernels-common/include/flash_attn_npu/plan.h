@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// How one Problem is cut into work: row tiles, KV splits, workspace. Closed-form arithmetic on upper bounds, so the same
+// How one call is cut into work: row tiles, KV splits, workspace. Closed-form arithmetic on upper bounds, so the same
 // code runs on the host and as scalar code on every AI core, and a launch needs no device-to-host read.
 //
 // Rows are packed (GQA): row r of kv head g is query position r / group of query head g * group + r % group. The heads of
@@ -7,7 +7,7 @@
 #pragma once
 
 #include "flash_attn_npu/mask.h"
-#include "flash_attn_npu/problem.h"
+#include "flash_attn_npu/request.h"
 
 namespace flash_attn_npu {
 
@@ -46,17 +46,17 @@ struct Plan {
     }
 
     // Partial results are stored like the API returns them: (split, batch, head, row) or (split, head, packed row).
-    FA_HOST_DEVICE int64_t accum_row(const Problem& p, const Sequence& s, int32_t split, PackedRow row) const {
+    FA_HOST_DEVICE int64_t accum_row(const Forward& p, const Sequence& s, int32_t split, PackedRow row) const {
         if (p.cu_seqlens_q) return (int64_t{split} * p.num_heads_q + row.head_q) * p.total_q + s.q_row + row.i;
         return ((int64_t{split} * p.batch + s.n) * p.num_heads_q + row.head_q) * p.max_seqlen_q + row.i;
     }
-    FA_HOST_DEVICE int64_t accum_rows(const Problem& p) const {
+    FA_HOST_DEVICE int64_t accum_rows(const Forward& p) const {
         return int64_t{num_splits} * p.num_heads_q * (p.cu_seqlens_q ? p.total_q : int64_t{p.batch} * p.max_seqlen_q);
     }
 };
 
 // How many splits fill a machine: enough that `wanted_tiles` tiles exist, each with at least `min_keys` keys. Depends on
-// the Problem's bounds only, never on the machine's thread or core count, so that results do not either.
+// the request's bounds only, never on the machine's thread or core count, so that results do not either.
 struct SplitPolicy {
     int32_t wanted_tiles;
     int32_t min_keys;
@@ -71,7 +71,7 @@ FA_HOST_DEVICE int32_t automatic_splits(int64_t tiles_without_split, int32_t max
 }
 
 // `kv_heads_per_tile`: kv heads a kernel works on in one go (the cpu's decode kernel reads whole cache rows).
-FA_HOST_DEVICE Plan make_plan(const Problem& p, TileShape tile, SplitPolicy policy, int32_t kv_heads_per_tile = 1) {
+FA_HOST_DEVICE Plan make_plan(const Forward& p, TileShape tile, SplitPolicy policy, int32_t kv_heads_per_tile = 1) {
     Plan plan;
     plan.tile = tile;
     plan.group = p.heads_per_kv_head();

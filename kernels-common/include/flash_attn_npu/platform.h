@@ -45,6 +45,6 @@ FA_HOST_DEVICE constexpr T round_up(T a, T multiple) {
 }
 
 // Rounds towards minus infinity: positions left of the first key are negative (attention_chunk, seqlen_q > seqlen_k).
-FA_HOST_DEVICE constexpr int32_t floor_div(int32_t a, int32_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
+FA_HOST_DEVICE constexpr int32_t floor_div(int32_t a, int32_t b) { return a >= 0 ? a / b : -1 - (-1 - a) / b; }
 
 }  // namespace flash_attn_npu

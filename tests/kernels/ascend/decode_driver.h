@@ -10,10 +10,10 @@
         namespace kernel = flash_attn_npu::ascend::kernel;                                              \
         AttentionArguments arguments;                                                                   \
         twin_test::arguments_of(*call, arguments);                                                      \
-        call->core_workspace_bytes = decode_core_workspace_bytes(arguments.problem, arguments.plan);    \
+        call->core_workspace_bytes = decode_core_workspace_bytes(arguments.request, arguments.plan);    \
     }                                                                                                   \
     extern "C" __attribute__((visibility("default"))) bool can_implement(const twin_test::Call* call) { \
         flash_attn_npu::ascend::AttentionArguments arguments;                                           \
         twin_test::arguments_of(*call, arguments);                                                      \
-        return flash_attn_npu::ascend::decode_can_implement(arguments.problem, arguments.plan);         \
+        return flash_attn_npu::ascend::decode_can_implement(arguments.request, arguments.plan);         \
     }

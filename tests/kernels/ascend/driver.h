@@ -59,8 +59,8 @@ inline flash_attn_npu::PerHead per_head(const FlatPerHead& t) {
     return flash_attn_npu::PerHead{t.data, t.strides[0], t.strides[1]};
 }
 
-inline flash_attn_npu::Problem problem_of(const Call& c) {
-    flash_attn_npu::Problem p;
+inline flash_attn_npu::Forward request_of(const Call& c) {
+    flash_attn_npu::Forward p;
     p.dtype = static_cast<flash_attn_npu::DType>(c.dtype);
     p.out_dtype = static_cast<flash_attn_npu::DType>(c.out_dtype);
     p.batch = c.batch;
@@ -126,9 +126,9 @@ inline flash_attn_npu::Problem problem_of(const Call& c) {
 // What attention kernels and combine are launched with.
 inline void arguments_of(const Call& c, flash_attn_npu::ascend::AttentionArguments& a) {
     a = flash_attn_npu::ascend::AttentionArguments{};
-    a.problem = problem_of(c);
+    a.request = request_of(c);
     const flash_attn_npu::SplitPolicy never{0, 1, 1};
-    a.plan = flash_attn_npu::make_plan(a.problem, flash_attn_npu::TileShape{c.tile_rows, c.tile_keys}, never);
+    a.plan = flash_attn_npu::make_plan(a.request, flash_attn_npu::TileShape{c.tile_rows, c.tile_keys}, never);
     a.core_workspace = c.core_workspace;
     a.core_workspace_bytes = static_cast<uint64_t>(c.core_workspace_bytes);
     a.redo = c.redo;
@@ -138,14 +138,14 @@ inline void arguments_of(const Call& c, flash_attn_npu::ascend::AttentionArgumen
 // What prepare is launched with.
 inline void arguments_of(const Call& c, flash_attn_npu::ascend::PrepareArguments& a) {
     a = flash_attn_npu::ascend::PrepareArguments{};
-    a.problem = problem_of(c);
+    a.request = request_of(c);
     a.prepared_q = static_cast<uint8_t*>(c.prepared_q.data);
     a.folded_scale = c.folded_scale != 0;
 }
 
 // What convert_kv is launched with; the converted caches go where other kernels have their workspace.
 inline void arguments_of(const Call& c, flash_attn_npu::ascend::ConvertKvArguments& a) {
-    a.problem = problem_of(c);
+    a.request = request_of(c);
     a.memory = c.core_workspace;
 }
 

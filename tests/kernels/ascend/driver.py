@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Fill a Problem from numpy arrays and launch a kernel on it (driver.h is the C++ half)."""
+"""Fill a Forward request from numpy arrays and launch a kernel on it (driver.h is the C++ half)."""
 
 from __future__ import annotations
 

@@ -10,10 +10,10 @@
     extern "C" __attribute__((visibility("default"))) int32_t attention_limits(twin_test::Call* call) { \
         namespace kernel = flash_attn_npu::ascend::kernel;                                              \
         AttentionArguments arguments;                                                                   \
-        const auto tile = attention_tile(twin_test::problem_of(*call));                                 \
+        const auto tile = attention_tile(twin_test::request_of(*call));                                 \
         call->tile_rows = tile.rows;                                                                    \
         call->tile_keys = tile.keys;                                                                    \
         twin_test::arguments_of(*call, arguments);                                                      \
-        call->core_workspace_bytes = prefill_core_workspace_bytes(arguments.problem, arguments.plan);   \
-        return prefill_can_implement(arguments.problem, arguments.plan);                                \
+        call->core_workspace_bytes = prefill_core_workspace_bytes(arguments.request, arguments.plan);   \
+        return prefill_can_implement(arguments.request, arguments.plan);                                \
     }

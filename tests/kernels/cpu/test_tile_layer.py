@@ -70,3 +70,9 @@ def test_amx_tiles(level: str, tmp_path: Path) -> None:
         "amx_bf16": {"TILES_HEADER": '"cpu/tile/amx_tiles.h"', "TILES": "AmxTiles", "TILES_ARE_REAL": "1"},
     }[level]
     _run_checks("amx_tiles_checks", level, "release", defines, tmp_path)
+
+
+@pytest.mark.parametrize("program", ["mask_checks", "request_checks"])
+def test_shared_facts(program: str, tmp_path: Path) -> None:
+    """include/: the mask's two questions against its definition; the list of a request's tensors."""
+    _run_checks(program, "portable", "sanitize", {}, tmp_path)
