@@ -10,16 +10,16 @@ import pkgutil
 
 import ascend_twin
 import pytest
-from ascend_twin import arguments, build, compiler, corners, operator_project, program, trace
+from ascend_twin import arguments, build, corners, machine, operator_project, program, trace
 
 MODULES = [m.name for m in pkgutil.iter_modules(ascend_twin.__path__, "ascend_twin.") if m.name[-8:] != "__main__"]
 PUBLIC = [
     *(getattr(ascend_twin, name) for name in ascend_twin.__all__ if name not in ("EXAMPLE", "__version__")),
     ascend_twin.Kernel.__call__,
     ascend_twin.Machine.simulate,
-    *(getattr(build, name) for name in build.__all__),
+    *(getattr(build, name) for name in build.__all__ if name != "INCLUDE"),
     arguments.parse,
-    compiler.compiler,
+    machine.c_functions,
     corners.corner_values,
     corners.corners,
     operator_project.tiling_structures,

@@ -24,6 +24,7 @@ from .compiler import NEEDED, BuildError, code_flags, compiler, for_this_machine
 
 #: For whoever builds libraries of kernels with a build system of their own: these names stay.
 __all__ = [
+    "INCLUDE",
     "BuildError",
     "Library",
     "build_kernel",
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 HERE = Path(__file__).resolve().parent
+#: The folder of the twin's headers.
 INCLUDE = HERE / "include"
 RUNTIME = HERE / "runtime"
 

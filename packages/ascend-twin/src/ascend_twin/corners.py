@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from .build import RUNTIME
 from .machine import DEFAULT_CHIP, Machine
 
-#: The constants that costs.def calls corners: each is tried at both ends of its range there. Read from the text, so that
-#: the command can name them before the runtime is compiled.
+#: The constants that costs.def calls corners: each is tried at both ends of its range there. Read from the text, so
+#: that the command can name them before the runtime is compiled.
 CORNERS = tuple(re.findall(r"^CORNER\((\w+)\)", (RUNTIME / "costs.def").read_text(), re.MULTILINE))
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ctypes
 import json
 import math
+import re
 from collections.abc import Sequence
 from ctypes import POINTER, c_char_p, c_double, c_float, c_int, c_uint64, c_void_p
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .build import Library, build_kernel, runtime_library
+from .build import INCLUDE, Library, build_kernel, runtime_library
 
 MODES = {"fast": 0, "check": 1, "cycles": 2}
 DEFAULT_CHIP = "910B2"
@@ -77,27 +78,31 @@ def loaded_runtime() -> Path | None:
     return Path(min(paths)) if paths else None
 
 
-#: The C functions of the runtime (runtime/api.cc): what they return and take.
-FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
-    "twin_set_options": (None, [c_int, c_uint64, *[c_int] * 6]),
-    "twin_set_tiling_key": (None, [c_uint64]),
-    "twin_register_gm": (None, [c_uint64, c_uint64, c_char_p, c_int, c_int]),
-    "twin_unregister_gm": (None, [c_uint64]),
-    "twin_launch": (
-        c_char_p,
-        [c_void_p, c_void_p, c_int, c_uint64, POINTER(c_uint64), c_uint64, POINTER(c_float), c_uint64, c_char_p],
-    ),
-    "twin_findings": (c_char_p, []),
-    "twin_output": (c_char_p, []),
-    "twin_clear": (None, []),
-    "twin_recorded": (c_int, []),
-    "twin_simulate": (c_char_p, [c_int, c_char_p, c_char_p, c_int, c_double, c_int]),
-    "twin_costs": (c_char_p, []),
-    "twin_chips": (c_char_p, []),
-    "twin_progress_done": (c_uint64, []),
-    "twin_progress_whole": (c_uint64, []),
-    "twin_clear_progress": (None, []),
+C_TYPES: dict[str, Any] = {
+    "void": None,
+    "int": c_int,
+    "uint64_t": c_uint64,
+    "double": c_double,
+    "const char*": c_char_p,
+    "const void*": c_void_p,
+    "const uint64_t*": POINTER(c_uint64),
+    "const float*": POINTER(c_float),
 }
+
+
+def c_functions() -> dict[str, tuple[Any, list[Any]]]:
+    """The C functions of the runtime by name: what they return and take, as include/twin/c_api.h declares them.
+
+    Example:
+        >>> c_functions()["twin_unregister_gm"] == (None, [c_uint64])
+        True
+    """
+    found: dict[str, tuple[Any, list[Any]]] = {}
+    header = (INCLUDE / "twin" / "c_api.h").read_text()
+    for result, name, text in re.findall(r"^TWIN_API ([\w *]+?) (twin_\w+)\(([^)]*)\);", header, re.MULTILINE):
+        types = [parameter.rsplit(maxsplit=1)[0] for parameter in text.split(",") if parameter.strip()]
+        found[name] = C_TYPES[result], [C_TYPES[" ".join(words.split())] for words in types]
+    return found
 
 
 class Machine:
@@ -112,8 +117,11 @@ class Machine:
     _one: Machine | None = None
 
     def __init__(self) -> None:
-        self.lib = ctypes.CDLL(str(loaded_runtime() or runtime_library()), mode=ctypes.RTLD_GLOBAL)
-        for name, (result, arguments) in FUNCTIONS.items():
+        path = loaded_runtime() or runtime_library()
+        self.lib = ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+        for name, (result, arguments) in c_functions().items():
+            if not hasattr(self.lib, name):
+                raise RuntimeError(f"{path} is of another version of ascend-twin: build the device library again")
             function = getattr(self.lib, name)
             function.restype, function.argtypes = result, arguments
 
