@@ -81,7 +81,7 @@ def run_aarch64_smoke_tests(session: nox.Session) -> None:
 def run_smoke_tests(session: nox.Session, name: str, env: dict[str, str], *emulator: str) -> None:
     """Compiles the stand-alone smoke tests of the cpu backend and of the twin and runs them."""
     directory = f"build/{session.name}/smoke-test-{name}"
-    python(session, "-m", "buildtools.program", directory, env=env)
+    python(session, "-m", "ci.smoke_test", directory, env=env)
     session.run(*emulator, f"{directory}/smoke_test", external=True)
     python(session, "-m", "ascend_twin.program", TWIN_SMOKE_TEST, f"{directory}/twin_smoke_test", env=env)
     session.run(*emulator, f"{directory}/twin_smoke_test", external=True)

@@ -12,7 +12,6 @@ from pathlib import Path
 
 KERNELS = "kernels-common"
 ISA_DIR = f"{KERNELS}/cpu/isa"
-SMOKE_TEST_DIR = f"{KERNELS}/cpu/smoke_test"  # a program of its own (it has a main), no part of the extension
 
 LANGUAGE_FLAGS = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-fvisibility-inlines-hidden")
 WARNING_FLAGS = ("-Wall", "-Wextra", "-Werror=return-type")
@@ -84,9 +83,7 @@ def backend_sources(root: Path, machine: str, test_isas: bool) -> list[Source]:
     """
     paths = glob(root, f"{KERNELS}/api/*.cpp", f"{KERNELS}/cpu/*.cpp", f"{KERNELS}/cpu/*/*.cpp")
     isa_paths = {Path(path).stem[len("isa_") :]: path for path in paths if path.startswith(f"{ISA_DIR}/isa_")}
-    baseline = [
-        Source(path) for path in paths if path not in isa_paths.values() and not path.startswith(f"{SMOKE_TEST_DIR}/")
-    ]
+    baseline = [Source(path) for path in paths if path not in isa_paths.values()]
     if "portable" in isa_paths:
         baseline.append(Source(isa_paths.pop("portable")))
     unknown = sorted(set(isa_paths) - set(X86_ISA_FLAGS))
@@ -96,11 +93,6 @@ def backend_sources(root: Path, machine: str, test_isas: bool) -> list[Source]:
         return baseline
     levels = [level for level in X86_ISA_FLAGS if test_isas or level not in TEST_ONLY_ISAS]
     return baseline + [Source(isa_paths[level], _isa_flags(level)) for level in levels if level in isa_paths]
-
-
-def smoke_test_sources(root: Path) -> list[Source]:
-    """The stand-alone program that runs the cpu backend without Python."""
-    return [Source(path) for path in glob(root, f"{SMOKE_TEST_DIR}/*.cpp")]
 
 
 def _isa_flags(level: str) -> tuple[str, ...]:

@@ -140,8 +140,7 @@ def python_include_dir(toolchain: Toolchain) -> str:
     if toolchain.machine != platform.machine():
         raise ToolchainError(
             f"The compiler {shlex.join(toolchain.command)} makes code for {toolchain.machine}, but this is a Python "
-            f"for {platform.machine()}: a wheel is built on the machine type it is for. Only the stand-alone program "
-            "can be cross-compiled (kernels-common/buildtools/program.py)."
+            f"for {platform.machine()}: a wheel is built on the machine type it is for."
         )
     include_dir = sysconfig.get_path("include")
     if not Path(include_dir, "Python.h").is_file():

@@ -131,15 +131,23 @@ def test_sdist_holds_every_source(sdist: tuple[str, tarfile.TarFile]) -> None:
     assert device and device - sdist_files(archive) == set()
 
 
+ASCEND_ROOMS = {"arch", "contract", "tile", "shared", "general", "decode", "prefill", "passes", "host"}
+NOT_FOR_USERS = ("twin", "matmul", "smoke_test", "test_")
+
+
 def test_sdist_holds_only_what_the_wheel_needs(sdist: tuple[str, tarfile.TarFile]) -> None:
+    """No simulator, none of its glue, no demonstration kernels, no tests."""
     version, archive = sdist
     allowed = (
         "csrc/",
         f"src/flash_attn_npu_{version}/",
-        *(f"kernels-common/{part}/" for part in ("include", "api", "ascend", "binding", "cpu", "buildtools")),
+        *(f"kernels-common/{part}/" for part in ("include", "api", "binding", "cpu", "buildtools")),
+        *(f"kernels-common/ascend/{room}/" for room in ASCEND_ROOMS),
+        "kernels-common/ascend/instances.def",
     )
     top = {"hatch_build.py", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "PKG-INFO", ".gitignore"}
     files = sdist_files(archive)
     assert {file for file in files if not file.startswith(allowed)} <= top
     assert f"src/flash_attn_npu_{version}/_common/__init__.py" in files
     assert not [file for file in files if file.endswith((".so", ".pyc", ".o"))]
+    assert not [file for file in files if any(word in Path(file).name for word in NOT_FOR_USERS)]

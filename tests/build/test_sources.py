@@ -16,7 +16,6 @@ FILES = (
     "kernels-common/api/check.cpp",
     "kernels-common/cpu/threads.cpp",
     "kernels-common/cpu/kernel/decode.cpp",
-    "kernels-common/cpu/smoke_test/main.cpp",
     *(f"kernels-common/cpu/isa/isa_{level}.cpp" for level in ("portable", *sources.X86_ISA_FLAGS)),
     "packages/ascend-twin/src/ascend_twin/core.cpp",
     "kernels-common/cpu/deep/er/not_a_source.cpp",
@@ -85,12 +84,6 @@ def test_only_the_binding_sees_python(tree: Path) -> None:
     assert all("-DPy_LIMITED_API=0x03090000" in source.flags for source in found)
     backend = sources.backend_sources(tree, "x86_64", test_isas=True)
     assert not any("python" in flag.lower() for source in backend for flag in source.flags)
-
-
-def test_smoke_test_is_a_program_of_its_own(tree: Path) -> None:
-    main = "kernels-common/cpu/smoke_test/main.cpp"
-    assert [source.path for source in sources.smoke_test_sources(tree)] == [main]
-    assert main not in [source.path for source in sources.backend_sources(tree, "x86_64", test_isas=True)]
 
 
 def test_unknown_isa_level_is_refused(tree: Path) -> None:

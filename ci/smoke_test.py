@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Builds the smoke test: a program that runs the cpu backend without Python.
 
-    python kernels-common/buildtools/program.py BUILD_DIR     prints the path of the program
-    CXX=aarch64-linux-gnu-g++ python kernels-common/buildtools/program.py BUILD_DIR     the same for another machine
+    python -m ci.smoke_test BUILD_DIR                                   prints the path of the program
+    CXX=aarch64-linux-gnu-g++ python -m ci.smoke_test BUILD_DIR         the same for another machine
 
-The environment variables are those of extension.py. BUILD_DIR is relative to the repository or absolute.
+The environment variables are those of buildtools/extension.py; kernels-common is on PYTHONPATH. BUILD_DIR is relative
+to the repository or absolute.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from . import sources
-from .extension import Options
-from .ninja_writer import Target, build, locked
-from .toolchain import ToolchainError, find_toolchain
+from buildtools import sources
+from buildtools.extension import Options
+from buildtools.ninja_writer import Target, build, locked
+from buildtools.toolchain import ToolchainError, find_toolchain
 
-ROOT = Path(__file__).resolve().parents[2]
+from .packages import ROOT
+
+PROGRAM = "tests/kernels/cpu/smoke_test"
 
 LINK_FLAGS = {"release": (), "debug": (), "sanitize": ("-fsanitize=address,undefined",)}
 
@@ -28,9 +31,9 @@ def build_smoke_test(build_dir: str) -> Path:
     """Compiles the smoke test for the machine that CXX compiles for."""
     options = Options.from_environ(os.environ)
     toolchain = find_toolchain()
-    main = sources.smoke_test_sources(ROOT)
+    main = [sources.Source(path) for path in sources.glob(ROOT, f"{PROGRAM}/*.cpp")]
     if not main:
-        raise ToolchainError(f"There is no {sources.SMOKE_TEST_DIR}/*.cpp")
+        raise ToolchainError(f"There is no {PROGRAM}/*.cpp")
     target = Target(
         output="smoke_test",
         sources=[*main, *sources.backend_sources(ROOT, toolchain.machine, options.test_isas)],
