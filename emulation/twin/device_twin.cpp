@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The twin: launches run on host threads, on host memory. With a stream (npu tensors over the emulated ACL runtime) they
-// run when the stream gets there; without one, at once.
+// The twin: launches run on host threads, on host memory. With a stream (npu tensors over the emulated ACL runtime)
+// they run when the stream gets there; without one, at once.
 //
 // FLASH_ATTN_NPU_TWIN_MODE: fast, check or cycles; unset: what the process configured, fast at first.
 // FLASH_ATTN_NPU_TWIN_SEED: order in which cores take turns; 0 (default): block order.
@@ -21,7 +21,8 @@ namespace flash_attn_npu::ascend::host {
 
 namespace {
 
-// What the emulated ACL runtime exports (packages/ascend-twin/src/ascend_twin/acl); it is in the process when a stream is.
+// What the emulated ACL runtime exports (packages/ascend-twin/src/ascend_twin/acl); it is in the process when a stream
+// is.
 using EmulatedRun = double (*)(void* argument);
 using EmulatedDestroy = void (*)(void* argument);
 using EmulatedLaunch = int (*)(void* stream, const char* name, EmulatedRun run, void* argument,
@@ -69,7 +70,8 @@ void run(const Call& call, const Execution& execution) {
     launch_and_look(call, execution);
 }
 
-// A call that waits for its turn on a stream. The memory is that of the emulated device, which registers its allocations.
+// A call that waits for its turn on a stream. The memory is that of the emulated device, which registers its
+// allocations.
 struct Queued {
     Call call;
     Execution execution;

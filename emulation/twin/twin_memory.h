@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Which bytes of host memory a call may touch, registered with the twin for as long as the call runs: so an access outside
-// of the tensors, and in check mode a read of anything that is not valid (cache rows beyond a sequence, gaps between
-// strided rows, unwritten results), is found.
+// Which bytes of host memory a call may touch, registered with the twin for as long as the call runs: so an access
+// outside of the tensors, and in check mode a read of anything that is not valid (cache rows beyond a sequence, gaps
+// between strided rows, unwritten results), is found.
 #pragma once
 
 #include <vector>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The kernels of one SIMD level. Every level is one object file (isa/isa_<level>.cpp) compiled with its own flags.
 //
-// Rule for everything under cpu/tile and cpu/kernel: it lives in an unnamed namespace and uses no std:: templates, so that
-// an object compiled for AVX-512 exports no symbol the linker could substitute for the baseline's (tests/build checks).
+// Rule for everything under cpu/tile and cpu/kernel: it lives in an unnamed namespace and uses no std:: templates, so
+// that an object compiled for AVX-512 exports no symbol the linker could substitute for the baseline's (tests/build
+// checks).
 #pragma once
 
 #include <cstddef>
@@ -46,7 +47,8 @@ struct IsaKernels {
     Kernel (*tile_kernel)(const Forward&);
     // Few packed rows (decode): K and V rows stream once, features in SIMD lanes.
     Kernel (*row_kernel)(const Forward&);
-    // Writes the new keys and values of kv heads [kv_head_begin, kv_head_end) of all sequences into the cache, K rotated.
+    // Writes the new keys and values of kv heads [kv_head_begin, kv_head_end) of all sequences into the cache, K
+    // rotated.
     void (*append)(const Forward&, int32_t kv_head_begin, int32_t kv_head_end);
     // Merges the partial results of packed rows [row_begin, row_end) of one kv head into out and softmax_lse.
     void (*combine)(const Forward&, const Plan&, const Partials&, int32_t n, int32_t kv_head, int32_t row_begin,

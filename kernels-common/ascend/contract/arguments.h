@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the host hands to every attention kernel of one call: passed by value, so that a launch copies nothing and can be
-// captured in a graph.
+// What the host hands to every attention kernel of one call: passed by value, so that a launch copies nothing and can
+// be captured in a graph.
 #pragma once
 
 #include "flash_attn_npu/plan.h"
@@ -28,8 +28,8 @@ struct AttentionArguments {
 constexpr float kStagedFactor = 140.0f;
 FA_HOST_DEVICE float staged_factor(const Forward& p) { return p.dtype == DType::kFloat8E4M3 ? kStagedFactor : 1.0f; }
 
-// The scale of fp8 scores, from cube to logit, as fp8 prefill cuts it: its scores travel as half, so that `q`, a power of
-// two, goes into the queries and leaves scores near the logits. Above 2^-15 it loses no bit of a code.
+// The scale of fp8 scores, from cube to logit, as fp8 prefill cuts it: its scores travel as half, so that `q`, a power
+// of two, goes into the queries and leaves scores near the logits. Above 2^-15 it loses no bit of a code.
 struct FoldedScale {
     float q = 1.0f;
     float rest = 1.0f;  // scale / q

@@ -78,8 +78,8 @@ struct DecodeWorkspace {
     static constexpr int64_t kPartialBytes = kPartialOutput + kPartialLse;
     static constexpr int64_t kBytes = kPartials + 2 * kPartialBytes;
 
-    // fp8: a ring of tiles of K and V as half, on their way from the vector cores to the cube core. As many as a step of
-    // K and one of V have, roughly: the vector cores run ahead by so much.
+    // fp8: a ring of tiles of K and V as half, on their way from the vector cores to the cube core. As many as a step
+    // of K and one of V have, roughly: the vector cores run ahead by so much.
     static constexpr int32_t kStagedTiles = 8;
     static constexpr int64_t kStaged = round_up(kBytes, int64_t{512});
     static constexpr int64_t kStagedTileBytes = int64_t{DecodeShape::kStagedTileElements} * 2;

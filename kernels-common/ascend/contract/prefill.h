@@ -44,7 +44,8 @@ FA_HOST_DEVICE int64_t prefill_core_workspace_bytes(const Forward& p, const Plan
     return PrefillWorkspace(p.head_dim_v).bytes();
 }
 
-// Row tiles that the kernel marks in `redo` (scores beyond half, rows that see no key) need the general kernel after it.
+// Row tiles that the kernel marks in `redo` (scores beyond half, rows that see no key) need the general kernel after
+// it.
 constexpr bool kPrefillExact = false;
 
 FA_HOST_DEVICE constexpr bool prefill_has_head_dims(int32_t head_dim, int32_t head_dim_v) {
@@ -73,8 +74,8 @@ FA_HOST_DEVICE bool prefill_can_implement(const Forward& p, const Plan& plan) {
            prefill_has_head_dims(p.head_dim, p.head_dim_v) && plan.num_splits == 1 && p.mask.attention_chunk == 0;
 }
 
-// Whether it takes less time than the general kernel, which needs one launch less and may split keys. By upper bounds: the
-// host does not know how long the sequences are.
+// Whether it takes less time than the general kernel, which needs one launch less and may split keys. By upper bounds:
+// the host does not know how long the sequences are.
 FA_HOST_DEVICE bool prefill_pays(const Forward& p, const Plan& plan) {
     constexpr int64_t kRows = 128;             // of a kv head: few rows are bound by reading K and V either way
     constexpr int64_t kTiles = 16;             // of all sequences; fewer leave too many AI cores idle

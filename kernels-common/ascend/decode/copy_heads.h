@@ -79,8 +79,8 @@ private:
     tile::CopyPackedRowsToL1<ArchTag, Element> copyRows_;
 };
 
-/// P in the workspace, `rows` rows of each head one after another, `pitch` elements apart: to one zN tile of 16 rows per
-/// head.
+/// P in the workspace, `rows` rows of each head one after another, `pitch` elements apart: to one zN tile of 16 rows
+/// per head.
 template <class ArchTag, class Element>
 __aicore__ inline void CopyHeadsOfPToL1(const AscendC::LocalTensor<Element>& dst,
                                         const AscendC::GlobalTensor<Element>& src, uint32_t pitch, uint32_t heads,
@@ -98,8 +98,8 @@ __aicore__ inline void CopyHeadsOfPToL1(const AscendC::LocalTensor<Element>& dst
     AscendC::DataCopy(dst, src, params);
 }
 
-/// Accumulators of 16 rows and `cols` columns per head: their first `rows` rows to the workspace, `pitch` elements apart,
-/// head after head.
+/// Accumulators of 16 rows and `cols` columns per head: their first `rows` rows to the workspace, `pitch` elements
+/// apart, head after head.
 __aicore__ inline void CopyHeadsL0CToGm(const AscendC::GlobalTensor<float>& dst, const AscendC::LocalTensor<float>& src,
                                         uint32_t pitch, uint32_t heads, uint32_t rows, uint32_t cols) {
     AscendC::FixpipeParamsV220 params;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Attention for few query rows (decode), where reading K and V from memory is all the work. A core takes all kv heads of
-// a range of keys, so that whole cache rows are read; the keys of all sequences are divided evenly over the cores.
+// Attention for few query rows (decode), where reading K and V from memory is all the work. A core takes all kv heads
+// of a range of keys, so that whole cache rows are read; the keys of all sequences are divided evenly over the cores.
 //
 //   cube    S(g) = q k^T                 O(g-1) = P(g-1) v
 //   vector         P(g) = softmax(S(g))                    accumulate O(g-1)
 //   at the end, where cores shared a task: all vector cores meet, then each of the sharers merges some of its rows
 //
-// fp8: the vector cores also convert K and V, ahead of the cube: K(g+1) before P(g), V(g) after it. Tiles of halves travel
-// through a ring in workspace, with a flag each way.
+// fp8: the vector cores also convert K and V, ahead of the cube: K(g+1) before P(g), V(g) after it. Tiles of halves
+// travel through a ring in workspace, with a flag each way.
 //
 // S, P and O travel through two slots of workspace. Slots need no flags of their own: S(g+2) is written after P(g) was
 // waited for, P(g+2) and O(g+2) after O(g) was.

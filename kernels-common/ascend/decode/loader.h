@@ -83,8 +83,8 @@ private:
         }
     }
 
-    // Waiting for a staged tile stops the consumer too: not before it has given the vector cores what they want next. They
-    // stage K of step g, take S of g - 1, stage V of g - 1, take O of g - 2.
+    // Waiting for a staged tile stops the consumer too: not before it has given the vector cores what they want next.
+    // They stage K of step g, take S of g - 1, stage V of g - 1, take O of g - 2.
     __aicore__ inline bool MayWaitForTile() const {
         switch (next_.operand) {
             case DecodeOperand::kK: return scoredSteps_ >= next_.step;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The matmuls of decode: S = q k^T and O = P v for several kv heads, whose packed rows are one fractal of the cube each.
+// The matmuls of decode: S = q k^T and O = P v for several kv heads, whose packed rows are one fractal of the cube
+// each.
 #pragma once
 #include "decode/loader.h"
 #include "tile/copy_l1_to_l0.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Where results of decode go: to out and softmax_lse, to the caller's partial results, or to the cores that share a task.
+// Where results of decode go: to out and softmax_lse, to the caller's partial results, or to the cores that share a
+// task.
 #pragma once
 #include "decode/ub.h"
 #include "tile/copy_rows_to_gm.h"

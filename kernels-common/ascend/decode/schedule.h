@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Which keys an AI core works on in decode: all keys of all tasks lie on one line, and every core gets an equal length of
-// it, planned by each core for itself from the lengths in global memory. A task that a cut falls into is computed in
+// Which keys an AI core works on in decode: all keys of all tasks lie on one line, and every core gets an equal length
+// of it, planned by each core for itself from the lengths in global memory. A task that a cut falls into is computed in
 // pieces, whose results are merged at the end of the kernel.
 #pragma once
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// fp8 caches in decode: the vector cores convert K and V to half, tile by tile in the order in which the cube core wants
-// them, into a ring in workspace. Both convert half the keys of every tile. The halves are Fp8ToHalf::kFactor times the
-// values; softmax and the end of a row take it back.
+// fp8 caches in decode: the vector cores convert K and V to half, tile by tile in the order in which the cube core
+// wants them, into a ring in workspace. Both convert half the keys of every tile. The halves are Fp8ToHalf::kFactor
+// times the values; softmax and the end of a row take it back.
 #pragma once
 #include "decode/loader.h"
 #include "decode/ub.h"

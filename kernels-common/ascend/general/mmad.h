@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The two matmuls of attention on a cube core, S = q k^T and O = P v, both built of one step: 128 x 128 tiles of A and B
-// from L1 through L0 into an accumulator.
+// The two matmuls of attention on a cube core, S = q k^T and O = P v, both built of one step: 128 x 128 tiles of A and
+// B from L1 through L0 into an accumulator.
 #pragma once
 #include "arch/buffer_ring.h"
 #include "contract/general.h"

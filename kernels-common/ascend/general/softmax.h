@@ -22,7 +22,8 @@ public:
         tile::VectorBarrier();
     }
 
-    /// Rows `share` of the step: P from S, both with `stride` elements from row to row; updates maximum, sum and factor.
+    /// Rows `share` of the step: P from S, both with `stride` elements from row to row; updates maximum, sum and
+    /// factor.
     __aicore__ inline void operator()(const Step& step, const RowShare& share, const AscendC::GlobalTensor<float>& gmS,
                                       const AscendC::GlobalTensor<Element>& gmP, uint32_t stride) {
         const uint32_t rows = static_cast<uint32_t>(share.rows()), keys = static_cast<uint32_t>(step.keys.size());

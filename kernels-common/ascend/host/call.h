@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// One call of flash_attn_with_kvcache as the device sees it: which kernels run, with which plan, and where the workspace
-// of each lies. Plain data once made, so that a stream can keep it until its turn comes.
+// One call of flash_attn_with_kvcache as the device sees it: which kernels run, with which plan, and where the
+// workspace of each lies. Plain data once made, so that a stream can keep it until its turn comes.
 #pragma once
 
 #include "host/kernels.h"

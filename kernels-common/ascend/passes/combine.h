@@ -20,8 +20,8 @@ struct HeadRows {
     int32_t rows;
 };
 
-/// The rows of a split's partial results in the order in which they lie in memory, without those that belong to no query
-/// (beyond seqused_q, or between packed sequences).
+/// The rows of a split's partial results in the order in which they lie in memory, without those that belong to no
+/// query (beyond seqused_q, or between packed sequences).
 class PartialRows {
 public:
     __aicore__ inline PartialRows(const Forward& request, RowRange range)
@@ -270,7 +270,8 @@ private:
         PipeBarrier<PIPE_V>();
     }
 
-    /// Calls step(first split, lanes, splits, blocks from split to split) for runs that one instruction can repeat over.
+    /// Calls step(first split, lanes, splits, blocks from split to split) for runs that one instruction can repeat
+    /// over.
     template <class Step>
     __aicore__ inline void OverSplits(Step step) {
         constexpr int32_t kMostRepeats = 255;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// fp8 K and V to half, once per call, for prefill: what some query sees of every sequence, to where with_converted_kv says.
-// Each vector core takes an equal part of the keys of each sequence.
+// fp8 K and V to half, once per call, for prefill: what some query sees of every sequence, to where with_converted_kv
+// says. Each vector core takes an equal part of the keys of each sequence.
 #pragma once
 #include "arch/buffer_ring.h"
 #include "contract/convert_kv.h"

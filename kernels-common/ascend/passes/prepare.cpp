@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// flash_attn_prepare: appends new keys and values, rotates keys and queries, converts fp8 queries. Vector cores only, any
-// number of them; runs before attention on the same stream.
+// flash_attn_prepare: appends new keys and values, rotates keys and queries, converts fp8 queries. Vector cores only,
+// any number of them; runs before attention on the same stream.
 #include "passes/prepare.h"
 
 #include "contract/launcher.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What has to happen to the operands before attention, on the vector cores: new keys and values go into the caches (keys
-// rotated), queries are rotated and, for fp8, converted to half.
+// What has to happen to the operands before attention, on the vector cores: new keys and values go into the caches
+// (keys rotated), queries are rotated and, for fp8, converted to half.
 //
 // Every core takes a run of neighbouring tokens with all their heads, so that the rows of a token, which may share a
 // 32-byte block of memory, have one writer. Stores are byte exact.

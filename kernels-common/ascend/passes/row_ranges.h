@@ -31,8 +31,8 @@ FA_HOST_DEVICE int32_t sequence_of_row(FA_GM const int32_t* cu_seqlens, int32_t 
     return first;
 }
 
-// Where to go on after `row`, which belongs to no sequence though sequence n starts before it: where n + 1 starts, or at
-// `end`. Always forwards, whatever the offsets say.
+// Where to go on after `row`, which belongs to no sequence though sequence n starts before it: where n + 1 starts, or
+// at `end`. Always forwards, whatever the offsets say.
 FA_HOST_DEVICE int64_t row_after_gap(FA_GM const int32_t* cu_seqlens, int32_t batch, int64_t base, int32_t n,
                                      int64_t row, int64_t end) {
     const int64_t next = n + 1 < batch ? cu_seqlens[n + 1] - base : end;

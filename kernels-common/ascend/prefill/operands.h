@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the prefill kernel's cube core reads from global memory, as streams of tiles in the order in which they are used:
-// each is loaded ahead as far as its ring in L1 allows.
+// What the prefill kernel's cube core reads from global memory, as streams of tiles in the order in which they are
+// used: each is loaded ahead as far as its ring in L1 allows.
 #pragma once
 
 #include "prefill/copy.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Vector half of a prefill step, two steps after its softmax: the step's increment joins the accumulated output, and after
-// the last step of a task rows are divided by their sums and stored.
+// Vector half of a prefill step, two steps after its softmax: the step's increment joins the accumulated output, and
+// after the last step of a task rows are divided by their sums and stored.
 #pragma once
 
 #include "prefill/ub.h"
@@ -125,7 +125,8 @@ private:
         BroadcastRows(ub_.RowBlocks(), inverse, Shape::HALF_ROWS);
         AscendC::Axpy(Lse(), magnitude, step.scale, ROWS, 1, one);
         BarrierV();
-        // 1 when a row's largest score is beyond what half scores can be trusted with, or it saw no score at all; else 0.
+        // 1 when a row's largest score is beyond what half scores can be trusted with, or it saw no score at all; else
+        // 0.
         AscendC::Abs(magnitude, magnitude, ROWS, 1, one);
         BarrierV();
         AscendC::WholeReduceMax(magnitude, magnitude, rows, 1, 1, 1, 8, AscendC::ReduceOrder::ORDER_ONLY_VALUE);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Vector half of a prefill step: probabilities of a sub-block from its scores, with the running maximum (online softmax).
+// Vector half of a prefill step: probabilities of a sub-block from its scores, with the running maximum (online
+// softmax).
 #pragma once
 
 #include "prefill/ub.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The tasks of an AI core in the prefill kernel, cut into steps: one sequence over all tasks, so that the pipeline of cube
-// and vector cores never drains between tasks.
+// The tasks of an AI core in the prefill kernel, cut into steps: one sequence over all tasks, so that the pipeline of
+// cube and vector cores never drains between tasks.
 #pragma once
 
 #include "contract/prefill.h"
@@ -8,8 +8,8 @@
 
 namespace flash_attn_npu::ascend::prefill {
 
-/// Keys [keys.begin, keys.end) of one task: the cube works on tiles of KEY_TILE of them, the vector cores on panels of 16.
-/// A task without keys, or one that the kernel does not serve, has one step without keys.
+/// Keys [keys.begin, keys.end) of one task: the cube works on tiles of KEY_TILE of them, the vector cores on panels of
+/// 16. A task without keys, or one that the kernel does not serve, has one step without keys.
 struct PrefillStep {
     static constexpr int32_t KEY_TILE = 128;
     static constexpr int32_t PANEL = 16;

@@ -2,9 +2,9 @@
 // Which tasks an AI core works on, and in which order: planned by every core for itself from the lengths in global
 // memory, so that a launch needs neither a host read nor a planning kernel.
 //
-// Long tasks first, each to the core with the least work so far. Sorting would need a list; instead tasks are visited in
-// passes over the batch, one for each range of costs, the largest first. All cores make the same visits and count the
-// same work, and each picks its own tasks out. Scalar cost of a core, in steps of about 100 cycles:
+// Long tasks first, each to the core with the least work so far. Sorting would need a list; instead tasks are visited
+// in passes over the batch, one for each range of costs, the largest first. All cores make the same visits and count
+// the same work, and each picks its own tasks out. Scalar cost of a core, in steps of about 100 cycles:
 // batch * (1 + passes) + tasks / 3, with passes * batch <= 2048 or a single pass; both overlap with the pipes' work.
 #pragma once
 
@@ -35,8 +35,8 @@ FA_HOST_DEVICE int64_t redo_index(const AttentionArguments& a, const Task& task)
     return redo_index_at(a, task.s.n, task.kv_head, task.row_begin, task.split);
 }
 
-// Who gets the next task: the core with the least work so far. Cores stand in a ring in the order of their work; as tasks
-// come with falling costs, a core that took one goes back nearly to the end, so an insertion is short.
+// Who gets the next task: the core with the least work so far. Cores stand in a ring in the order of their work; as
+// tasks come with falling costs, a core that took one goes back nearly to the end, so an insertion is short.
 class CoreQueue {
 public:
     static constexpr int32_t kMostCores = 64;  // cores beyond get no tasks
@@ -77,8 +77,8 @@ private:
 // The tasks of one AI core. Its AIC and its AIVs each make one and get the same tasks in the same order.
 class Schedule {
 public:
-    // `tiles_per_task`: row tiles (plan.tile.rows) that a task spans at most. `marked`: hand out only the tasks whose word
-    // there (redo_index) is not 0; null: all of them.
+    // `tiles_per_task`: row tiles (plan.tile.rows) that a task spans at most. `marked`: hand out only the tasks whose
+    // word there (redo_index) is not 0; null: all of them.
     FA_HOST_DEVICE Schedule(const AttentionArguments& arguments, uint32_t core, uint32_t cores,
                             int32_t tiles_per_task = 1, FA_GM const int32_t* marked = nullptr)
         : a_(arguments),
@@ -113,8 +113,8 @@ public:
     }
 
 private:
-    // Costs are in keys: what a task costs before its first key, and a step (plan.tile.keys) beside its keys. Fitted to the
-    // general kernel on the twin, one core, head_dim 128: 300 + 1900 per step + 14 per key, in cycles.
+    // Costs are in keys: what a task costs before its first key, and a step (plan.tile.keys) beside its keys. Fitted to
+    // the general kernel on the twin, one core, head_dim 128: 300 + 1900 per step + 14 per key, in cycles.
     static constexpr int64_t kTaskCost = 32;
     static constexpr int64_t kStepCost = 128;
     // Visits of sequences that ordering may cost.
@@ -131,8 +131,9 @@ private:
         task.keys = plan_.split_range(visible_, split_);
     }
 
-    // ---- marked tasks: usually none, so that looking for them must be cheap. A core looks at its own only, which lie on
-    // diagonals: marked ones come as all tiles of a head, or as one tile of all heads, and either way cores share them.
+    // ---- marked tasks: usually none, so that looking for them must be cheap. A core looks at its own only, which lie
+    // on diagonals: marked ones come as all tiles of a head, or as one tile of all heads, and either way cores share
+    // them.
 
     FA_HOST_DEVICE bool NextOfDiagonal() {
         if (done_) return false;

@@ -11,8 +11,8 @@ namespace flash_attn_npu::ascend::tile {
 constexpr float kHidden = -3e38f;
 constexpr float kNoMaximum = -1e37f;
 
-/// x = tanh(x) by 1 - 2 / (exp(2 x) + 1), `count` (a multiple of 64) of x2 = 2 x: exact to 1e-7 absolutely, and 0 for 0.
-/// minusTwo: 64 times -2.
+/// x = tanh(x) by 1 - 2 / (exp(2 x) + 1), `count` (a multiple of 64) of x2 = 2 x: exact to 1e-7 absolutely, and 0 for
+/// 0. minusTwo: 64 times -2.
 __aicore__ inline void TanhOfHalf(const AscendC::LocalTensor<float>& x2, const AscendC::LocalTensor<float>& minusTwo,
                                   int32_t count) {
     constexpr float kLargest = 80.0f;  // exp stays finite and tanh is 1 long before

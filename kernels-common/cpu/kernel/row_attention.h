@@ -7,9 +7,9 @@
 //     online softmax over the chunk
 //     O = O * correction + P V
 //
-// In a (batch, seqlen, heads, dim) cache the heads of one key are neighbours, so an item takes all kv heads and consumes
-// whole cache rows. The next chunk's rows are prefetched meanwhile, a few lines at every step of the arithmetic: the
-// hardware does not see the pattern, and a burst of prefetches would fill its queues and stall.
+// In a (batch, seqlen, heads, dim) cache the heads of one key are neighbours, so an item takes all kv heads and
+// consumes whole cache rows. The next chunk's rows are prefetched meanwhile, a few lines at every step of the
+// arithmetic: the hardware does not see the pattern, and a burst of prefetches would fill its queues and stall.
 #pragma once
 
 #include "cpu/kernel/logits.h"
@@ -225,7 +225,8 @@ private:
         }
     }
 
-    // p[r][j .. j + kKeyBlock) = q_r . k_j (+ qv_r . v_j). Keys beyond the chunk repeat its last one; softmax drops them.
+    // p[r][j .. j + kKeyBlock) = q_r . k_j (+ qv_r . v_j). Keys beyond the chunk repeat its last one; softmax drops
+    // them.
     template <DType kType, int32_t kRows>
     void dot_products(const Row* rows, const Storage<kType>* k, const Storage<kType>* v, int32_t j,
                       float (*p)[kChunkKeys]) const {

@@ -11,8 +11,9 @@
 //         P = 2^(S - m), l += P
 //       O^T += V^T P^T over the keys of the chunk
 //
-// Chunks and steps lie on absolute multiples of their size, so the arithmetic of a row depends on its own tile only, not
-// on the tiles it shares an item with. How matrices are laid out and multiplied is the Engine's (cpu/tile/engine_*.h).
+// Chunks and steps lie on absolute multiples of their size, so the arithmetic of a row depends on its own tile only,
+// not on the tiles it shares an item with. How matrices are laid out and multiplied is the Engine's
+// (cpu/tile/engine_*.h).
 #pragma once
 
 #include "cpu/kernel/logits.h"
@@ -75,7 +76,7 @@ private:
     static_assert(kRows == Engine::kVectors * kWidth && Engine::kFeatureGroup % kWidth == 0, "whole vectors");
 
     // O and l are rescaled only when a maximum has grown by more than this (log2 units): until then P stays below 2^8,
-    // which neither bf16 nor float minds.
+    // which costs neither bf16 nor float any precision.
     static constexpr float kRescaleAbove = 8.0f;
 
     struct RowTile {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the forward and the backward pass of one attention call share: sizes, queries, keys and values, lengths, mask and
-// score. Plain data, the same on host and device.
+// What the forward and the backward pass of one attention call share: sizes, queries, keys and values, lengths, mask
+// and score. Plain data, the same on host and device.
 #pragma once
 
 #include "flash_attn_npu/dtype.h"
@@ -27,8 +27,8 @@ struct Sequence {
     int32_t rotary_start;  // position of the first new key, left padding counted
 };
 
-// Parts of a request are base classes. Each ends with a member of 8 bytes: what lies in the tail padding of a base class
-// is for the compiler to choose, and host and device are compiled by two compilers.
+// Parts of a request are base classes. Each ends with a member of 8 bytes: what lies in the tail padding of a base
+// class is for the compiler to choose, and host and device are compiled by two compilers.
 struct Attention {
     DType dtype = DType::kFloat16;      // of q, k, v, caches, cos, sin
     DType out_dtype = DType::kFloat16;  // bfloat16 for fp8 inputs, else dtype
@@ -61,8 +61,8 @@ struct Attention {
 
     FA_HOST_DEVICE int32_t heads_per_kv_head() const { return num_heads_q / num_heads_kv; }
 
-    // cu_seqlens_q counts rows of q. Some callers slice both q and cu_seqlens_q and leave the offsets as they were: when
-    // the last offset lies beyond q, offsets count from the first one.
+    // cu_seqlens_q counts rows of q. Some callers slice both q and cu_seqlens_q and leave the offsets as they were:
+    // when the last offset lies beyond q, offsets count from the first one.
     FA_HOST_DEVICE int32_t q_row_base() const {
         return cu_seqlens_q && cu_seqlens_q[batch] > total_q ? cu_seqlens_q[0] : 0;
     }

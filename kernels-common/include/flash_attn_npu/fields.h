@@ -138,8 +138,8 @@ void visit_result(const Attention& a, const Result& r, Access access, Visit& vis
 
 }  // namespace fields
 
-// Calls visit(const char* name, const void* data, const Extents&, Access) for every tensor of the call, in a fixed order.
-// Tensors that are not given or have no elements are left out.
+// Calls visit(const char* name, const void* data, const Extents&, Access) for every tensor of the call, in a fixed
+// order. Tensors that are not given or have no elements are left out.
 template <class Visit>
 void for_each_tensor(const Forward& f, Visit visit) {
     fields::visit_attention(f, Access::kReadWrite, visit);

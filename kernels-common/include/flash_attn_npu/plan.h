@@ -2,8 +2,8 @@
 // How one call is cut into work: row tiles, KV splits, workspace. Closed-form arithmetic on upper bounds, so the same
 // code runs on the host and as scalar code on every AI core, and a launch needs no device-to-host read.
 //
-// Rows are packed (GQA): row r of kv head g is query position r / group of query head g * group + r % group. The heads of
-// a group lie next to each other so that they share K and V and a tile's causal boundary stays tight.
+// Rows are packed (GQA): row r of kv head g is query position r / group of query head g * group + r % group. The heads
+// of a group lie next to each other so that they share K and V and a tile's causal boundary stays tight.
 #pragma once
 
 #include "flash_attn_npu/mask.h"
@@ -55,8 +55,8 @@ struct Plan {
     }
 };
 
-// How many splits fill a machine: enough that `wanted_tiles` tiles exist, each with at least `min_keys` keys. Depends on
-// the request's bounds only, never on the machine's thread or core count, so that results do not either.
+// How many splits fill a machine: enough that `wanted_tiles` tiles exist, each with at least `min_keys` keys. Depends
+// on the request's bounds only, never on the machine's thread or core count, so that results do not either.
 struct SplitPolicy {
     int32_t wanted_tiles;
     int32_t min_keys;
@@ -77,8 +77,8 @@ FA_HOST_DEVICE Plan make_plan(const Forward& p, TileShape tile, SplitPolicy poli
     plan.group = p.heads_per_kv_head();
     plan.row_tiles = static_cast<int32_t>(ceil_div<int64_t>(int64_t{p.max_seqlen_q} * plan.group, tile.rows));
     const int64_t tiles = int64_t{p.batch} * ceil_div(p.num_heads_kv, kv_heads_per_tile) * plan.row_tiles;
-    // The longest range one row tile can see bounds what splitting can win. No row has more than max_seqlen_q - 1 keys to
-    // its right, so a window that is unlimited there still bounds the range.
+    // The longest range one row tile can see bounds what splitting can win. No row has more than max_seqlen_q - 1 keys
+    // to its right, so a window that is unlimited there still bounds the range.
     int32_t keys = p.max_seqlen_k;
     if (p.mask.window_left >= 0) {
         const int32_t last_row = p.max_seqlen_q - 1;

@@ -34,8 +34,8 @@ struct Forward : Attention, Append, Result {
         return s;
     }
 
-    // The same, with every value that comes from memory held inside the tensors: for devices, whose memory the host does
-    // not read before a launch. Equal to sequence(n) whenever the arguments are right.
+    // The same, with every value that comes from memory held inside the tensors: for devices, whose memory the host
+    // does not read before a launch. Equal to sequence(n) whenever the arguments are right.
     FA_HOST_DEVICE Sequence bounded_sequence(int32_t n) const {
         Sequence s = sequence(n);
         s.q_row = clamp<int64_t>(s.q_row, 0, cu_seqlens_q ? total_q : 0);
