@@ -94,13 +94,6 @@ def test_cache_that_cannot_be_made(tmp_path):
     assert done.returncode == 2 and "ASCEND_TWIN_CACHE=DIR moves it" in done.stderr and "Traceback" not in done.stderr
 
 
-def tools(folder: Path, *names: str) -> str:
-    """A PATH with these programs only."""
-    for name in names:
-        (folder / name).symlink_to(shutil.which(name) or pytest.skip(f"no {name} here"))
-    return str(folder)
-
-
 @pytest.mark.parametrize("variables,expected", [({}, "no C++ compiler was found"), ({"CXX": "g++-99"}, "no g++-99")])
 def test_no_compiler(tmp_path, variables, expected):
     """Which compilers, how to install them; no traceback."""
@@ -119,3 +112,23 @@ def test_c_compiler(tmp_path):
     done = command("check", EXAMPLE, CXX="gcc", ASCEND_TWIN_CACHE=str(tmp_path))
     assert done.returncode == 2 and "gcc links no C++ standard library" in done.stderr, done.stderr
     assert not list(tmp_path.glob("*.so"))
+
+
+def test_no_binutils(tmp_path):
+    """The compiler is there, what it links with is not: it prints bare names, and PATH does not have them."""
+    compiler = tmp_path / "g++"
+    answers = '-dumpmachine) echo x86_64-linux-gnu;; -print-prog-name=*) echo "${1#-print-prog-name=}";; *) echo g++;;'
+    compiler.write_text(f'#!/bin/sh\ncase "$1" in {answers} esac\n')
+    compiler.chmod(0o755)
+    done = command("check", EXAMPLE, CXX="g++", PATH=str(tmp_path), ASCEND_TWIN_CACHE=str(tmp_path / "cache"))
+    assert done.returncode == 2 and "g++ has no ld, nm, objcopy" in done.stderr, done.stderr
+
+
+def test_acl_says_what_it_needs(tmp_path):
+    done = subprocess.run([sys.executable, "-m", "ascend_twin.acl"], capture_output=True, text=True)
+    assert done.returncode == 2 and "python -m ascend_twin.acl OUT_DIR" in done.stderr
+    if importlib.util.find_spec("torch_npu"):
+        return  # nox -s test-npu-emulated of the repository builds it
+    words = [sys.executable, "-m", "ascend_twin.acl", str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 1 and "needs torch, torch_npu and pyelftools" in done.stderr, done.stderr

@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -97,7 +97,7 @@ def digest(parts: Iterable[bytes]) -> str:
 
 
 @contextmanager
-def locked(key: str):
+def locked(key: str) -> Iterator[None]:
     """One process builds, the others wait for its result."""
     with open(cache_dir() / f"{key}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

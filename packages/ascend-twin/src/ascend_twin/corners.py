@@ -9,7 +9,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 
 from .build import RUNTIME
-from .machine import DEFAULT_CHIP, Machine
+from .machine import DEFAULT_CHIP, Machine, Report
 
 #: The constants that costs.def calls corners: each is tried at both ends of its range there. Read from the text, so
 #: that the command can name them before the runtime is compiled.
@@ -29,7 +29,7 @@ def corner_values() -> list[dict[str, float]]:
 
 def corners(
     index: int = -1, chip: str = DEFAULT_CHIP, costs: dict[str, float] | None = None, runs: int = 1
-) -> list[tuple[dict[str, float], dict]]:
+) -> list[tuple[dict[str, float], Report]]:
     """(constants, report) of a recorded launch for every combination of CORNERS; `costs` change other constants.
 
     index, chip, runs: as Machine.simulate takes them.
@@ -47,13 +47,13 @@ def corners(
     # The timelines are independent and run outside the interpreter's lock.
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
 
-        def report(change: dict[str, float]) -> dict:
+        def report(change: dict[str, float]) -> Report:
             return machine.simulate(index, chip, {**(costs or {}), **change}, runs=runs)
 
         return list(zip(changes, pool.map(report, changes)))
 
 
-def table(results: list[tuple[dict[str, float], dict]]) -> str:
+def table(results: list[tuple[dict[str, float], Report]]) -> str:
     """The corners as a text table, with the range at the end."""
     lines = ["  ".join(f"{name:>18}" for name in CORNERS) + f"  {'us':>10}  {'cube %':>7}"]
     for change, report in results:

@@ -78,6 +78,9 @@ def loaded_runtime() -> Path | None:
     return Path(min(paths)) if paths else None
 
 
+#: What simulate() returns: docs/manual.md says what its fields mean.
+Report = dict[str, Any]
+
 C_TYPES: dict[str, Any] = {
     "void": None,
     "int": c_int,
@@ -186,11 +189,11 @@ class Machine:
 
     def output(self) -> str:
         """What the kernels printed since the last call."""
-        return self.lib.twin_output().decode()
+        return str(self.lib.twin_output().decode())
 
     def recorded(self) -> int:
         """Launches recorded in cycles mode since the last clear()."""
-        return self.lib.twin_recorded()
+        return int(self.lib.twin_recorded())
 
     def simulate(
         self,
@@ -200,7 +203,7 @@ class Machine:
         traced: int = 0,
         traced_us: float = math.inf,
         runs: int = 1,
-    ) -> dict:
+    ) -> Report:
         """Timeline report of a recorded launch; docs/manual.md says what its fields mean.
 
         index: which recorded launch, -1: the last.
@@ -228,7 +231,8 @@ class Machine:
         text = self.lib.twin_simulate(index, chip.encode(), changes.encode(), traced, traced_us, runs).decode()
         if not text.startswith("{"):
             raise RuntimeError(text)
-        return json.loads(text)
+        report: Report = json.loads(text)
+        return report
 
     def progress(self) -> tuple[int, int]:
         """Lines that timelines have issued, and lines of all that were begun, since clear_progress()."""
@@ -242,9 +246,10 @@ class Machine:
         """The chips of runtime/chips.def."""
         return {name: Chip(*numbers) for name, numbers in json.loads(self.lib.twin_chips().decode()).items()}
 
-    def costs(self) -> dict[str, list]:
+    def costs(self) -> dict[str, list[Any]]:
         """The cost table: name -> [value, low, high, unit, confidence, source]."""
-        return json.loads(self.lib.twin_costs().decode())
+        table: dict[str, list[Any]] = json.loads(self.lib.twin_costs().decode())
+        return table
 
     def register(self, array: np.ndarray, name: str, *, initialised: bool = True, read_only: bool = False) -> int:
         """Make an array global memory: kernels may reach it. Returns its address."""
@@ -268,7 +273,7 @@ def aligned(shape: Any, dtype: Any, fill: int | None = 0) -> np.ndarray:
     size = count * np.dtype(dtype).itemsize
     raw = np.empty(size + 512, np.uint8)
     start = -raw.ctypes.data % 512
-    view = raw[start : start + size].view(dtype).reshape(shape)
+    view: np.ndarray = raw[start : start + size].view(dtype).reshape(shape)
     if fill is not None:
         raw[:] = fill
     return view

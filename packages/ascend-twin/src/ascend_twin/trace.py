@@ -7,10 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from .machine import Report
+
 PIPE_ORDER = ["S", "MTE2", "MTE1", "M", "FIX", "V", "MTE3"]
 
 
-def short_report(report: dict[str, Any]) -> dict[str, Any]:
+def short_report(report: Report) -> dict[str, Any]:
     """The report without what the pictures are made of.
 
     Example:
@@ -20,12 +22,12 @@ def short_report(report: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in report.items() if k not in ("intervals", "cores", "cycles_per_step")}
 
 
-def write_report(report: dict[str, Any], path: Path) -> None:
+def write_report(report: Report, path: Path) -> None:
     """The short report as JSON."""
     path.write_text(json.dumps(short_report(report), indent=1) + "\n")
 
 
-def write_perfetto(report: dict[str, Any], path: Path) -> None:
+def write_perfetto(report: Report, path: Path) -> None:
     """Chrome trace events: one process per core, one thread per pipe, microseconds at the chip's clock."""
     cores = sorted({i[0] for i in report["intervals"]})
     events: list[dict[str, Any]] = []
@@ -49,12 +51,13 @@ def write_perfetto(report: dict[str, Any], path: Path) -> None:
     path.write_text(json.dumps({"traceEvents": events, "displayTimeUnit": "ns"}))
 
 
-def write_picture(report: dict[str, Any], path: Path, until_us: float | None = None) -> None:
+def write_picture(report: Report, path: Path, until_us: float | None = None) -> None:
     """PNG of the first `until_us` microseconds (all of it by default): one row per pipe of the traced cores."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.patches import Rectangle
 
     mhz = report["mhz"]
     rows: list[tuple[str, str]] = []
@@ -78,7 +81,7 @@ def write_picture(report: dict[str, Any], path: Path, until_us: float | None = N
     title = f"{report['kernel']} on {report['chip']}: {report['us']:.1f} µs"
     axes.set_title(f"{title}, cube {100 * report['cube_utilisation']:.0f} % busy")
     axes.legend(
-        [plt.Rectangle((0, 0), 1, 1, color=colours[c]) for c in calls],
+        [Rectangle((0, 0), 1, 1, color=colours[c]) for c in calls],
         calls,
         loc="upper center",
         bbox_to_anchor=(0.5, -0.35 / (0.5 * len(rows) + 1)),
@@ -89,7 +92,7 @@ def write_picture(report: dict[str, Any], path: Path, until_us: float | None = N
     plt.close(figure)
 
 
-def slots(report: dict[str, Any]) -> list[list[dict[str, Any]]]:
+def slots(report: Report) -> list[list[dict[str, Any]]]:
     """The cores of a report in order of time, blocks that took turns on one AI core together."""
     rows: list[list[dict[str, Any]]] = []
     for core in report["cores"]:
@@ -103,7 +106,7 @@ def slots(report: dict[str, Any]) -> list[list[dict[str, Any]]]:
     return sorted(rows, key=lambda row: row[0]["name"].split(".")[-1])
 
 
-def write_chip_picture(report: dict[str, Any], path: Path) -> None:
+def write_chip_picture(report: Report, path: Path) -> None:
     """PNG of the whole chip: one row per AIC and AIV, dark where its cube or vector pipe is busy."""
     import matplotlib
 
@@ -139,7 +142,7 @@ def imbalance(rows: list[list[dict[str, Any]]], work: list[float]) -> dict[str, 
     return out
 
 
-def summary(report: dict[str, Any]) -> str:
+def summary(report: Report) -> str:
     """The report in a few lines for a terminal."""
     lines = [
         f"{report['kernel']} on {report['chip']}, {report['blocks']} blocks: {report['us']:.2f} us on the cores, "
