@@ -98,7 +98,7 @@ def scoped_findings(code: str) -> Iterator[tuple[int, str]]:
         word, position = match.group(), match.start()
         inside = scopes[-1] if scopes else Scope("names")
         if word == "{":
-            scopes.append(_scope(lines[head:position], inside))
+            scopes.append(scope_of(lines[head:position], inside))
             head = match.end()
         elif word in "};":
             if word == "}" and scopes:
@@ -119,7 +119,8 @@ def _declares(before: str) -> bool:
     return bool(re.search(r"[\w>&*]\s*$", before)) and not re.search(r"\b(return|else|do)\s*$", before)
 
 
-def _scope(head: str, outer: Scope) -> Scope:
+def scope_of(head: str, outer: Scope) -> Scope:
+    """What a brace opens after `head`, inside of `outer`."""
     if outer.kind == "code":
         return outer
     names = re.search(r"\b(namespace|class|struct|union|enum|extern)\b", head)
