@@ -246,7 +246,7 @@ def test_wheel_with_cann_that_is_too_old(
 
 
 def test_every_kernel_of_the_host_half_has_a_source() -> None:
-    """What host/kernels.h declares is what kernel/*.cpp launch."""
+    """What host/kernels.h declares is what the kernels' sources launch."""
     ascend = device.ROOT / "kernels-common" / "ascend"
     declared = set(names_in((ascend / "host" / "kernels.h").read_text(), r"FLASH_ATTN_NPU_KERNEL\((\w+),"))
     launched = {

@@ -12,7 +12,7 @@
 
 namespace flash_attn_npu::ascend::general {
 
-/// KeySource: where rows of K and V come from; see kernel/key_source.h.
+/// KeySource: where rows of K and V come from; see general/key_source.h.
 template <class ArchTag, class Element, class KeySource>
 class BlockMmadAttention {
 public:

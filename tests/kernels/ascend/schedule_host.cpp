@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// kernel/schedule.h on the host: the tasks of one core.
+// shared/schedule.h on the host: the tasks of one core.
 #include "shared/schedule.h"
 
 #include "driver.h"

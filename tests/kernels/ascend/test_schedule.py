@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The order of tasks (kernel/schedule.h, compiled for the host): complete, deterministic, short makespans."""
+"""The order of tasks (shared/schedule.h, compiled for the host): complete, deterministic, short makespans."""
 
 from __future__ import annotations
 
