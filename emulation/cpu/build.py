@@ -10,10 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
 from buildtools.ninja_writer import Target, build, locked
 from buildtools.sources import Source, backend_sources, common_flags
 from buildtools.toolchain import find_toolchain
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def build_cpu_device(out_dir: str) -> Path:

@@ -9,8 +9,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from buildtools import sources
 
+from buildtools import sources
 from tests.support.paths import ROOT
 
 LEVELS = {"portable": "SimdPortable", "avx2": "SimdAvx2", "avx512": "SimdAvx512"}
