@@ -4,8 +4,8 @@
     python -m benchmarks.predict decode|prefill|all [--corners] [--out DIR]
     python -m benchmarks.predict b=1,h=32,hk=8,sq=1,sk=131072,d=128,page=128,dtype=bfloat16,causal=1 ...
 
-With PEER_HOME and CATLASS_HOME (checkouts of flash-attention-npu and CATLASS) its forward kernel runs on the same twin
-and model beside ours, for the calls that it serves (dense prefill).
+With ASCEND_TWIN_PEER and ASCEND_TWIN_CATLASS (checkouts of flash-attention-npu and CATLASS) its forward kernel runs on
+the same twin and model beside ours, for the calls that it serves (dense prefill).
 
 Needs torch, ascend-twin and flash_attn_npu_v3. Takes the device library that FLASH_ATTN_NPU_DEVICE_LIB names, or builds
 it (emulation/twin/build.py). Nothing here was measured on silicon.

@@ -33,7 +33,7 @@ def peer_driver() -> ModuleType:
 def peer_serves(shape: Shape) -> bool:
     """Whether there is a peer to compare the call with."""
     plain = shape.sq > 1 and not (shape.page or shape.splits or shape.lengths or shape.new or shape.rotary or shape.qv)
-    return plain and {"PEER_HOME", "CATLASS_HOME"} <= os.environ.keys()
+    return plain and {"ASCEND_TWIN_PEER", "ASCEND_TWIN_CATLASS"} <= os.environ.keys()
 
 
 def predict_peer(shape: Shape, chip: str = "910B2") -> list[Kernel]:

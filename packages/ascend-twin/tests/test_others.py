@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Kernels we did not write, unmodified, read in place. Opt-in: CATLASS_HOME and PEER_HOME name the checkouts."""
+"""Kernels we did not write, unmodified, read in place.
+
+Opt-in: ASCEND_TWIN_CATLASS and ASCEND_TWIN_PEER name the checkouts.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,12 @@ from ascend_twin import Machine, build_kernel
 from ascend_twin.machine import aligned
 
 HERE = Path(__file__).resolve().parent
-needs_catlass = pytest.mark.skipif("CATLASS_HOME" not in os.environ, reason="CATLASS_HOME names no checkout of CATLASS")
+needs_catlass = pytest.mark.skipif(
+    "ASCEND_TWIN_CATLASS" not in os.environ, reason="ASCEND_TWIN_CATLASS names no checkout of CATLASS"
+)
 needs_peer = pytest.mark.skipif(
-    not {"CATLASS_HOME", "PEER_HOME"} <= os.environ.keys(), reason="CATLASS_HOME and PEER_HOME name no checkouts"
+    not {"ASCEND_TWIN_CATLASS", "ASCEND_TWIN_PEER"} <= os.environ.keys(),
+    reason="ASCEND_TWIN_CATLASS and ASCEND_TWIN_PEER name no checkouts",
 )
 
 # What the checker says about code that works: flags whose reuse is safe only by the order of the queues, scalar reads
@@ -24,7 +30,7 @@ KNOWN_WARNINGS = {"event_reuse", "scalar_sync", "uninitialised_lanes", "wrong_co
 
 
 def catlass_flags() -> list[str]:
-    home = os.environ["CATLASS_HOME"]
+    home = os.environ["ASCEND_TWIN_CATLASS"]
     return [f"-I{home}/include", f"-I{home}/examples/common", "-DCATLASS_ARCH=2201"]
 
 
@@ -117,7 +123,7 @@ def run_program(source: Path | str, folder: Path, words: list[object], mode: str
 @pytest.mark.parametrize("mode", ["fast", "check"])
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_catlass_example(capfd, example, mode):
-    folder = Path(os.environ["CATLASS_HOME"]) / "examples" / example
+    folder = Path(os.environ["ASCEND_TWIN_CATLASS"]) / "examples" / example
     (source,) = folder.glob("*.cpp")
     found = run_program(source, folder, [*EXAMPLES[example].split(), 0], mode)
     printed = "".join(capfd.readouterr())
@@ -149,7 +155,7 @@ def test_catlass_flash_attention(rng, capfd, tmp_path, b, h, hk, sq, sk, causal,
     }
     for name, array in files.items():
         array.tofile(tmp_path / f"{name}.bin")
-    folder = Path(os.environ["CATLASS_HOME"]) / "examples" / example
+    folder = Path(os.environ["ASCEND_TWIN_CATLASS"]) / "examples" / example
     words = [b, sq, sk, h, hk, d, 0, int(causal), "--datapath", tmp_path]
     found = run_program(folder / "fai.cpp", folder, words, mode)
     printed = "".join(capfd.readouterr())
@@ -189,7 +195,7 @@ def test_catlass_mla(rng, capfd, tmp_path, h, queries, mode):
     }
     for name, array in files.items():
         np.ascontiguousarray(array).tofile(tmp_path / f"{name}.bin")
-    folder = Path(os.environ["CATLASS_HOME"]) / "examples" / "19_mla"
+    folder = Path(os.environ["ASCEND_TWIN_CATLASS"]) / "examples" / "19_mla"
     source = f'#include "{folder}/mla.cpp"\n#include "{folder}/mla_tiling.cpp"\n'
     words = [b, ",".join(map(str, queries)), ",".join(map(str, lengths)), h, b * pages, 128, "--datapath", tmp_path]
     found = run_program(source, folder, words, mode)
@@ -287,7 +293,7 @@ def test_catlass_example_with_data(rng, capfd, tmp_path, monkeypatch, example, m
         np.ascontiguousarray(array.astype(np.float32) if golden else array).tofile(path)
     (tmp_path / place).mkdir(parents=True, exist_ok=True)
     monkeypatch.chdir(tmp_path / place)
-    folder = Path(os.environ["CATLASS_HOME"]) / "examples" / example
+    folder = Path(os.environ["ASCEND_TWIN_CATLASS"]) / "examples" / example
     (source,) = folder.glob("*.cpp")
     found = run_program(source, folder, [*words, 0], mode)
     printed = "".join(capfd.readouterr())
@@ -478,8 +484,8 @@ def test_peer_split_kv(rng, tree, h, sq, splits, causal, mode):
 
 
 needs_library = pytest.mark.skipif(
-    not {"CATLASS_HOME", "PEER_HOME", "ASCEND_TWIN_DEVKIT"} <= os.environ.keys(),
-    reason="CATLASS_HOME, PEER_HOME and ASCEND_TWIN_DEVKIT name no checkouts",
+    not {"ASCEND_TWIN_CATLASS", "ASCEND_TWIN_PEER", "ASCEND_TWIN_DEVKIT"} <= os.environ.keys(),
+    reason="ASCEND_TWIN_CATLASS, ASCEND_TWIN_PEER and ASCEND_TWIN_DEVKIT name no checkouts",
 )
 
 # What the checker finds in the backward kernels; packages/ascend-twin/docs/manual.md says what each is.

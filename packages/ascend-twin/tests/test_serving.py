@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Kernels of serving libraries, unmodified, read in place.
 
-Opt-in: SGL_KERNEL_HOME and VLLM_ASCEND_HOME name checkouts of sgl-kernel-npu and vllm-ascend.
+Opt-in: ASCEND_TWIN_SGL_KERNEL and ASCEND_TWIN_VLLM_ASCEND name checkouts of sgl-kernel-npu and vllm-ascend.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from ascend_twin.operator_project import tiling_structures
 from .test_others import from_bf16, to_bf16
 
 pytestmark = pytest.mark.parametrize("mode", ["fast", "check"])
-needs_sgl = pytest.mark.skipif("SGL_KERNEL_HOME" not in os.environ, reason="SGL_KERNEL_HOME names no checkout")
+needs_sgl = pytest.mark.skipif(
+    "ASCEND_TWIN_SGL_KERNEL" not in os.environ, reason="ASCEND_TWIN_SGL_KERNEL names no checkout"
+)
 
 # Left to the compiler's auto-sync; queues whose events are safe by the order in which they are used.
 WARNINGS = {"event_reuse", "scalar_sync", "uninitialised_lanes"}
@@ -28,16 +30,16 @@ WIDE = {"half": lambda x: x.astype(np.float64), "bfloat16_t": lambda x: from_bf1
 
 
 def kernel(folder: str, source: str, name: str) -> Kernel:
-    return load(Path(os.environ["SGL_KERNEL_HOME"]) / "csrc" / folder / "op_kernel" / source, name)
+    return load(Path(os.environ["ASCEND_TWIN_SGL_KERNEL"]) / "csrc" / folder / "op_kernel" / source, name)
 
 
-@pytest.fixture(params=["SGL_KERNEL_HOME", "VLLM_ASCEND_HOME"])
+@pytest.fixture(params=["ASCEND_TWIN_SGL_KERNEL", "ASCEND_TWIN_VLLM_ASCEND"])
 def lora(request):
     """lora(kernel, dtype): one of the LoRA kernels that both libraries have."""
     if request.param not in os.environ:
         pytest.skip(f"{request.param} names no checkout")
     home = Path(os.environ[request.param]) / "csrc"
-    if request.param == "SGL_KERNEL_HOME":
+    if request.param == "ASCEND_TWIN_SGL_KERNEL":
         return lambda name, dtype: kernel("lora", f"{name}_kernel.cpp", f"{name}_{dtype}")
     return lambda name, dtype: load(home / "kernels" / f"{name}.cpp", f"{name}_{dtype}")
 
@@ -160,12 +162,12 @@ def test_causal_convolution(rng, length, dtype, mode):
     assert np.array_equal(after, expected)
 
 
-@pytest.mark.skipif("VLLM_ASCEND_HOME" not in os.environ, reason="VLLM_ASCEND_HOME names no checkout")
+@pytest.mark.skipif("ASCEND_TWIN_VLLM_ASCEND" not in os.environ, reason="ASCEND_TWIN_VLLM_ASCEND names no checkout")
 @pytest.mark.parametrize("dtype,key", [("half", 10), ("float", 20), ("bfloat16_t", 30)])
 def test_rms_norm(rng, dtype, key, mode):
     """add_rms_norm_bias: x = x1 + x2, y = x * rstd * gamma + beta with rstd of each row."""
     rows, columns, blocks, per_block = 10, 1024, 3, 4
-    project = Path(os.environ["VLLM_ASCEND_HOME"]) / "csrc" / "moe" / "add_rms_norm_bias"
+    project = Path(os.environ["ASCEND_TWIN_VLLM_ASCEND"]) / "csrc" / "moe" / "add_rms_norm_bias"
     home = project / "op_kernel"
     structures = tiling_structures(project / "op_host" / "add_rms_norm_bias_tiling.h")
     members = re.findall(r"(?:uint32_t|float) (\w+);", structures)

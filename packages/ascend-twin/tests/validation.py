@@ -2,8 +2,8 @@
 """Predicted against published times: prints the table of packages/ascend-twin/docs/validation.md.
 
 python -m tests.validation            in packages/ascend-twin: copies and a matmul
-CATLASS_HOME=... adds example programs of CATLASS, DEVKIT_HOME=... those of asc-devkit, unmodified, against the times in
-their documents; PEER_HOME=... (and CATLASS_HOME) the peer's attention kernel
+ASCEND_TWIN_CATLASS=... adds example programs of CATLASS, ASCEND_TWIN_DEVKIT=... those of asc-devkit, unmodified,
+against the times in their documents; ASCEND_TWIN_PEER=... (and ASCEND_TWIN_CATLASS) the peer's attention kernel
 
 Published times are of repeated runs, so the second run is predicted, which finds in L2 what the first one left; only
 the copies, of which a part is run, start with an empty L2.
@@ -90,7 +90,7 @@ def attention() -> None:
 
 def catlass() -> None:
     """Example programs of CATLASS, in place and unmodified; published: task durations in their documents."""
-    home = Path(os.environ["CATLASS_HOME"])
+    home = Path(os.environ["ASCEND_TWIN_CATLASS"])
     basic, quant, preload = "00_basic_matmul", "12_quant_matmul", "21_basic_matmul_preload_zN"
     split, full, multi = (
         "34_single_core_splitk_matmul",
@@ -134,7 +134,7 @@ def catlass() -> None:
 
 def devkit() -> None:
     """Programs of asc-devkit, in place and unmodified; published: time on the cores, of a pipe, or of the task."""
-    best = Path(os.environ["DEVKIT_HOME"]) / "examples" / "01_simd_cpp_api" / "05_best_practices"
+    best = Path(os.environ["ASCEND_TWIN_DEVKIT"]) / "examples" / "01_simd_cpp_api" / "05_best_practices"
     square, matrix = 8192 * 8192 * 2, 12288 * 12288 * 2
     mmad = "01_matrix_compute/matmul_basic_api_high_performance/mmad.asc", {"x1_gm.bin": square, "x2_gm.bin": square}
     copy = "04_memory_access/data_copy/data_copy.asc", {"input.bin": matrix}
@@ -195,9 +195,9 @@ if __name__ == "__main__":
     print("| kernel | chip | predicted us [corners] | published us | error |\n|---|---|---|---|---|")
     copies()
     matmuls()
-    if {"CATLASS_HOME", "PEER_HOME"} <= os.environ.keys():
+    if {"ASCEND_TWIN_CATLASS", "ASCEND_TWIN_PEER"} <= os.environ.keys():
         attention()
-    if "CATLASS_HOME" in os.environ:
+    if "ASCEND_TWIN_CATLASS" in os.environ:
         catlass()
-    if "DEVKIT_HOME" in os.environ:
+    if "ASCEND_TWIN_DEVKIT" in os.environ:
         devkit()

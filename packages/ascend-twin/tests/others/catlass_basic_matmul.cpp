@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Host side for CATLASS's BasicMatmul, read in place from CATLASS_HOME: the configuration of its example
+// Host side for CATLASS's BasicMatmul, read in place from ASCEND_TWIN_CATLASS: the configuration of its example
 // 00_basic_matmul (fp16, row-major, ping-pong with unit flag), on matrices the test owns so that it can compare in
 // float64.
 #ifndef K_MAX_SHAPE_DIM

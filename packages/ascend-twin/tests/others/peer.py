@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Call the peer's kernels on the twin (needs PEER_HOME and CATLASS_HOME; the backward ASCEND_TWIN_DEVKIT as well)."""
+"""Calls the peer's kernels on the twin.
+
+Needs ASCEND_TWIN_PEER and ASCEND_TWIN_CATLASS; the backward needs ASCEND_TWIN_DEVKIT as well.
+"""
 
 from __future__ import annotations
 
@@ -72,8 +75,8 @@ class Arguments:
 
 def library(source: str, tree: int, **macros: object) -> ctypes.CDLL:
     Machine.get()
-    home = Path(os.environ["PEER_HOME"]) / "csrc" / "ascend910" / TREES[tree]
-    flags = [f"-I{home}", f"-I{os.environ['CATLASS_HOME']}/include", "-DCATLASS_ARCH=2201"]
+    home = Path(os.environ["ASCEND_TWIN_PEER"]) / "csrc" / "ascend910" / TREES[tree]
+    flags = [f"-I{home}", f"-I{os.environ['ASCEND_TWIN_CATLASS']}/include", "-DCATLASS_ARCH=2201"]
     flags += [f"-DPEER_TREE={tree}", *(f"-DPEER_{name.upper()}={value}" for name, value in macros.items())]
     return ctypes.CDLL(str(build_kernel(HERE / source, flags).path))
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Host side for the backward kernel of flash-attention-npu (FAGGeneral, of its v3 and v4 trees and of v2's dense
-// calls), read in place from PEER_HOME: kernel and tiling are theirs and unmodified, this file fills their arguments.
+// calls), read in place from ASCEND_TWIN_PEER: kernel and tiling are theirs and unmodified, this file fills their
+// arguments.
 // PEER_TYPE, PEER_DIM, PEER_LAYOUT, PEER_MASK, PEER_DETERMINISTIC and PEER_SOFTCAP choose the one instance that is
 // built.
 #include <algorithm>

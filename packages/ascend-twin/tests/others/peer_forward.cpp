@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Host side for the forward kernels of flash-attention-npu, read in place from PEER_HOME: the kernel is theirs and
-// unmodified, and so is the plan of split-KV calls; this file fills the tiling structure and launches.
+// Host side for the forward kernels of flash-attention-npu, read in place from ASCEND_TWIN_PEER: the kernel is theirs
+// and unmodified, and so is the plan of split-KV calls; this file fills the tiling structure and launches.
 // PEER_TREE (2, 3, 4), PEER_TYPE and PEER_TND choose what is built.
 #include "fwd_dispatch_impl.hpp"
 

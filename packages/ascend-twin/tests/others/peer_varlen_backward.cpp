@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Host side for FAGVarlenOpt, the backward kernel of flash-attention-npu's v2 tree for sequences of different lengths,
-// read in place from PEER_HOME: kernel and tiling are theirs and unmodified, this file fills their arguments.
+// read in place from ASCEND_TWIN_PEER: kernel and tiling are theirs and unmodified, this file fills their arguments.
 // PEER_TYPE, PEER_CAUSAL and PEER_SOFTCAP choose the one instance that is built.
 #include <algorithm>
 #include <cstring>
