@@ -206,16 +206,14 @@ def simulate(a: argparse.Namespace) -> tuple[dict[str, Any], int]:
     with shown("recording"):
         job.launch("timing" if a.timing_only else "cycles", a.seed)
     machine = Machine.get()
-    machine.clear_progress()
+    lines = machine.recorded_lines()
 
     def fraction(timelines: int) -> float | None:
-        done, whole = machine.progress()
-        one = job.lines or (whole if timelines == 1 else 0)
-        return done / (one * timelines) if one else None
+        return machine.progress()[0] / (lines * timelines) if lines else None
 
+    machine.clear_progress()
     with shown("timeline", lambda: fraction(a.runs)):
         report = machine.simulate(chip=a.chip, costs=costs, traced=1, traced_us=a.trace_us, runs=a.runs)
-    job.lines = machine.progress()[1] // a.runs
     files = _write_files(a, report)
     document = {**job.described(), "findings": [asdict(f) for f in findings], "report": short_report(report)}
     if not a.json:

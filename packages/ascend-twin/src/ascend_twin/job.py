@@ -47,7 +47,6 @@ class Job:
         self.options = self._with_defaults(chosen, options, self.name)
         self.blocks = self.options.blocks or self.cores
         self.printed = ""
-        self.lines = 0  # of its recorded program, once known
         self.arguments: list[Argument] = self._parsed()
 
     def _with_defaults(

@@ -234,6 +234,10 @@ class Machine:
         report: Report = json.loads(text)
         return report
 
+    def recorded_lines(self, index: int = -1) -> int:
+        """Lines of a recorded launch: what one timeline of it adds to progress()."""
+        return int(self.lib.twin_recorded_lines(index % self.recorded())) if self.recorded() else 0
+
     def progress(self) -> tuple[int, int]:
         """Lines that timelines have issued, and lines of all that were begun, since clear_progress()."""
         return self.lib.twin_progress_done(), self.lib.twin_progress_whole()

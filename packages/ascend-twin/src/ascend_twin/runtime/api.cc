@@ -131,6 +131,12 @@ const char* twin_output() {
 
 int twin_recorded() { return static_cast<int>(twin::recorded_launches().size()); }
 
+uint64_t twin_recorded_lines(int index) {
+    uint64_t lines = 0;
+    for (const auto& core : twin::recorded_launches().at(index).cores) lines += core.program.lines.size();
+    return lines;
+}
+
 const char* twin_simulate(int index, const char* chip, const char* changes, int traced, double traced_us, int runs) {
     try {
         twin::text = twin::simulate(twin::recorded_launches().at(index), chip, changes, traced, traced_us, runs);

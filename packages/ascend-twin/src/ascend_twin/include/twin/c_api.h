@@ -43,6 +43,8 @@ TWIN_API void twin_clear();
 // ---- the timeline
 /// Launches recorded in cycles mode since the last clear.
 TWIN_API int twin_recorded();
+/// Lines of recorded launch `index`: what one timeline of it adds to the progress.
+TWIN_API uint64_t twin_recorded_lines(int index);
 /// JSON report of recorded launch `index`; text that does not start with '{' is an error. `changes`: "cost=value,...".
 /// Blocks below `traced` contribute the intervals of their first `traced_us` microseconds; of `runs` in a row the last
 /// one is reported.
