@@ -164,8 +164,8 @@ def runtime_library() -> Path:
         >>> runtime_library().name.startswith("libascend_twin-runtime-")
         True
     """
-    sources = sorted(RUNTIME.glob("*.cc"))
-    headers = [*RUNTIME.glob("*.h"), *RUNTIME.glob("*.def"), *(INCLUDE / "twin").glob("*.h")]
+    sources = sorted(RUNTIME.rglob("*.cc"))
+    headers = [*RUNTIME.rglob("*.h"), *RUNTIME.rglob("*.def"), *(INCLUDE / "twin").glob("*.h")]
     command = compiler()
     flags = [*code_flags(command), "-O3"]
     if for_this_machine(command):

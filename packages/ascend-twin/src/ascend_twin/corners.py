@@ -13,7 +13,7 @@ from .machine import DEFAULT_CHIP, Machine, Report
 
 #: The constants that costs.def calls corners: each is tried at both ends of its range there. Read from the text, so
 #: that the command can name them before the runtime is compiled.
-CORNERS = tuple(re.findall(r"^CORNER\((\w+)\)", (RUNTIME / "costs.def").read_text(), re.MULTILINE))
+CORNERS = tuple(re.findall(r"^CORNER\((\w+)\)", (RUNTIME / "timing" / "costs.def").read_text(), re.MULTILINE))
 
 
 def corner_values() -> list[dict[str, float]]:

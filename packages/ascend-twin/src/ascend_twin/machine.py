@@ -156,7 +156,7 @@ class Machine:
 
         mode: "fast" (results), "check" (results and findings), "cycles" (results and a recorded program for simulate())
             or "timing" (cycles with skip_math: floating-point work is recorded and left out, 10 to 50 times faster;
-            scalar code, flags, integers and small transfers stay real, see runtime/timing_only.h).
+            scalar code, flags, integers and small transfers stay real, see runtime/machine/timing_only.h).
         seed: order in which the cores take turns; 0: block order.
         threads: host threads, 0: all; check mode takes one.
         cores: AI cores that blocks are dealt to; None: those of a 910B2.
@@ -247,7 +247,7 @@ class Machine:
         self.lib.twin_clear_progress()
 
     def chips(self) -> dict[str, Chip]:
-        """The chips of runtime/chips.def."""
+        """The chips of runtime/timing/chips.def."""
         return {name: Chip(*numbers) for name, numbers in json.loads(self.lib.twin_chips().decode()).items()}
 
     def costs(self) -> dict[str, list[Any]]:
