@@ -8,6 +8,7 @@ Needs flash_attn_npu_v2 or flash_attn_npu_v3, or both.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 
 import torch
@@ -19,9 +20,8 @@ def main() -> None:
     # (batch, length, heads, head_dim): one new query per sequence, on a cache of 1000 keys with a quarter of the heads.
     q = torch.randn(2, 1, 32, 128, dtype=torch.bfloat16)
     k_cache, v_cache = torch.randn(2, 2, 1000, 8, 128, dtype=torch.bfloat16).unbind()
-    exact = F.scaled_dot_product_attention(
-        *(x.double().transpose(1, 2) for x in (q, k_cache, v_cache)), enable_gqa=True
-    ).transpose(1, 2)
+    q64, k64, v64 = (x.double().transpose(1, 2) for x in (q, k_cache, v_cache))
+    exact = F.scaled_dot_product_attention(q64, k64, v64, enable_gqa=True).transpose(1, 2)
 
     versions = [v for v in ("flash_attn_npu_v2", "flash_attn_npu_v3") if importlib.util.find_spec(v)]
     if not versions:

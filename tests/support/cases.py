@@ -207,7 +207,7 @@ def build(case: Case) -> Built:
         readable = torch.zeros(outer, dtype=torch.bool)
         for n in range(b):
             position = torch.arange(case.leftpad[n] if case.leftpad else 0, case.old_seqlens[n])
-            if table is None:
+            if table is None or page is None:
                 readable[cache_row[n], position] = True
             else:
                 readable[table[cache_row[n]].long()[position // page], position % page] = True
@@ -218,7 +218,7 @@ def build(case: Case) -> Built:
                 x[~readable] = float("nan")
     for name, x in caches.items():
         put(name, x, case.cache_layout)
-    if table is not None:
+    if table is not None and page is not None:
         # Pages no valid key lies in may hold anything: an index out of range must not be followed.
         for row in range(table.shape[0]):
             owner = [n for n in range(b) if int(cache_row[n]) == row]

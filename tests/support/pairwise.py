@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
 Row = dict[str, Any]
 
 
-def pairwise(factors: dict[str, Sequence[Any]], allowed: Callable[[Row], bool], seed: int = 0) -> list[Row]:
+def pairwise(factors: Mapping[str, Sequence[Any]], allowed: Callable[[Row], bool], seed: int = 0) -> list[Row]:
     """`allowed` judges a partial row: it must refuse only what no completion could make valid. Pairs for which no
     completion is found are left out. Deterministic for a seed."""
     rng = random.Random(seed)

@@ -11,6 +11,7 @@ counted inside the sequence from its first valid key; delta = sk - sq.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -98,7 +99,7 @@ def _ints(x: Any, b: int, default: int) -> list[int]:
 
 
 def attention_with_kvcache(api: str, kwargs: dict[str, Any], precision: Precision) -> Result:
-    arg = kwargs.get
+    arg: Callable[..., Any] = kwargs.get
     q, k_new, v_new, qv = arg("q"), arg("k"), arg("v"), arg("qv")
     k_cache, v_cache = arg("k_cache").clone(), arg("v_cache").clone()
     dtype = q.dtype
@@ -201,8 +202,9 @@ def attention_with_kvcache(api: str, kwargs: dict[str, Any], precision: Precisio
             keys[sk - new_len[n] :] = appended
         if cos is not None:
             per_row = mask.is_causal or mask.is_local
-            position = rotary_start[n] + (torch.arange(sq) if per_row else torch.zeros(sq, dtype=torch.long))
-            query = round_stored(rotate(query, cos[position].double(), sin[position].double(), interleaved)[0])
+            steps = torch.arange(sq) if per_row else torch.zeros(sq, dtype=torch.long)
+            row_cos, row_sin = (x[rotary_start[n] + steps].double() for x in (cos, sin))
+            query = round_stored(rotate(query, row_cos, row_sin, interleaved)[0])
         query_v = None if qv_rows is None else qv_rows[rows].double()
 
         # 3. Attention. Shapes from here on: (h, sq, ...) and (h, sk, ...).
