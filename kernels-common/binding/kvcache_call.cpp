@@ -101,41 +101,30 @@ ArgumentReader ArgumentReader::of_call(PyObject* args, Py_ssize_t count) {
     return in;
 }
 
-api::TensorArgument ArgumentReader::contents(const char* name, PyObject* o) {
-    api::TensorArgument t = read_tensor(name, o, placement_);
-    if (t) contents_.emplace_back(name, o);
-    return t;
-}
-
 api::KvCacheArguments ArgumentReader::on_host(api::KvCacheArguments a) {
-    for (api::TensorArgument* t :
-         {&a.cache_seqlens, &a.cache_batch_idx, &a.cache_leftpad, &a.page_table, &a.cu_seqlens_q, &a.cu_seqlens_k_new,
-          &a.rotary_seqlens, &a.q_descale, &a.k_descale, &a.v_descale, &a.scheduler_metadata}) {
-        for (const auto& [name, tensor] : contents_) {
-            if (*t && std::strcmp(t->name, name) == 0) *t = copy_to_host(name, tensor, copies_);
-        }
-    }
+    for (const auto& [field, tensor] : contents_) a.*field->tensor = copy_to_host(field->shown, tensor, copies_);
     return a;
 }
 
-std::optional<int64_t> ArgumentReader::optional_integer(const char* name) {
+void ArgumentReader::read(const Field& field, api::KvCacheArguments& a) {
     PyObject* o = next();
-    if (o == Py_None) return std::nullopt;
-    return read_int(name, o);
-}
-
-std::optional<double> ArgumentReader::optional_number(const char* name) {
-    PyObject* o = next();
-    if (o == Py_None) return std::nullopt;
-    return read_float(name, o);
-}
-
-void ArgumentReader::cache_seqlens(api::KvCacheArguments& arguments) {
-    PyObject* o = next();
-    if (PyLong_Check(o)) {
-        arguments.cache_seqlens_int = read_int("cache_seqlens", o);
-    } else {
-        arguments.cache_seqlens = contents("cache_seqlens", o);
+    const char* name = field.shown;
+    switch (field.read) {
+        case Field::Read::kInput: a.*field.tensor = read_tensor_contiguous(name, o, placement_, copies_); break;
+        case Field::Read::kInPlace: a.*field.tensor = read_tensor(name, o, placement_); break;
+        case Field::Read::kContents:
+            a.*field.tensor = read_tensor(name, o, placement_);
+            if (a.*field.tensor) contents_.emplace_back(&field, o);
+            break;
+        case Field::Read::kInteger: a.*field.integer = read_int(name, o); break;
+        case Field::Read::kOptionalInteger:
+            if (o != Py_None) a.*field.optional_integer = read_int(name, o);
+            break;
+        case Field::Read::kNumber: a.*field.number = read_float(name, o); break;
+        case Field::Read::kOptionalNumber:
+            if (o != Py_None) a.*field.optional_number = read_float(name, o);
+            break;
+        case Field::Read::kFlag: a.*field.flag = read_bool(name, o); break;
     }
 }
 
@@ -153,7 +142,11 @@ void set_python_error_from_current_exception() {
     }
 }
 
-PyObject* run_kvcache(const api::KvCacheArguments& arguments, ArgumentReader& in, Results results) {
+PyObject* run_kvcache(api::Version version, const Signature& signature, PyObject* args, Results results) {
+    ArgumentReader in = ArgumentReader::of_call(args, signature.call_size());
+    api::KvCacheArguments arguments;
+    arguments.version = version;
+    signature.read(in, arguments);
     const Backend& backend = backend_for(in);
     Forward request = api::forward_from_arguments(arguments);
     if (results == Results::kOutLsePartials && request.num_splits < 2) {

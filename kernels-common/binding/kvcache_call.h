@@ -3,11 +3,12 @@
 #pragma once
 
 #include "api/arguments.h"
+#include "binding/fields.h"
 #include "binding/torch_tensor.h"
 
 namespace flash_attn_npu::binding {
 
-// The positional arguments of one call, read by position with the name the API gives them.
+// The positional arguments of one call.
 class ArgumentReader {
 public:
     // Throws PythonError unless `args` has exactly `count` elements: only our own Python code calls this.
@@ -22,32 +23,19 @@ public:
     // Null: on the cpu.
     PyObject* current_stream() const { return current_stream_; }
 
-    // Tensors that are only read: copied when their last dimension is not contiguous.
-    api::TensorArgument input(const char* name) { return read_tensor_contiguous(name, next(), placement_, copies_); }
-    // Tensors that are written or so large that a silent copy would be wrong.
-    api::TensorArgument in_place(const char* name) { return read_tensor(name, next(), placement_); }
-    // Small tensors whose contents check_contents reads.
-    api::TensorArgument contents(const char* name) { return contents(name, next()); }
-    int64_t integer(const char* name) { return read_int(name, next()); }
-    double number(const char* name) { return read_float(name, next()); }
-    bool flag(const char* name) { return read_bool(name, next()); }
-    std::optional<int64_t> optional_integer(const char* name);
-    std::optional<double> optional_number(const char* name);
-    // cache_seqlens is None, an int or a tensor.
-    void cache_seqlens(api::KvCacheArguments& arguments);
+    // The next argument, as `field` says.
+    void read(const Field& field, api::KvCacheArguments& arguments);
 
-    // `arguments` with every tensor that was read by contents() copied to the host; waits for the device.
+    // `arguments` with every tensor that was read as Field::Read::kContents copied to the host; waits for the device.
     api::KvCacheArguments on_host(api::KvCacheArguments arguments);
 
 private:
-    api::TensorArgument contents(const char* name, PyObject* o);
-
     PyObject* args_;
     Py_ssize_t position_ = 0;
     Placement placement_;
     PyObject* current_stream_ = nullptr;
     std::vector<Object> copies_;  // alive until the call is over
-    std::vector<std::pair<const char*, PyObject*>> contents_;
+    std::vector<std::pair<const Field*, PyObject*>> contents_;
 };
 
 // Runs `body` and turns C++ errors into Python exceptions.
@@ -59,13 +47,13 @@ enum class Results {
     kOutLsePartials,  // (out, softmax_lse, out_accum, softmax_lse_accum); needs num_splits > 1
 };
 
-// Validates, allocates like q, computes with the GIL released.
+// Reads the arguments of `signature`, validates, allocates like q, computes with the GIL released.
 //
 // Tensors on an NPU go to the device library; tensors on the cpu to the cpu backend, or with
 // FLASH_ATTN_NPU_BACKEND=device to the device library if that works on host memory (the twin). Contents of tensors on
 // an NPU are checked under
 // FLASH_ATTN_NPU_DEBUG=1 only: reading them makes the host wait.
-PyObject* run_kvcache(const api::KvCacheArguments& arguments, ArgumentReader& in, Results results);
+PyObject* run_kvcache(api::Version version, const Signature& signature, PyObject* args, Results results);
 
 void set_python_error_from_current_exception();
 

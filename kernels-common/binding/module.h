@@ -25,6 +25,25 @@ inline PyObject* describe_device(PyObject*, PyObject*) {
 constexpr PyMethodDef kDescribeDevice = {"describe_device", describe_device, METH_NOARGS,
                                          "The device library, what it runs on, and its path."};
 
+// kVersion's operators on Python tuples: the arguments in the order of the bound schema, then the current stream.
+template <api::Version kVersion, Signature& kSignature, Results kResults>
+PyObject* kvcache_function(PyObject*, PyObject* args) {
+    return guarded([&] { return run_kvcache(kVersion, kSignature, args, kResults); });
+}
+
+template <Signature& kSignature>
+PyObject* bind_function(PyObject*, PyObject* names) {
+    return guarded([&] {
+        kSignature.bind(names);
+        Py_INCREF(Py_None);
+        return Py_None;
+    });
+}
+
+template <Signature& kSignature>
+constexpr PyMethodDef kBindKvCache = {"bind_flash_attn_with_kvcache", bind_function<kSignature>, METH_O,
+                                      "Takes the tuple of the schema's argument names, once at import."};
+
 // Torch is looked up now, under the import lock: at a first call, two threads would wait for each other and for the
 // GIL.
 inline PyObject* create_module(PyModuleDef* definition) {

@@ -54,7 +54,7 @@ std::vector<int64_t> int_tuple(PyObject* tuple) {
 
 DType dtype_of(PyObject* dtype) {
     const Torch& torch = Torch::get();
-    for (int i = 0; i < 5; ++i) {
+    for (int32_t i = 0; i < kNumDTypes; ++i) {
         if (torch.dtypes[i].get() == dtype) return static_cast<DType>(i);
     }
     return DType::kOther;
@@ -64,15 +64,20 @@ Torch load() {
     Torch t;
     const Object torch = Object::take(PyImport_ImportModule("torch"));
     t.tensor_type = Object::take(PyObject_GetAttrString(torch.get(), "Tensor"));
-    const char* names[] = {"float16", "bfloat16", "float32", "float8_e4m3fn", "int32"};
-    for (int i = 0; i < 5; ++i) {
-        PyObject* dtype = PyObject_GetAttrString(torch.get(), names[i]);
+    const std::pair<DType, const char*> names[] = {{DType::kFloat16, "float16"},
+                                                   {DType::kBFloat16, "bfloat16"},
+                                                   {DType::kFloat32, "float32"},
+                                                   {DType::kFloat8E4M3, "float8_e4m3fn"},
+                                                   {DType::kInt32, "int32"}};
+    static_assert(sizeof(names) / sizeof(names[0]) == kNumDTypes, "every dtype but kOther");
+    for (const auto& [known, name] : names) {
+        PyObject* dtype = PyObject_GetAttrString(torch.get(), name);
         if (dtype == nullptr) {
             PyErr_Clear();  // an older torch without float8
             continue;
         }
-        t.dtypes[i] = Object::take(dtype);
-        t.dtype_names[i] = text_of(dtype);
+        t.dtypes[static_cast<int32_t>(known)] = Object::take(dtype);
+        t.dtype_names[static_cast<int32_t>(known)] = text_of(dtype);
     }
     t.uint8 = Object::take(PyObject_GetAttrString(torch.get(), "uint8"));
     t.get_num_threads = Object::take(PyObject_GetAttrString(torch.get(), "get_num_threads"));

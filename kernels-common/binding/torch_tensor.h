@@ -14,8 +14,8 @@ namespace flash_attn_npu::binding {
 struct Torch {
     Object tensor_type;
     Object uint8;
-    Object dtypes[5];  // indexed by DType; null where this torch has no such dtype
-    std::string dtype_names[5];
+    Object dtypes[kNumDTypes];  // indexed by DType; null where this torch has no such dtype
+    std::string dtype_names[kNumDTypes];
     Object get_num_threads;
     // Interned names: attribute access by them needs no hashing.
     Object is_cpu, device, dtype, shape, stride, data_ptr, contiguous, new_empty, item, cpu;

@@ -7,6 +7,7 @@
 namespace flash_attn_npu {
 
 enum class DType : int32_t { kFloat16 = 0, kBFloat16 = 1, kFloat32 = 2, kFloat8E4M3 = 3, kInt32 = 4, kOther = 5 };
+constexpr int32_t kNumDTypes = static_cast<int32_t>(DType::kOther);  // that have a name
 
 FA_HOST_DEVICE constexpr int32_t size_of(DType dtype) {
     return dtype == DType::kFloat8E4M3                             ? 1

@@ -12,9 +12,9 @@ from .npu import NpuImplementation
 
 # Dispatch keys of the devices users have; every one without a backend answers with an error that says so.
 _DEVICES_WITHOUT_BACKEND = {
-    "CUDA": "use flash-attn for that device",
-    "XPU": "no backend exists for that device",
-    "MPS": "no backend exists for that device",
+    "CUDA": 'move the tensors with .cpu() or .to("npu"), or call Dao-AILab\'s flash-attn for CUDA',
+    "XPU": 'move the tensors with .cpu() or .to("npu")',
+    "MPS": 'move the tensors with .cpu() or .to("npu")',
 }
 
 # torch drops the registrations of a Library object that dies.
@@ -24,16 +24,29 @@ _libraries: dict[str, torch.library.Library] = {}
 class Operator:
     """A torch operator of ours, callable with positional arguments only."""
 
-    def __init__(self, namespace: str, name: str, schema: str, call: Callable[..., Any], meta: Callable[..., Any]):
+    def __init__(
+        self,
+        namespace: str,
+        name: str,
+        schema: str,
+        call: Callable[..., Any],
+        meta: Callable[..., Any],
+        bind: Callable[[tuple[str, ...]], None],
+    ):
         """Register ``namespace::name``.
 
         Args:
             namespace: Operator namespace, one per wheel.
             name: Operator name, with its overload name after a dot if it has one.
-            schema: Arguments and results in torch's schema language, mutated tensors marked.
+            schema: Arguments and results in torch's schema language, mutated tensors marked. The one place where the
+                order of the arguments is written.
             call: Implementation. Takes the arguments and, last, None for cpu tensors, or a function that returns the
                 current stream for npu tensors (see `NpuImplementation`).
             meta: Computes shapes and dtypes of the results, for fake and meta tensors.
+            bind: Takes the names of the schema's arguments: the extension learns in which order `call` gets them.
+
+        Raises:
+            RuntimeError: the extension does not know an argument of the schema, or the schema lacks one.
         """
         if namespace not in _libraries:
             _libraries[namespace] = torch.library.Library(namespace, "DEF")
@@ -44,7 +57,8 @@ class Operator:
         packet, _, overload = name.partition(".")
         self.overload = getattr(getattr(getattr(torch.ops, namespace), packet), overload or "default")
         arguments = self.overload._schema.arguments
-        self._names = [argument.name for argument in arguments]
+        self._names = tuple(argument.name for argument in arguments)
+        bind(self._names)
         self._types = [str(argument.type) for argument in arguments]
         self._defaults = tuple(argument.default_value for argument in arguments)
         library.impl(name, self._with_all_arguments(call, None), "CPU")
@@ -114,6 +128,6 @@ class Operator:
     def _refusal(self, reason: str) -> Callable[..., Any]:
         def refuse(*args: Any) -> Any:
             self._check_devices(args)
-            raise NotImplementedError(f"q: got a tensor on {args[0].device}, expected one on cpu: {reason}")
+            raise NotImplementedError(f"q: got a tensor on {args[0].device}, expected one on cpu or npu: {reason}")
 
         return refuse

@@ -3,27 +3,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Optional, Union
 
-import torch
+from torch import Tensor
 
 from . import _C
 from ._common.arguments import split_cache_seqlens, window_sides
 from ._common.operators import Operator
+from ._common.shapes import out_and_lse
 
 __all__ = ["flash_attn_with_kvcache"]
-
-
-def _run(q, k_cache, v_cache, k, v, rotary_cos, rotary_sin, cache_seqlens, cache_seqlens_int, *rest):
-    seqlens = cache_seqlens if cache_seqlens is not None else cache_seqlens_int
-    return _C.flash_attn_with_kvcache(q, k_cache, v_cache, k, v, rotary_cos, rotary_sin, seqlens, *rest)
-
-
-def _meta(q, *_):
-    batch, seqlen_q, num_heads, _ = q.shape
-    return torch.empty_like(q, memory_format=torch.contiguous_format), q.new_empty(
-        (batch, num_heads, seqlen_q), dtype=torch.float32
-    )
 
 
 _flash_attn_with_kvcache = Operator(
@@ -34,32 +24,33 @@ _flash_attn_with_kvcache = Operator(
     "Tensor? cache_batch_idx=None, Tensor? cache_leftpad=None, Tensor? block_table=None, float? softmax_scale=None, "
     "bool causal=False, SymInt window_left=-1, SymInt window_right=-1, float softcap=0.0, "
     "bool rotary_interleaved=True, Tensor? alibi_slopes=None, int num_splits=0) -> (Tensor, Tensor)",
-    call=_run,
-    meta=_meta,
+    call=_C.flash_attn_with_kvcache,
+    meta=out_and_lse,
+    bind=_C.bind_flash_attn_with_kvcache,
 )
 
 
 def flash_attn_with_kvcache(
-    q,
-    k_cache,
-    v_cache,
-    k=None,
-    v=None,
-    rotary_cos=None,
-    rotary_sin=None,
-    cache_seqlens: Optional[Union[int, torch.Tensor]] = None,
-    cache_batch_idx: Optional[torch.Tensor] = None,
-    cache_leftpad: Optional[torch.Tensor] = None,
-    block_table: Optional[torch.Tensor] = None,
-    softmax_scale=None,
-    causal=False,
-    window_size=(-1, -1),
-    softcap=0.0,
-    rotary_interleaved=True,
-    alibi_slopes=None,
-    num_splits=0,
-    return_softmax_lse=False,
-):
+    q: Tensor,
+    k_cache: Tensor,
+    v_cache: Tensor,
+    k: Optional[Tensor] = None,
+    v: Optional[Tensor] = None,
+    rotary_cos: Optional[Tensor] = None,
+    rotary_sin: Optional[Tensor] = None,
+    cache_seqlens: Optional[Union[int, Tensor]] = None,
+    cache_batch_idx: Optional[Tensor] = None,
+    cache_leftpad: Optional[Tensor] = None,
+    block_table: Optional[Tensor] = None,
+    softmax_scale: Optional[float] = None,
+    causal: bool = False,
+    window_size: Sequence[int] = (-1, -1),
+    softcap: float = 0.0,
+    rotary_interleaved: bool = True,
+    alibi_slopes: Optional[Tensor] = None,
+    num_splits: int = 0,
+    return_softmax_lse: bool = False,
+) -> Union[Tensor, tuple[Tensor, Tensor]]:
     """Attend to a KV cache, after appending new keys and values to it in place if ``k`` and ``v`` are given.
 
     Row ``i`` of a sequence with ``seqlen_q`` queries and ``seqlen_k`` keys stands at key position
@@ -106,6 +97,23 @@ def flash_attn_with_kvcache(
         ValueError: A shape, stride or value that is not allowed, or contents out of range: lengths beyond the
             cache, pages or batch indices that do not exist. Nothing has been written then.
         NotImplementedError: Tensors on a device without a backend, or a dtype that the device's backend does not have.
+
+    Example:
+        One decode step: a new token per sequence is written to the cache and attends to all keys before it.
+
+        >>> import torch
+        >>> from flash_attn_npu_v2 import flash_attn_with_kvcache
+        >>> k_cache, v_cache = torch.zeros(2, 256, 2, 64), torch.zeros(2, 256, 2, 64)
+        >>> q, k, v = torch.randn(2, 1, 8, 64), torch.randn(2, 1, 2, 64), torch.randn(2, 1, 2, 64)
+        >>> lengths = torch.tensor([5, 17], dtype=torch.int32)
+        >>> out = flash_attn_with_kvcache(q, k_cache, v_cache, k, v, cache_seqlens=lengths, causal=True)
+        >>> out.shape
+        torch.Size([2, 1, 8, 64])
+        >>> bool((k_cache[1, 17] == k[1, 0]).all())
+        True
+
+    The formula is that of Dao et al., "FlashAttention-2" (2023), with the arguments of
+    ``flash_attn/flash_attn_interface.py`` in https://github.com/Dao-AILab/flash-attention.
     """
     window_left, window_right = window_sides(window_size)
     seqlens, seqlens_int = split_cache_seqlens(cache_seqlens)

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Optional, Union
 
 import torch
+from torch import Tensor
 
 from . import _C
 from ._common.arguments import optional_int, split_cache_seqlens, window_sides
 from ._common.operators import Operator
+from ._common.shapes import out_and_lse, out_and_lse_with_partials
 
 __all__ = ["flash_attn_with_kvcache", "get_scheduler_metadata"]
 
@@ -24,41 +27,13 @@ _ARGUMENTS = (
 )
 
 
-def _run(*args):
-    return _call(False, *args)
-
-
-def _run_partials(*args):
-    return _call(True, *args)
-
-
-def _call(partials, q, k_cache, v_cache, k, v, qv, rotary_cos, rotary_sin, seqlens_tensor, seqlens_int, *rest):
-    seqlens = seqlens_tensor if seqlens_tensor is not None else seqlens_int
-    *others, current_stream = rest
-    arguments = (q, k_cache, v_cache, k, v, qv, rotary_cos, rotary_sin, seqlens, *others, partials, current_stream)
-    return _C.flash_attn_with_kvcache(*arguments)
-
-
-def _meta(q, k_cache, v_cache, *_):
-    out_dtype = torch.bfloat16 if q.dtype == torch.float8_e4m3fn else q.dtype
-    out = q.new_empty((*q.shape[:-1], v_cache.shape[-1]), dtype=out_dtype)
-    lse_shape = (q.shape[1], q.shape[0]) if q.dim() == 3 else (q.shape[0], q.shape[2], q.shape[1])
-    return out, q.new_empty(lse_shape, dtype=torch.float32)
-
-
-def _meta_partials(*args):
-    out, softmax_lse = _meta(*args)
-    num_splits = args[-1]
-    out_accum = softmax_lse.new_empty((num_splits, *softmax_lse.shape, out.shape[-1]))
-    return out, softmax_lse, out_accum, softmax_lse.new_empty((num_splits, *softmax_lse.shape))
-
-
 _flash_attn_with_kvcache = Operator(
     "flash_attn_npu_v3",
     "flash_attn_with_kvcache",
     _ARGUMENTS + " -> (Tensor, Tensor)",
-    call=_run,
-    meta=_meta,
+    call=_C.flash_attn_with_kvcache,
+    meta=out_and_lse,
+    bind=_C.bind_flash_attn_with_kvcache,
 )
 
 # As above, and also returns the results of the single splits; needs num_splits > 1.
@@ -66,43 +41,44 @@ _flash_attn_with_kvcache_partials = Operator(
     "flash_attn_npu_v3",
     "flash_attn_with_kvcache.partials",
     _ARGUMENTS + " -> (Tensor, Tensor, Tensor, Tensor)",
-    call=_run_partials,
-    meta=_meta_partials,
+    call=_C.flash_attn_with_kvcache_partials,
+    meta=out_and_lse_with_partials,
+    bind=_C.bind_flash_attn_with_kvcache,
 )
 
 
 def flash_attn_with_kvcache(
-    q,
-    k_cache,
-    v_cache,
-    k=None,
-    v=None,
-    qv=None,
-    rotary_cos=None,
-    rotary_sin=None,
-    cache_seqlens: Optional[Union[int, torch.Tensor]] = None,
-    cache_batch_idx: Optional[torch.Tensor] = None,
-    cache_leftpad: Optional[torch.Tensor] = None,
-    page_table: Optional[torch.Tensor] = None,
-    cu_seqlens_q: Optional[torch.Tensor] = None,
-    cu_seqlens_k_new: Optional[torch.Tensor] = None,
+    q: Tensor,
+    k_cache: Tensor,
+    v_cache: Tensor,
+    k: Optional[Tensor] = None,
+    v: Optional[Tensor] = None,
+    qv: Optional[Tensor] = None,
+    rotary_cos: Optional[Tensor] = None,
+    rotary_sin: Optional[Tensor] = None,
+    cache_seqlens: Optional[Union[int, Tensor]] = None,
+    cache_batch_idx: Optional[Tensor] = None,
+    cache_leftpad: Optional[Tensor] = None,
+    page_table: Optional[Tensor] = None,
+    cu_seqlens_q: Optional[Tensor] = None,
+    cu_seqlens_k_new: Optional[Tensor] = None,
     max_seqlen_q: Optional[int] = None,
-    rotary_seqlens: Optional[torch.Tensor] = None,
-    q_descale: Optional[torch.Tensor] = None,
-    k_descale: Optional[torch.Tensor] = None,
-    v_descale: Optional[torch.Tensor] = None,
-    softmax_scale=None,
-    causal=False,
-    window_size=(-1, -1),
-    attention_chunk=0,
-    softcap=0.0,
-    rotary_interleaved=True,
-    scheduler_metadata=None,
-    num_splits=0,
-    pack_gqa=None,
-    sm_margin=0,
-    return_softmax_lse=False,
-):
+    rotary_seqlens: Optional[Tensor] = None,
+    q_descale: Optional[Tensor] = None,
+    k_descale: Optional[Tensor] = None,
+    v_descale: Optional[Tensor] = None,
+    softmax_scale: Optional[float] = None,
+    causal: bool = False,
+    window_size: Sequence[int] = (-1, -1),
+    attention_chunk: int = 0,
+    softcap: float = 0.0,
+    rotary_interleaved: bool = True,
+    scheduler_metadata: Optional[Tensor] = None,
+    num_splits: int = 0,
+    pack_gqa: Optional[bool] = None,
+    sm_margin: int = 0,
+    return_softmax_lse: bool = False,
+) -> Union[Tensor, tuple[Tensor, Tensor, Tensor, Tensor]]:
     """Attend to a KV cache, after appending new keys and values to it in place if ``k`` and ``v`` are given.
 
     Row ``i`` of a sequence with ``seqlen_q`` queries and ``seqlen_k`` keys stands at key position
@@ -167,10 +143,27 @@ def flash_attn_with_kvcache(
         ValueError: A shape, stride or value that is not allowed, or contents out of range: lengths beyond the
             cache, pages or batch indices that do not exist. Nothing has been written then.
         NotImplementedError: Tensors on a device without a backend, or a dtype that the device's backend does not have.
+
+    Example:
+        One decode step: a new token per sequence is written to the cache and attends to all keys before it.
+
+        >>> import torch
+        >>> from flash_attn_npu_v3 import flash_attn_with_kvcache
+        >>> k_cache, v_cache = torch.zeros(2, 256, 2, 64), torch.zeros(2, 256, 2, 64)
+        >>> q, k, v = torch.randn(2, 1, 8, 64), torch.randn(2, 1, 2, 64), torch.randn(2, 1, 2, 64)
+        >>> lengths = torch.tensor([5, 17], dtype=torch.int32)
+        >>> out = flash_attn_with_kvcache(q, k_cache, v_cache, k, v, cache_seqlens=lengths, causal=True)
+        >>> out.shape
+        torch.Size([2, 1, 8, 64])
+        >>> bool((k_cache[1, 17] == k[1, 0]).all())
+        True
+
+    The formula is that of Dao et al., "FlashAttention-2" (2023), with the arguments of
+    ``hopper/flash_attn_interface.py`` in https://github.com/Dao-AILab/flash-attention.
     """
     window_left, window_right = window_sides(window_size)
     seqlens, seqlens_int = split_cache_seqlens(cache_seqlens)
-    args = (
+    args = (  # in the order of _ARGUMENTS
         q,
         k_cache,
         v_cache,
@@ -210,28 +203,28 @@ def flash_attn_with_kvcache(
 
 
 def get_scheduler_metadata(
-    batch_size,
-    max_seqlen_q,
-    max_seqlen_k,
-    num_heads_q,
-    num_heads_kv,
-    headdim,
-    cache_seqlens: torch.Tensor,
-    qkv_dtype=torch.bfloat16,
-    headdim_v=None,
-    cu_seqlens_q: Optional[torch.Tensor] = None,
-    cu_seqlens_k_new: Optional[torch.Tensor] = None,
-    cache_leftpad: Optional[torch.Tensor] = None,
+    batch_size: int,
+    max_seqlen_q: int,
+    max_seqlen_k: int,
+    num_heads_q: int,
+    num_heads_kv: int,
+    headdim: int,
+    cache_seqlens: Tensor,
+    qkv_dtype: torch.dtype = torch.bfloat16,
+    headdim_v: Optional[int] = None,
+    cu_seqlens_q: Optional[Tensor] = None,
+    cu_seqlens_k_new: Optional[Tensor] = None,
+    cache_leftpad: Optional[Tensor] = None,
     page_size: Optional[int] = None,
-    max_seqlen_k_new=0,
-    causal=False,
-    window_size=(-1, -1),
-    attention_chunk=0,
-    has_softcap=False,
-    num_splits=0,
-    pack_gqa=None,
-    sm_margin=0,
-):
+    max_seqlen_k_new: int = 0,
+    causal: bool = False,
+    window_size: Sequence[int] = (-1, -1),
+    attention_chunk: int = 0,
+    has_softcap: bool = False,
+    num_splits: int = 0,
+    pack_gqa: Optional[bool] = None,
+    sm_margin: int = 0,
+) -> Tensor:
     """Prepare what ``flash_attn_with_kvcache`` takes as ``scheduler_metadata``.
 
     The tensor is opaque, depends on the arguments only, may be used for any number of calls with the same arguments,
@@ -266,6 +259,14 @@ def get_scheduler_metadata(
     Raises:
         TypeError: A wrong Python type or dtype.
         ValueError: Sizes that do not fit together.
+
+    Example:
+        >>> import torch
+        >>> from flash_attn_npu_v3 import get_scheduler_metadata
+        >>> lengths = torch.tensor([5, 17], dtype=torch.int32)
+        >>> metadata = get_scheduler_metadata(2, 1, 256, 8, 2, 64, lengths)
+        >>> metadata.dtype, metadata.dim()
+        (torch.int32, 1)
     """
     values = _C.scheduler_metadata(batch_size, num_heads_q, num_heads_kv, cache_seqlens)
     return torch.tensor(values, dtype=torch.int32, device=cache_seqlens.device)
