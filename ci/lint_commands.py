@@ -20,6 +20,7 @@ def commands(fix: bool) -> Iterator[tuple[str, ...]]:
     yield ("ruff", "format", *([] if fix else ["--check"]), ".")
     yield ("clang-format", *(["-i"] if fix else ["--dry-run", "--Werror"]), *cpp_files())
     yield ("python", "-m", "ci.device_lint")
+    yield ("python", "-m", "ci.rooms")
     yield ("python", "-m", "ci.style")
     yield ("mypy", *TYPED)
     # The shared Python is checked twice, as each package sees it through its _common symlink.
