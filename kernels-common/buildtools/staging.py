@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import atexit
 import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -45,7 +46,28 @@ def staged(package_dir: Path, environ: Mapping[str, str], kernels_dir: Path = KE
     with locked(root):
         _link(root / "csrc", package_dir / "csrc")
         _link(root / KERNELS, kernels_dir)
+        _forget_if_replaced(root)
     return root
+
+
+def _forget_if_replaced(root: Path) -> None:
+    """Removes the objects when a source has changed and is older than they are.
+
+    Another version was unpacked in the place of the one that was built, with the times of its archive. Ninja compares
+    times alone and would take the old objects for current ones.
+    """
+    record = root / "sources.json"
+    now = {
+        str(path): [path.stat().st_mtime_ns, path.stat().st_size]
+        for part in ("csrc", KERNELS)
+        for path in sorted((root / part).resolve().rglob("*"))
+        if path.is_file() and path.suffix != ".pyc"
+    }
+    if record.is_file():
+        before, built = json.loads(record.read_text()), record.stat().st_mtime_ns
+        if any(state != before.get(path) and state[0] <= built for path, state in now.items()):
+            shutil.rmtree(root / "build", ignore_errors=True)
+    record.write_text(json.dumps(now))
 
 
 def _cached(package_dir: Path, environ: Mapping[str, str]) -> Path | None:

@@ -126,6 +126,16 @@ def test_second_wheel_compiles_nothing(tmp_path: Path, own_cache: Path) -> None:
     assert objects and {path: path.stat().st_mtime_ns for path in own_cache.rglob("*.o")} == objects
 
 
+def test_another_version_in_the_same_place_is_compiled(tmp_path: Path, own_cache: Path) -> None:
+    """An archive sets times long past: by times alone the objects of the version before would be current."""
+    package = checkout(tmp_path / "tree")
+    wheel(package, tmp_path / "out-one")
+    source = tmp_path / "tree" / "kernels-common" / "cpu" / "name.cpp"
+    source.write_text("int other() { return 1; }\n")  # such a module cannot be imported
+    os.utime(source, (1_000_000_000, 1_000_000_000))
+    assert "undefined symbol" in refusal(package, tmp_path / "out-two")
+
+
 def test_without_a_cache_to_write_to(tmp_path: Path) -> None:
     package = checkout(tmp_path / "tree")
     scratch = tmp_path / "scratch"
