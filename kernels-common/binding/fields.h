@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The arguments of an operator as a table: name -> member of KvCacheArguments -> how it is read. The order in which they
-// arrive is not written here: the operator's schema in Python decides it and is bound at import.
+// The arguments of an operator as a table: name -> member of KvCacheArguments -> how it is read. The order in which
+// they arrive is not written here: the operator's schema in Python decides it and is bound at import.
 #pragma once
 
 #include <string>
@@ -57,8 +57,8 @@ public:
     template <size_t kCount>
     explicit Signature(const Field (&fields)[kCount]) : fields_(fields), count_(kCount) {}
 
-    // `names`: a tuple of the schema's argument names, q first. Throws std::runtime_error when a name is unknown, missing or
-    // given twice, or when another order was bound before.
+    // `names`: a tuple of the schema's argument names, q first. Throws std::runtime_error when a name is unknown,
+    // missing or given twice, or when another order was bound before.
     void bind(PyObject* names);
 
     // Arguments of a call: the fields, and then the current stream.

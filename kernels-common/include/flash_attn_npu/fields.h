@@ -19,7 +19,7 @@ struct Extents {
     Dimension dims[3];
 
     bool empty() const { return row_bytes == 0 || dims[0].count == 0 || dims[1].count == 0 || dims[2].count == 0; }
-    // Bytes from the first to behind the last one.
+    // Bytes from the first one to the end of the last.
     int64_t span() const {
         int64_t last = row_bytes;
         for (const Dimension& d : dims) last += (d.count - 1) * d.stride;
