@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 from .packages import PACKAGES, ROOT
 
@@ -18,7 +19,7 @@ def commands(fix: bool) -> Iterator[tuple[str, ...]]:
     """Every check as a command line, to be run in the root; with `fix`, formatters rewrite files."""
     yield ("ruff", "check", *(["--fix"] if fix else []), ".")
     yield ("ruff", "format", *([] if fix else ["--check"]), ".")
-    yield ("clang-format", *(["-i"] if fix else ["--dry-run", "--Werror"]), *cpp_files())
+    yield ("clang-format", *(["-i"] if fix else ["--dry-run", "--Werror"]), f"--files={cpp_list()}")
     yield ("python", "-m", "ci.device_lint")
     yield ("python", "-m", "ci.rooms")
     yield ("python", "-m", "ci.style")
@@ -28,8 +29,12 @@ def commands(fix: bool) -> Iterator[tuple[str, ...]]:
         yield ("mypy", str(package.source.relative_to(ROOT)))
 
 
-def cpp_files() -> list[str]:
-    """C++ files in the work tree that git tracks or would track; symlinks into kernels-common count once."""
+def cpp_list() -> Path:
+    """A file with the C++ files in the work tree that git tracks or would track; links count once."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.cpp", "*.h", "*.cc"]
     listing = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=True).stdout
-    return sorted(path for path in set(listing.splitlines()) if (ROOT / path).is_file())
+    names = sorted(path for path in set(listing.splitlines()) if (ROOT / path).is_file())
+    file = ROOT / "build" / "lint" / "cpp-files.txt"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("\n".join(names) + "\n")
+    return file

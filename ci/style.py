@@ -58,6 +58,7 @@ CONSTANT = re.compile(
     r"\bconstexpr\b(?:\s+(?:static|inline|const|auto|[\w:]+(?:<[^;={}()]*>)?[*&]*))*?\s+(\w+)(?:\[[^\]]*\])*\s*(?:=|\{)"
 )
 PRAGMA = re.compile(r"\s*# (?:type: ignore|noqa)\b.*$")
+FURTHER = re.compile(r",\s*(\w+)\s*=(?!=)")  # constants after the first of a declaration
 SYS_PATH = re.compile(r"\bsys\.path\b\s*(?:\.\s*(?:insert|append|extend)|\+?=|\[)")
 
 
@@ -122,7 +123,8 @@ def constants(path: Path, text: str) -> Iterator[Finding]:
     if path.suffix not in CPP or path.relative_to(ROOT).as_posix().startswith(ASCEND_HEADERS):
         return
     for number, line in enumerate(without_comments_and_literals(text).splitlines(), 1):
-        for name in CONSTANT.findall(line):
+        first = CONSTANT.findall(line)
+        for name in first + (FURTHER.findall(line) if first else []):
             if re.fullmatch(r"[A-Z][A-Z0-9_]+", name):
                 yield Finding(path, number, f"the constant {name} is not named kPascal")
 

@@ -184,10 +184,12 @@ def _window(case: BenchCase, with_flex: bool) -> Workload:
     assert case.window is not None
     q = _randn(case, case.batch, case.seqlen, case.heads, case.d)
     k, v = _caches(case)
-    mask = visible(case.seqlen, case.seqlen, case.window, 0)
+    assert case.window is not None
+    window = (case.window, 0)
+    mask = visible(case.seqlen, case.seqlen, *window)
     workload = Workload(
         case,
-        lambda: flash_attn_with_kvcache(q, k, v, causal=True, window_size=(case.window, 0)),
+        lambda: flash_attn_with_kvcache(q, k, v, causal=True, window_size=window),
         {
             "ours full": lambda: flash_attn_with_kvcache(q, k, v),
             "ours causal": lambda: flash_attn_with_kvcache(q, k, v, causal=True),

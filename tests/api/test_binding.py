@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The operator's schema is the one place of the order of arguments: the extension refuses names that it cannot place."""
+"""The operator's schema is the one place of the order of arguments: the extension refuses names it cannot place."""
 
 from __future__ import annotations
 

@@ -31,6 +31,7 @@ BAD = [
     ("a.cpp", "namespace n {\n" + function(101) + "}\n", "3: f has 101 lines, at most 100"),
     ("a.h", "class A {\n    A() : a(1) {}\n" + function(101) + "};\n", "4: f has 101 lines, at most 100"),
     ("a.h", "constexpr int LARGEST = 4;\n", "2: the constant LARGEST is not named kPascal"),
+    ("a.h", "constexpr int kOne = 4, TWO = 5;\n", "2: the constant TWO is not named kPascal"),
     ("a.h", "static constexpr uint32_t SIZES[2] = {1, 2};\n", "2: the constant SIZES is not named kPascal"),
     ("a.h", "constexpr LocalTensor<half>* TILE{nullptr};\n", "2: the constant TILE is not named kPascal"),
     ("a.py", f'os.environ.get("{OTHER}")\n', "2: the environment variable CPU_LAUNCH_US has none"),

@@ -30,9 +30,9 @@ __aicore__ inline void Sync() {
 template <typename T, typename C>
 class TileProduct {
 public:
-    static constexpr uint32_t C0 = 32 / sizeof(T), FRACTAL = 512 / sizeof(T);
+    static constexpr uint32_t kC0 = 32 / sizeof(T), kFractal = 512 / sizeof(T);
     __aicore__ inline void Load(TPipe& pipe, GM_ADDR in, uint32_t m, uint32_t n, uint32_t k, bool ta, bool tb) {
-        m16 = Up(m, 16), n16 = Up(n, 16), k16 = Up(k, 16), kc = Up(k, C0);
+        m16 = Up(m, 16), n16 = Up(n, 16), k16 = Up(k, 16), kc = Up(k, kC0);
         LocalTensor<T> l1 = Whole<TPosition::A1, T>(pipe, 524288);
         l0a = Whole<TPosition::A2, T>(pipe, 65536);
         l0b = Whole<TPosition::B2, T>(pipe, 65536);
@@ -40,29 +40,30 @@ public:
         LocalTensor<T> l1b = l1[262144 / sizeof(T)];
         // Tail rows of K must hold zeros where they are multiplied: none are, Mmad takes the exact k.
         Nd2Nz(l1, Gm<T>(in), ta ? k : m, ta ? m : k, ta ? Up(k, 16) : m16);
-        Nd2Nz(l1b, Gm<T>(in + 262144), tb ? n : k, tb ? k : n, tb ? n16 : Up(k, C0 > 16 ? C0 : 16));
+        Nd2Nz(l1b, Gm<T>(in + 262144), tb ? n : k, tb ? k : n, tb ? n16 : Up(k, kC0 > 16 ? kC0 : 16));
         Sync<HardEvent::MTE2_MTE1>();
         for (uint32_t i = 0; i < m16 / 16; ++i) {
             if (ta) {
                 // k x m in zN panels of k16 rows: strip i of A is column panel i, its fractals transposed.
-                LoadData(l0a[i * kc / C0 * FRACTAL], l1[i * k16 * C0], LoadData2DParams(0, k16 / 16, 1, 0, 0, true, 0));
+                LoadData(l0a[i * kc / kC0 * kFractal], l1[i * k16 * kC0],
+                         LoadData2DParams(0, k16 / 16, 1, 0, 0, true, 0));
             } else {
-                LoadData(l0a[i * kc / C0 * FRACTAL], l1[i * FRACTAL],
-                         LoadData2DParams(0, kc / C0, m16 / 16, 0, 0, false, 0));
+                LoadData(l0a[i * kc / kC0 * kFractal], l1[i * kFractal],
+                         LoadData2DParams(0, kc / kC0, m16 / 16, 0, 0, false, 0));
             }
         }
         if (tb) {
             // n x k in zN is B's nZ already.
-            LoadData(l0b, l1b, LoadData2DParams(0, kc / C0 * (n16 / 16), 1, 0, 0, false, 0));
+            LoadData(l0b, l1b, LoadData2DParams(0, kc / kC0 * (n16 / 16), 1, 0, 0, false, 0));
         } else if (sizeof(T) == 2) {
             for (uint32_t i = 0; i < k16 / 16; ++i)
-                LoadData(l0b[i * n16 / 16 * FRACTAL], l1b[i * FRACTAL],
+                LoadData(l0b[i * n16 / 16 * kFractal], l1b[i * kFractal],
                          LoadData2DParams(0, n16 / 16, k16 / 16, 0, 0, true, 0));
         } else {
             // 1-byte squares of 32 x 32, made of two fractals one below the other.
             const uint32_t k32 = Up(k, 32);
             for (uint32_t i = 0; i < k32 / 32; ++i)
-                LoadDataWithTranspose(l0b[i * n16 / 16 * FRACTAL], l1b[i * 2 * FRACTAL],
+                LoadDataWithTranspose(l0b[i * n16 / 16 * kFractal], l1b[i * 2 * kFractal],
                                       LoadData2dTransposeParams(0, n16 / 32, k32 / 32, 1, 0, 0));
         }
         Sync<HardEvent::MTE1_M>();
