@@ -35,7 +35,7 @@ def test_agrees_with_the_per_row_implementation(api: str, part: int) -> None:
                 our_lse, our_out = float(result.lse[head, row]), result.out[row, head]
             else:
                 our_lse, our_out = float(result.lse[n, head, i]), result.out[n, i, head]
-            # Both are float64 and differ in the order of sums: 1e-9 is millions of roundings, and far below any mistake.
+            # Both are float64 and differ in the order of sums: 1e-9 is millions of roundings, far below a mistake.
             assert lse == our_lse or abs(lse - our_lse) < 1e-9 * max(1.0, abs(lse)), f"{n, i, head}\n{case.snippet()}"
             out = torch.tensor(outs[n, i, head], dtype=torch.float64)
             torch.testing.assert_close(our_out, out, rtol=1e-9, atol=1e-9, msg=lambda m: f"{m}\n{case.snippet()}")

@@ -164,8 +164,8 @@ double largest_error(const Config& c) {
 }  // namespace
 
 int main() {
-    // Allowed are two eps of the type: values are below 2, probabilities and results are rounded by half an eps of that.
-    // For fp32 the sums over 96 keys count for more: up to 96 roundings of half an eps.
+    // Allowed are two eps of the type: values are below 2, and probabilities and results are rounded by half an eps of
+    // that. For fp32 the sums over 96 keys count for more: up to 96 roundings of half an eps.
     const Config configs[] = {
         {"fp32 decode", DType::kFloat32, 1, 4, 2, 64, 64, 0, false, 1, 1e-5},
         {"fp32 causal prefill", DType::kFloat32, 33, 4, 2, 64, 64, 0, true, 1, 1e-5},
