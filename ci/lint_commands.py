@@ -29,12 +29,16 @@ def commands(fix: bool) -> Iterator[tuple[str, ...]]:
         yield ("mypy", str(package.source.relative_to(ROOT)))
 
 
-def cpp_list() -> Path:
-    """A file with the C++ files in the work tree that git tracks or would track; links count once."""
+def cpp_files() -> list[str]:
+    """C++ files in the work tree that git tracks or would track; symlinks into kernels-common count once."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.cpp", "*.h", "*.cc"]
     listing = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=True).stdout
-    names = sorted(path for path in set(listing.splitlines()) if (ROOT / path).is_file())
+    return sorted(path for path in set(listing.splitlines()) if (ROOT / path).is_file())
+
+
+def cpp_list() -> Path:
+    """A file with the names of the C++ files: a command line with all of them hides what follows it."""
     file = ROOT / "build" / "lint" / "cpp-files.txt"
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("\n".join(names) + "\n")
+    file.write_text("\n".join(cpp_files()) + "\n")
     return file
