@@ -15,9 +15,12 @@
 
 #include "ascendc/numeric.h"
 
+#include "ascendc/arithmetic.h"
+#include "ascendc/cast.h"
 #include "ascendc/compare_select.h"
 #include "ascendc/data_copy.h"
 #include "ascendc/expressions.h"
+#include "ascendc/fill.h"
 #include "ascendc/internals.h"
 #include "ascendc/intrinsics.h"
 #include "ascendc/matrix.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Tensors in expressions: c = a + b, c = a < b.
 #pragma once
+#include "ascendc/arithmetic.h"
 #include "ascendc/compare_select.h"
 
 namespace AscendC {
