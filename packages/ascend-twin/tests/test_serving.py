@@ -16,7 +16,7 @@ from ascend_twin import build_kernel, load
 from ascend_twin.machine import Kernel, Out
 from ascend_twin.operator_project import tiling_structures
 
-from .test_others import from_bf16, to_bf16
+from .others.reference import from_bf16, to_bf16
 
 pytestmark = pytest.mark.parametrize("mode", ["fast", "check"])
 needs_sgl = pytest.mark.skipif(

@@ -29,34 +29,12 @@ struct Product<int4b_t> {
     using Type = int32_t;
 };
 
-template <typename T, typename D, bool rowMajor>
-__aicore__ inline void Run(GM_ADDR in, GM_ADDR out, GM_ADDR params) {
-    using C = typename Product<T>::Type;
-    GlobalTensor<int64_t> p;
-    p.SetGlobalBuffer(reinterpret_cast<__gm__ int64_t*>(params));
-    GlobalTensor<uint8_t> source, result;
-    source.SetGlobalBuffer(reinterpret_cast<__gm__ uint8_t*>(in));
-    result.SetGlobalBuffer(reinterpret_cast<__gm__ uint8_t*>(out));
-    TPipe pipe;
-    TBuf<TPosition::A1> b1;
-    TBuf<TPosition::A2> b2;
-    TBuf<TPosition::B2> b3;
-    TBuf<TPosition::CO1> b4;
-    TBuf<TPosition::C2> b5;
-    pipe.InitBuffer(b1, 512 * 1024);
-    pipe.InitBuffer(b2, 64 * 1024);
-    pipe.InitBuffer(b3, 64 * 1024);
-    pipe.InitBuffer(b4, 128 * 1024);
-    pipe.InitBuffer(b5, 1024);
-    LocalTensor<uint8_t> l1 = b1.Get<uint8_t>();
-    LocalTensor<T> a = b2.Get<T>(), b = b3.Get<T>();
-    LocalTensor<C> c = b4.Get<C>();
-    LocalTensor<C> bias = b5.Get<C>();
-    pipe.Destroy();
-    SetCtrlSpr<48, 48>(p.GetValue(kKeep));
-    DataCopy(l1, source, kIn);
-    PipeBarrier<PIPE_ALL>();
+using Numbers = GlobalTensor<int64_t>;
 
+/// C = sum of A[s] B[s], with a bias in the way that kHasBias names.
+template <typename T, typename C>
+__aicore__ inline void Multiply(Numbers& p, LocalTensor<uint8_t>& l1, LocalTensor<T>& a, LocalTensor<T>& b,
+                                LocalTensor<C>& c, LocalTensor<C>& bias) {
     if (p.GetValue(kHf32)) {  // 1: ties to even, 2: ties towards zero
         SetHF32Mode(HF32Mode::ENABLE);
         SetHF32TransMode(p.GetValue(kHf32) == 2 ? HF32TransMode::NEAREST_ZERO : HF32TransMode::NEAREST_EVEN);
@@ -106,6 +84,9 @@ __aicore__ inline void Run(GM_ADDR in, GM_ADDR out, GM_ADDR params) {
         SetFlag<HardEvent::M_FIX>(0);
         WaitFlag<HardEvent::M_FIX>(0);
     }
+}
+
+__aicore__ inline FixpipeParamsV220 FixpipeParameters(Numbers& p) {
     FixpipeParamsV220 f;
     f.nSize = static_cast<uint16_t>(p.GetValue(kNSize));
     f.mSize = static_cast<uint16_t>(p.GetValue(kMSize));
@@ -117,37 +98,43 @@ __aicore__ inline void Run(GM_ADDR in, GM_ADDR out, GM_ADDR params) {
     f.srcNdStride = static_cast<uint16_t>(p.GetValue(kSrcNd));
     f.dstNdStride = static_cast<uint16_t>(p.GetValue(kDstNd));
     f.reluEn = p.GetValue(kRelu) != 0;
-    f.unitFlag = unit ? 3 : 0;
+    f.unitFlag = p.GetValue(kUnitFlag) != 0 ? 3 : 0;
     f.isChannelSplit = p.GetValue(kSplit) != 0;
-    LocalTensor<C> from = c[static_cast<uint32_t>(p.GetValue(kFrom))];
-    LocalTensor<uint64_t> scales = l1[kScales].template ReinterpretCast<uint64_t>();
-    GlobalTensor<D> gm;
-    gm.SetGlobalBuffer(reinterpret_cast<__gm__ D*>(out));
-    if (p.GetValue(kByCopy)) {  // the older call: DataCopy with the conversion's registers
-        DataCopyCO12DstParams o;
-        o.nSize = f.nSize;
-        o.mSize = f.mSize;
-        o.srcStride = f.srcStride;
-        o.dstStride = f.dstStride;
-        o.quantPre = f.quantPre;
-        o.reluPre = f.reluEn;
-        o.unitFlag = f.unitFlag;
-        o.channelSplit = f.isChannelSplit;
-        o.nz2ndEn = rowMajor;
-        SetFixpipeNz2ndFlag(f.ndNum, f.srcNdStride, f.dstNdStride);
-        SetFixpipePreQuantFlag(f.deqScalar);
-        if (p.GetValue(kByCopy) >= 2) {  // a scale for each column
-            LocalTensor<uint64_t> columns(TPosition::C2PIPE2GM, 0, 256);
-            DataCopy(columns, scales, DataCopyParams(1, static_cast<uint16_t>((f.nSize * 8 + 127) / 128), 0, 0));
-            if (p.GetValue(kByCopy) == 2)
-                SetFixPipeConfig(columns);
-            else
-                SetFixPipeConfig(LocalTensor<uint64_t>(TPosition::C2PIPE2GM, 0, 256), columns, false);
-        }
-        PipeBarrier<PIPE_FIX>();
-        DataCopy(gm, from, o);
-        return;
+    return f;
+}
+
+/// The older call: DataCopy with the conversion's registers.
+template <bool rowMajor, typename D, typename C>
+__aicore__ inline void StoreByCopy(Numbers& p, GlobalTensor<D>& gm, LocalTensor<C>& from, LocalTensor<uint64_t>& scales,
+                                   const FixpipeParamsV220& f) {
+    DataCopyCO12DstParams o;
+    o.nSize = f.nSize;
+    o.mSize = f.mSize;
+    o.srcStride = f.srcStride;
+    o.dstStride = f.dstStride;
+    o.quantPre = f.quantPre;
+    o.reluPre = f.reluEn;
+    o.unitFlag = f.unitFlag;
+    o.channelSplit = f.isChannelSplit;
+    o.nz2ndEn = rowMajor;
+    SetFixpipeNz2ndFlag(f.ndNum, f.srcNdStride, f.dstNdStride);
+    SetFixpipePreQuantFlag(f.deqScalar);
+    if (p.GetValue(kByCopy) >= 2) {  // a scale for each column
+        LocalTensor<uint64_t> columns(TPosition::C2PIPE2GM, 0, 256);
+        DataCopy(columns, scales, DataCopyParams(1, static_cast<uint16_t>((f.nSize * 8 + 127) / 128), 0, 0));
+        if (p.GetValue(kByCopy) == 2)
+            SetFixPipeConfig(columns);
+        else
+            SetFixPipeConfig(LocalTensor<uint64_t>(TPosition::C2PIPE2GM, 0, 256), columns, false);
     }
+    PipeBarrier<PIPE_FIX>();
+    DataCopy(gm, from, o);
+}
+
+template <bool rowMajor, typename D, typename C>
+__aicore__ inline void StoreByFixpipe(Numbers& p, GlobalTensor<uint8_t>& source, GlobalTensor<uint8_t>& result,
+                                      GlobalTensor<D>& gm, LocalTensor<uint8_t>& l1, LocalTensor<C>& from,
+                                      LocalTensor<uint64_t>& scales, FixpipeParamsV220& f) {
     if (p.GetValue(kAtomic)) {  // what is there before
         DataCopy(gm, l1[kScales].template ReinterpretCast<D>(), f.mSize * f.dstStride);
         PipeBarrier<PIPE_ALL>();
@@ -183,6 +170,46 @@ __aicore__ inline void Run(GM_ADDR in, GM_ADDR out, GM_ADDR params) {
         }
     }
     SetAtomicNone();
+}
+
+template <typename T, typename D, bool rowMajor>
+__aicore__ inline void Run(GM_ADDR in, GM_ADDR out, GM_ADDR params) {
+    using C = typename Product<T>::Type;
+    Numbers p;
+    p.SetGlobalBuffer(reinterpret_cast<__gm__ int64_t*>(params));
+    GlobalTensor<uint8_t> source, result;
+    source.SetGlobalBuffer(reinterpret_cast<__gm__ uint8_t*>(in));
+    result.SetGlobalBuffer(reinterpret_cast<__gm__ uint8_t*>(out));
+    TPipe pipe;
+    TBuf<TPosition::A1> b1;
+    TBuf<TPosition::A2> b2;
+    TBuf<TPosition::B2> b3;
+    TBuf<TPosition::CO1> b4;
+    TBuf<TPosition::C2> b5;
+    pipe.InitBuffer(b1, 512 * 1024);
+    pipe.InitBuffer(b2, 64 * 1024);
+    pipe.InitBuffer(b3, 64 * 1024);
+    pipe.InitBuffer(b4, 128 * 1024);
+    pipe.InitBuffer(b5, 1024);
+    LocalTensor<uint8_t> l1 = b1.Get<uint8_t>();
+    LocalTensor<T> a = b2.Get<T>(), b = b3.Get<T>();
+    LocalTensor<C> c = b4.Get<C>();
+    LocalTensor<C> bias = b5.Get<C>();
+    pipe.Destroy();
+    SetCtrlSpr<48, 48>(p.GetValue(kKeep));
+    DataCopy(l1, source, kIn);
+    PipeBarrier<PIPE_ALL>();
+
+    Multiply<T, C>(p, l1, a, b, c, bias);
+    FixpipeParamsV220 f = FixpipeParameters(p);
+    LocalTensor<C> from = c[static_cast<uint32_t>(p.GetValue(kFrom))];
+    LocalTensor<uint64_t> scales = l1[kScales].template ReinterpretCast<uint64_t>();
+    GlobalTensor<D> gm;
+    gm.SetGlobalBuffer(reinterpret_cast<__gm__ D*>(out));
+    if (p.GetValue(kByCopy))
+        StoreByCopy<rowMajor>(p, gm, from, scales, f);
+    else
+        StoreByFixpipe<rowMajor>(p, source, result, gm, l1, from, scales, f);
 }
 
 }  // namespace api_test
