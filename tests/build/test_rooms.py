@@ -66,3 +66,10 @@ def test_every_folder_of_ascend_is_a_room(tree: Path) -> None:
     assert problems(tree, "kernels-common/ascend/misc/helper.h", "tile/x.h")[0].startswith("is in no room")
     folders = {path for path in (rooms.ROOT / rooms.ASCEND).iterdir() if path.is_dir()}
     assert {f"{rooms.ASCEND}{path.name}" for path in folders} <= set(rooms.ROOMS)
+
+
+def test_the_tree_is_in_order(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["rooms"])
+    with pytest.raises(SystemExit) as ended:
+        rooms.main()
+    assert ended.value.code == 0, capsys.readouterr().out
