@@ -81,7 +81,7 @@ def refusal(package: Path, out: Path, **variables: str) -> str:
 
 def assert_complete(files: set[str]) -> None:
     common = {f"{MODULE}/_common/{path.name}" for path in (ROOT / "kernels-common/python").glob("*/*.py")}
-    assert {f"{MODULE}/_C.abi3.so", f"{MODULE}/__init__.py", *common} <= files
+    assert {f"{MODULE}/_C.abi3.so", f"{MODULE}/__init__.py", f"{MODULE}/py.typed", *common} <= files
     assert f"{MODULE}/_common" not in files
 
 
