@@ -4,10 +4,9 @@
 #include "contract/decode.h"
 #include "driver.h"
 
-#define DECODE_DRIVER(DTYPE)                                                                            \
-    TWIN_DRIVER(flash_attn_decode_##DTYPE, AttentionArguments)                                          \
+#define DECODE_DRIVER(KERNEL)                                                                           \
+    TWIN_DRIVER(flash_attn_##KERNEL, AttentionArguments)                                                \
     extern "C" __attribute__((visibility("default"))) void attention_limits(twin_test::Call* call) {    \
-        namespace kernel = flash_attn_npu::ascend::kernel;                                              \
         AttentionArguments arguments;                                                                   \
         twin_test::arguments_of(*call, arguments);                                                      \
         call->core_workspace_bytes = decode_core_workspace_bytes(arguments.request, arguments.plan);    \

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Host side of the kernel tests: a flat description of one call -> AttentionArguments -> a launch on the twin.
 //
-// A test's own source is three lines: include the kernel's .cpp, this file, and TWIN_DRIVER(kernel_name,
-// AttentionArguments).
+// A test's source is three lines (driver.py writes them): include the kernel's .cpp and <room>_driver.h, and
+// <ROOM>_DRIVER(kernel).
 #pragma once
 #include "contract/arguments.h"
 #include "contract/convert_kv.h"

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 from ascend_twin import Machine, build_kernel
 from ascend_twin.machine import CheckFailure, Finding, aligned
-from conftest import ASCEND, ROOT
+
+from tests.support.paths import ROOT
 
 HERE = Path(__file__).resolve().parent
+ASCEND = ROOT / "kernels-common" / "ascend"
 FLAGS = [f"-I{ASCEND}", f"-I{ROOT / 'kernels-common' / 'include'}", f"-I{HERE}"]
 DTYPES = {"f16": 0, "bf16": 1, "f8": 3}  # DType of flash_attn_npu/dtype.h
 STORAGE = {"f16": np.float16, "bf16": np.uint16, "f8": np.uint8}
@@ -165,10 +167,15 @@ class Call:
 
 
 class Library:
-    """A driver source (see driver.h), built for the twin."""
+    """A source that launches a kernel (see driver.h), built for the twin."""
 
-    def __init__(self, source: str, flags: Sequence[str] = ()):
+    def __init__(self, source: str):
         Machine.get()
-        self.library = ctypes.CDLL(str(build_kernel(HERE / source, [*FLAGS, *flags]).path))
+        self.library = ctypes.CDLL(str(build_kernel(source, FLAGS).path))
         self.library.twin_call_bytes.restype = ctypes.c_uint64
         assert self.library.twin_call_bytes() == ctypes.sizeof(FlatCall), "driver.h and driver.py differ"
+
+    @classmethod
+    def of(cls, room: str, kernel: str) -> Library:
+        """The library of one kernel. `<ROOM>_DRIVER(kernel)` is in the header `<room>_driver.h`."""
+        return cls(f'#include "{room}/{kernel}.cpp"\n#include "{room}_driver.h"\n{room.upper()}_DRIVER({kernel})\n')

@@ -6,9 +6,8 @@
 #include "driver.h"
 
 #define PREFILL_DRIVER(KERNEL)                                                                          \
-    TWIN_DRIVER(flash_attn_prefill_##KERNEL, AttentionArguments)                                        \
+    TWIN_DRIVER(flash_attn_##KERNEL, AttentionArguments)                                                \
     extern "C" __attribute__((visibility("default"))) int32_t attention_limits(twin_test::Call* call) { \
-        namespace kernel = flash_attn_npu::ascend::kernel;                                              \
         AttentionArguments arguments;                                                                   \
         const auto tile = attention_tile(twin_test::request_of(*call));                                 \
         call->tile_rows = tile.rows;                                                                    \

@@ -7,10 +7,11 @@ import ctypes
 import zlib
 from dataclasses import dataclass, field, replace
 
-import driver
 import numpy as np
 import pytest
-from test_fp8 import e4m3fn, nearest_code
+
+from . import driver
+from .formats import exact, storage
 
 UNIT = {"f16": 2.0**-11, "bf16": 2.0**-8, "f8": 2.0**-8}  # half the spacing of out's numbers at 1
 KERNEL = {"f16": "f16", "bf16": "bf16", "f8": "fp8"}
@@ -46,27 +47,6 @@ class Case:
     seed: int = 0
     lse: bool = True
     extra: dict = field(default_factory=dict, hash=False, compare=False)
-
-
-def bf16(x: np.ndarray) -> np.ndarray:
-    """float32 -> bits of the nearest bfloat16."""
-    bits = x.astype(np.float32).view(np.uint32)
-    return ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16).astype(np.uint16)
-
-
-def storage(x: np.ndarray, dtype: str) -> np.ndarray:
-    return {"f16": lambda: x.astype(np.float16), "bf16": lambda: bf16(x), "f8": lambda: nearest_code(x)}[dtype]()
-
-
-def exact(x: np.ndarray) -> np.ndarray:
-    """Stored values as float64."""
-    if x.dtype == np.uint8:
-        return e4m3fn(x)
-    return (
-        (x.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
-        if x.dtype == np.uint16
-        else x.astype(np.float64)
-    )
 
 
 class Problem:
@@ -272,7 +252,7 @@ def libraries():
 
     def get(dtype: str) -> driver.Library:
         if dtype not in built:
-            built[dtype] = driver.Library(f"attention_{KERNEL[dtype]}.cpp")
+            built[dtype] = driver.Library.of("general", f"attention_{KERNEL[dtype]}")
         return built[dtype]
 
     return get

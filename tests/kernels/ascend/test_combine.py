@@ -5,15 +5,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from driver import STORAGE, Call, Library, allocation, place
-from formulas import bf16_to_float
+
+from .driver import STORAGE, Call, Library, allocation, place
+from .formats import bf16_to_float
 
 MODES = [("fast", 0), ("check", 0), ("check", 11)]
 
 
 @pytest.fixture(scope="module")
 def library():
-    return Library("driver_combine.cpp")
+    return Library.of("passes", "combine")
 
 
 def to_float(array: np.ndarray, dtype: str) -> np.ndarray:

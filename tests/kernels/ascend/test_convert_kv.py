@@ -3,18 +3,19 @@
 
 from __future__ import annotations
 
-import driver
 import numpy as np
 import pytest
-from test_attention import Case, Problem
-from test_fp8 import e4m3fn
+
+from . import driver
+from .formats import e4m3fn
+from .test_attention import Case, Problem
 
 MODES = [("fast", 0), ("check", 0), ("check", 5)]
 
 
 @pytest.fixture(scope="module")
 def library():
-    return driver.Library("driver_convert_kv.cpp")
+    return driver.Library.of("passes", "convert_kv")
 
 
 class Convert(Problem):

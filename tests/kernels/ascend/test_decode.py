@@ -7,10 +7,11 @@ import ctypes
 import zlib
 from dataclasses import replace
 
-import driver
 import numpy as np
 import pytest
-from test_attention import KERNEL, Case, Problem
+
+from . import driver
+from .test_attention import KERNEL, Case, Problem
 
 
 class DecodeProblem(Problem):
@@ -26,7 +27,7 @@ def libraries():
 
     def get(dtype: str) -> driver.Library:
         if dtype not in built:
-            built[dtype] = driver.Library(f"decode_{KERNEL[dtype]}.cpp")
+            built[dtype] = driver.Library.of("decode", f"decode_{KERNEL[dtype]}")
             built[dtype].library.can_implement.restype = ctypes.c_bool
         return built[dtype]
 

@@ -6,11 +6,12 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 
-import driver
 import numpy as np
 import pytest
 from ascend_twin import Machine
-from test_attention import KERNEL
+
+from . import driver
+from .test_attention import KERNEL
 
 CORES = 24
 SLOW = {"l2_tbps": 5.2, "vec_two_source": 2, "cross_flag_latency": 1000, "hbm_tbps": 1.8}  # least hidden behind HBM
@@ -19,12 +20,12 @@ FAST = {"l2_tbps": 7.0, "vec_two_source": 1, "cross_flag_latency": 200, "hbm_tbp
 
 @pytest.fixture(scope="session")
 def library() -> driver.Library:
-    return driver.Library("decode_f16.cpp")
+    return driver.Library.of("decode", "decode_f16")
 
 
 @pytest.fixture(scope="session")
 def fp8_library() -> driver.Library:
-    return driver.Library("decode_fp8.cpp")
+    return driver.Library.of("decode", "decode_fp8")
 
 
 def record(

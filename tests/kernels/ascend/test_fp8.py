@@ -3,25 +3,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from ascend_twin import load
 from ascend_twin.machine import Out
-from conftest import ASCEND, ROOT
 
-SOURCE = Path(__file__).resolve().parent / "fp8_tiles.cpp"
-FLAGS = [f"-I{ASCEND}", f"-I{ROOT / 'kernels-common' / 'include'}"]
+from .driver import FLAGS, HERE
+from .formats import e4m3fn, nearest_code
+
+SOURCE = HERE / "fp8_tiles.cpp"
 MODES = [("fast", 0), ("check", 0), ("check", 7)]
-
-
-def e4m3fn(codes: np.ndarray) -> np.ndarray:
-    """Values of float8_e4m3fn codes as float64 (sign, 4 exponent bits of bias 7, 3 mantissa bits; 0x7f is NaN)."""
-    magnitude = codes.astype(np.int64) & 0x7F
-    exponent, mantissa = magnitude >> 3, magnitude & 7
-    value = np.where(exponent == 0, mantissa * 2.0**-9, (8 + mantissa) * 2.0 ** (exponent - 10.0))
-    return np.where(magnitude == 0x7F, np.nan, value) * np.where(codes & 0x80, -1.0, 1.0)
 
 
 @pytest.mark.parametrize("mode,seed", MODES)
@@ -36,18 +27,6 @@ def test_every_code_to_half(rng, count, factor, mode, seed):
     nan = np.isnan(want)
     assert np.array_equal(np.isnan(got), nan)
     assert np.array_equal(got[~nan].view(np.uint16), want[~nan].astype(np.float16).view(np.uint16))  # -0 too
-
-
-def nearest_code(values: np.ndarray) -> np.ndarray:
-    """Nearest float8_e4m3fn code, ties to even; 480 stands for NaN, and what is nearest to it or beyond is NaN."""
-    grid = np.append(e4m3fn(np.arange(127, dtype=np.uint8)), 480.0)
-    magnitude = np.minimum(np.abs(values.astype(np.float64)), 480.0)
-    magnitude = np.where(np.isnan(values), 480.0, magnitude)
-    above = np.searchsorted(grid, magnitude)
-    below = np.maximum(above - 1, 0)
-    to_above, to_below = grid[above] - magnitude, magnitude - grid[below]
-    up = (to_above < to_below) | ((to_above == to_below) & (above % 2 == 0))
-    return (np.where(up, above, below) | np.where(np.signbit(values), 0x80, 0)).astype(np.uint8)
 
 
 @pytest.mark.parametrize("mode,seed", MODES)

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import driver
 import numpy as np
 import pytest
-from test_attention import KERNEL, Case, Problem, bf16, exact
-from test_fp8 import nearest_code
+
+from . import driver
+from .formats import bf16, exact, nearest_code
+from .test_attention import KERNEL, Case, Problem
 
 HEAD_DIMS = (64, 128, 192, 256)
 KERNELS = {(dtype, d): f"{KERNEL[dtype]}_d{d}" for dtype in ("f16", "bf16", "f8") for d in HEAD_DIMS}
@@ -166,7 +167,7 @@ def general():
 
     def get(dtype: str) -> driver.Library:
         if dtype not in built:
-            built[dtype] = driver.Library(f"attention_{KERNEL[dtype]}.cpp")
+            built[dtype] = driver.Library.of("general", f"attention_{KERNEL[dtype]}")
         return built[dtype]
 
     return get
@@ -179,7 +180,7 @@ def libraries():
     def get(case: Case) -> driver.Library:
         kernel = KERNELS[case.dtype, case.dims[0]]
         if kernel not in built:
-            built[kernel] = driver.Library(f"prefill_{kernel}.cpp")
+            built[kernel] = driver.Library.of("prefill", f"prefill_{kernel}")
         return built[kernel]
 
     return get

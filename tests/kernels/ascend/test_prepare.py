@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from driver import STORAGE, Call, Library, allocation, place
-from formulas import bf16_to_float, round_float
-from test_fp8 import e4m3fn, nearest_code
+
+from .driver import STORAGE, Call, Library, allocation, place
+from .formats import bf16, bf16_to_float, e4m3fn, nearest_code, storage
 
 MODES = [("fast", 0), ("check", 0), ("check", 5)]
 
 
 @pytest.fixture(scope="module")
 def library():
-    return Library("driver_prepare.cpp")
+    return Library.of("passes", "prepare")
 
 
 def random_values(rng, shape, dtype: str) -> np.ndarray:
@@ -24,7 +24,7 @@ def random_values(rng, shape, dtype: str) -> np.ndarray:
     if dtype == "f16":
         return values.astype(np.float16)
     if dtype == "bf16":
-        return round_float(values, "bf16", 1)
+        return bf16(values)
     codes = rng.integers(0, 256, shape).astype(np.uint8)
     return np.where(codes & 0x7F == 0x7F, np.uint8(0x31), codes).astype(np.uint8)  # NaN: test_fp8
 
@@ -80,8 +80,7 @@ def check_rounding(got: np.ndarray, want: np.ndarray, dtype: str, bound: np.ndar
         low, high = nearest_code(want - slack), nearest_code(want + slack)
         assert np.all((got == low) | (got == high)), (got, low, high)
         return
-    name = "half" if dtype == "f16" else "bf16"
-    low, high = (to_float(round_float(want + d, name, 1), dtype) for d in (-slack, slack))
+    low, high = (to_float(storage(want + d, dtype), dtype) for d in (-slack, slack))
     value = to_float(got, dtype)
     assert np.all((low <= value) & (value <= high)), np.max(np.abs(value - want))
 
@@ -152,7 +151,7 @@ def run(library, rng, mode, seed, c: Case) -> None:
             if c.dtype == "f16":
                 stored = table_values.astype(np.float16)
             else:
-                stored = nearest_code(table_values) if c.dtype == "f8" else round_float(table_values, "bf16", 1)
+                stored = nearest_code(table_values) if c.dtype == "f8" else bf16(table_values)
             arrays[name] = place(stored, gaps=(0, 3 if name == "cos" else 0))
         numbers.update(rotary_seqlen=c.capacity + 8, rotary_dim=c.rotary_dim, rotary_interleaved=int(c.interleaved))
         numbers.update(rotary_q_per_row=int(c.q_per_row))

@@ -10,7 +10,8 @@ import subprocess
 import numpy as np
 import pytest
 from ascend_twin.build import compiler
-from driver import FLAGS, HERE, Call, place
+
+from .driver import FLAGS, HERE, Call, place
 
 FIELDS = "n kv_head row_begin row_end split key_begin key_end".split()
 ROWS = 128

@@ -4,10 +4,9 @@
 #include "contract/general.h"
 #include "driver.h"
 
-#define ATTENTION_DRIVER(DTYPE)                                                                         \
-    TWIN_DRIVER(flash_attn_attention_##DTYPE, AttentionArguments)                                       \
+#define GENERAL_DRIVER(KERNEL)                                                                          \
+    TWIN_DRIVER(flash_attn_##KERNEL, AttentionArguments)                                                \
     extern "C" __attribute__((visibility("default"))) void attention_limits(twin_test::Call* call) {    \
-        namespace kernel = flash_attn_npu::ascend::kernel;                                              \
         AttentionArguments arguments;                                                                   \
         const auto tile = attention_tile(twin_test::request_of(*call));                                 \
         call->tile_rows = tile.rows;                                                                    \

@@ -1,7 +1,0 @@
-// SPDX-License-Identifier: BSD-3-Clause
-// Prefill, fp16, head dim 128.
-#include "kernel/prefill_f16_d128.cpp"
-
-#include "prefill_driver.h"
-
-PREFILL_DRIVER(f16_d128)

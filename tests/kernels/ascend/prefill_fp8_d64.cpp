@@ -1,7 +1,0 @@
-// SPDX-License-Identifier: BSD-3-Clause
-// Prefill, fp8, head dim 64.
-#include "kernel/prefill_fp8_d64.cpp"
-
-#include "prefill_driver.h"
-
-PREFILL_DRIVER(fp8_d64)
