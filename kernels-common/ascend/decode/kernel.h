@@ -60,10 +60,25 @@ public:
     __aicore__ inline void Vector() {
         arch::Resource<ArchTag> resource;
         DecodeUb<ArchTag, STAGED> ub(resource);
+        if constexpr (STAGED) {
+            StagedKeys<ArchTag> keys(ub, a_, shape_, core_.index, core_.count, core_.workspace, FLAGS,
+                                     AscendC::GetSubBlockIdx());
+            Vector(ub, keys);
+        } else {
+            CachedKeys keys;
+            Vector(ub, keys);
+        }
+    }
+
+private:
+    static constexpr DecodeFlags FLAGS{/*s_ready=*/0, /*p_ready=*/1, /*o_ready=*/2, /*keys_ready=*/3,
+                                       /*keys_free=*/4};
+
+    /// Keys: CachedKeys or StagedKeys.
+    template <class Keys>
+    __aicore__ inline void Vector(DecodeUb<ArchTag, STAGED>& ub, Keys& keys) {
         DecodePartition partition(a_, shape_, core_.index, core_.count);
         const int32_t subBlock = AscendC::GetSubBlockIdx();
-        DecodeStager<ArchTag, STAGED> stager(ub, a_, shape_, core_.index, core_.count, core_.workspace, FLAGS,
-                                             subBlock);
         DecodeSoftmax<ArchTag, Element, STAGED> softmax(ub, a_, shape_, core_.workspace);
         DecodeResults<ArchTag, ElementOut, STAGED> results(ub, a_, shape_, partition, core_.index);
         DecodeOutput<ArchTag, ElementOut, STAGED> output(ub, results, a_.request, shape_, core_.workspace);
@@ -74,7 +89,7 @@ public:
         bool more = true, pending = false;  // pending: the O of the step before is due
         DecodePiece shared[2];              // a core shares at most its first task and its last one
         int32_t shares = 0;
-        stager.Keys();
+        keys.Keys();
         while (more || pending) {
             more = more && steps.Next(step[current]);
             if (more) {
@@ -84,12 +99,12 @@ public:
                     results.StoreNothing(now.piece, rows);
                     continue;
                 }
-                stager.Keys();
+                keys.Keys();
                 AscendC::CrossCoreWaitFlag(FLAGS.s_ready);
                 if (now.first) softmax.Begin(now);
                 softmax(now, rows);
                 AscendC::CrossCoreSetFlag<2, PIPE_MTE3>(FLAGS.p_ready);
-                stager.Values();
+                keys.Values();
             }
             if (pending) {
                 const DecodeStep& before = step[1 - current];
@@ -114,10 +129,6 @@ public:
             merge(piece, DecodeRows(piece, 2 * (core_.index - piece.first_core) + subBlock, sharers));
         }
     }
-
-private:
-    static constexpr DecodeFlags FLAGS{/*s_ready=*/0, /*p_ready=*/1, /*o_ready=*/2, /*keys_ready=*/3,
-                                       /*keys_free=*/4};
 
     const AttentionArguments& a_;
     const DecodeShape shape_;

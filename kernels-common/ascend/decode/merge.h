@@ -2,6 +2,7 @@
 // Merges the pieces of a task that several cores shared: out = sum of out_c * exp(lse_c - lse) over the cores c.
 #pragma once
 #include "decode/results.h"
+#include "tile/strided_rows.h"
 
 namespace flash_attn_npu::ascend::decode {
 
@@ -14,7 +15,7 @@ public:
         : ub_(ub),
           results_(results),
           pitch_(static_cast<uint32_t>(shape.v_cols)),
-          workspaceBytes_(static_cast<uint32_t>(arguments.core_workspace_bytes)) {}
+          stride_(static_cast<int64_t>(arguments.core_workspace_bytes / sizeof(float))) {}
 
     /// `rows` of the task, after all cores have left their pieces.
     __aicore__ inline void operator()(const DecodePiece& piece, const DecodeRows& rows) {
@@ -50,31 +51,20 @@ private:
     // The same `elements` of the workspaces of `cores` cores.
     __aicore__ inline void LoadStrided(const AscendC::LocalTensor<float>& dst, uint32_t pitch,
                                        const AscendC::GlobalTensor<float>& src, uint32_t elements, int32_t cores) {
-        const uint32_t bytes = elements * sizeof(float), gap = workspaceBytes_ - bytes;
-        AscendC::DataCopyPad(dst, src,
-                             AscendC::DataCopyExtParams(static_cast<uint16_t>(cores), bytes, gap,
-                                                        (pitch - RoundUp<BLOCK>(elements)) / BLOCK, 0),
-                             AscendC::DataCopyPadExtParams<float>(false, 0, 0, 0.0f));
+        tile::LoadRows(dst, src, tile::RowsShape{static_cast<uint32_t>(cores), elements, stride_, pitch});
     }
 
     // Turns the pieces' LSE into weights, and lse into that of the task.
     __aicore__ inline void Weights(const AscendC::LocalTensor<float>& lse, int32_t pieces, int32_t rows) {
         const auto sum = ub_.Temporary(1), maximum = ub_.Temporary(2), &weights = ub_.tree;
-        const uint64_t lanes = static_cast<uint64_t>(rows);
-        const uint8_t repeats = static_cast<uint8_t>(pieces), next = Ub::ROWS / BLOCK;
-        const AscendC::BinaryRepeatParams fold(1, 1, 1, 0, next, 0), byRow(1, 1, 1, next, next, 0);
         AscendC::Duplicate(maximum, tile::kHidden, rows);
         AscendC::Duplicate(sum, 0.0f, rows);
         tile::VectorBarrier();
-        AscendC::Max(maximum, weights, maximum, lanes, repeats, fold);
-        tile::VectorBarrier();
-        AscendC::Sub(weights, weights, maximum, lanes, repeats, byRow);
-        tile::VectorBarrier();
-        AscendC::Exp(weights, weights, lanes, repeats, AscendC::UnaryRepeatParams(1, 1, next, next));
-        tile::VectorBarrier();
-        AscendC::Add(sum, weights, sum, lanes, repeats, fold);
-        tile::VectorBarrier();
-        AscendC::Div(weights, weights, sum, lanes, repeats, byRow);
+        tile::WeightsFromLse(tile::PartTable{weights, pieces, rows, Ub::ROWS}, maximum, sum, [&] {
+            constexpr uint8_t kNext = Ub::ROWS / BLOCK;
+            AscendC::Exp(weights, weights, static_cast<uint64_t>(rows), static_cast<uint8_t>(pieces),
+                         AscendC::UnaryRepeatParams(1, 1, kNext, kNext));
+        });
         AscendC::Ln(lse, sum, rows);
         // Brcb reads eight rows at a time.
         const uint32_t end = static_cast<uint32_t>(rows), padded = RoundUp<8>(end);
@@ -111,7 +101,7 @@ private:
     Ub& ub_;
     Results& results_;
     const uint32_t pitch_;
-    const uint32_t workspaceBytes_;
+    const int64_t stride_;  // from core to core in workspace, in floats
 };
 
 }  // namespace flash_attn_npu::ascend::decode

@@ -41,7 +41,7 @@ public:
         const auto& l0C = l0CScores_[scoresRing_.BeginFill()];
         for (uint32_t head = 0; head < tile.heads; ++head) {
             const uint32_t l0 = l0Ring_.BeginFill();
-            CopyFractals(l0B_[l0], l1[head * keys * shape_.k_cols], keys * shape_.k_cols);
+            tile::CopyFractals(l0B_[l0], l1[head * keys * shape_.k_cols], keys * shape_.k_cols / FRACTAL);
             l0Ring_.EndFill();
             l0Ring_.BeginUse();
             tileMmad_(l0C[head * ROWS * keys], l0Q_[head * QueryElements()], l0B_[l0], ROWS, tile.keys, dim_,
@@ -64,7 +64,7 @@ public:
         if (tile.first) outputRing_.BeginFill();
         for (uint32_t head = 0; head < tile.heads; ++head) {
             const uint32_t l0 = l0Ring_.BeginFill();
-            CopyFractals(l0P_[l0], l1P[ROWS * (head * tile.PCols() + tile.offset)], ROWS * keys);
+            tile::CopyFractals(l0P_[l0], l1P[ROWS * (head * tile.PCols() + tile.offset)], ROWS * keys / FRACTAL);
             copyValuesToL0B_(l0B_[l0], l1[head * keys * cols], layout::zN{keys}, tile.keys, cols);
             l0Ring_.EndFill();
             l0Ring_.BeginUse();
@@ -84,6 +84,7 @@ private:
     using Event = AscendC::HardEvent;
     static constexpr uint32_t STAGES = 2;
     static constexpr uint32_t ROWS = Shape::kRows;
+    static constexpr uint32_t FRACTAL = ArchTag::BYTE_PER_FRACTAL / sizeof(Element);  // elements
     static constexpr uint32_t Q_BYTES = ROWS * Shape::kTaskColumns * sizeof(Element);
     static constexpr uint32_t P_BYTES = ROWS * Shape::kTileScores * sizeof(Element);  // of one head
     static constexpr uint32_t HEAD_BYTES = Shape::kHeadElements * sizeof(Element);
@@ -96,18 +97,6 @@ private:
     static constexpr uint32_t SLOT_OUTPUT = Shape::kTaskColumns * ROWS;
 
     __aicore__ inline uint32_t QueryElements() const { return ROWS * static_cast<uint32_t>(shape_.k_cols); }
-
-    // Fractals that keep their order: K^T, whose panels are as long as L0B wants them, and P, one fractal high.
-    __aicore__ inline void CopyFractals(const AscendC::LocalTensor<Element>& dst,
-                                        const AscendC::LocalTensor<Element>& src, uint32_t elements) const {
-        AscendC::LoadData2DParams params;
-        params.startIndex = 0;
-        params.repeatTimes = static_cast<uint8_t>(elements * sizeof(Element) / ArchTag::BYTE_PER_FRACTAL);
-        params.srcStride = 1;
-        params.dstGap = 0;
-        params.ifTranspose = false;
-        AscendC::LoadData(dst, src, params);
-    }
 
     const uint32_t dim_;
     const Shape& shape_;

@@ -24,16 +24,7 @@ public:
                           static_cast<uint32_t>(rows.size()) * pitch_);
         ub_.partRing.EndFill();
         ub_.partRing.BeginUse();
-        if (step.first) {
-            tile::ScaleTile(output, part, 1.0f);
-        } else {
-            tile::BroadcastToBlocks(ub_.blocks, ub_.Factor(step), output.rows);
-            tile::VectorBarrier();
-            tile::MultiplyRows(output, ub_.blocks);
-            tile::VectorBarrier();
-            tile::AddTile(output, part);
-        }
-        tile::VectorBarrier();
+        tile::AccumulateRows(output, part, ub_.Factor(step), ub_.blocks, step.first);
         ub_.partRing.EndUse();
     }
 
@@ -59,16 +50,9 @@ private:
     // O = O / sum (times the scale of V), lse = maximum * scale + ln(sum). Rows without keys: anything finite.
     __aicore__ inline void Normalise(const DecodeStep& step, const DecodeRows& rows,
                                      const AscendC::LocalTensor<float>& lse) {
-        constexpr float kTiny = 1e-30f;
-        const int32_t count = rows.size();
-        const auto sum = ub_.Sum(step), maximum = ub_.Maximum(step);
-        AscendC::Maxs(sum, sum, kTiny, count);
-        if constexpr (!STAGED) AscendC::Muls(maximum, maximum, request_.score.scale, count);
-        tile::VectorBarrier();
-        tile::BroadcastToBlocks(ub_.blocks, sum, static_cast<uint32_t>(count));
-        AscendC::Ln(lse, sum, count);
-        tile::VectorBarrier();
-        AscendC::Add(lse, lse, maximum, count);
+        const uint32_t count = static_cast<uint32_t>(rows.size());
+        tile::LseOfRows<DecodeUb<ArchTag, STAGED>::kScale>(lse, ub_.Statistics(step), ub_.blocks, count,
+                                                           request_.score.scale);
         tile::DivideRows(Tile(ub_.output, rows), ub_.blocks);
         tile::VectorBarrier();
         if constexpr (STAGED) ScaleHeads(step.piece, rows);

@@ -85,21 +85,14 @@ private:
         return plan_.num_splits > 1 ? -kInfinity : request_.lse_of_masked_row;
     }
 
-    // Rows that see none of `keys`: zeros, and `value` for the LSE. A vector core has at most 64 rows: one bit each.
+    // Rows that see none of `keys`: zeros, and `value` for the LSE.
     __aicore__ inline void EmptyHiddenRows(const DecodePiece& piece, KeyRange keys, const DecodeRows& rows,
                                            const AscendC::LocalTensor<float>& lse, float value) {
-        const Mask mask = request_.mask_of(piece.s);
-        uint64_t hidden[2] = {0, 0};
-        for (int32_t row = rows.begin, end; row < rows.end; row = end) {
-            end = min_of(rows.end, piece.position_end(row, plan_.group));
-            if (!intersect(mask.visible(piece.position(row, plan_.group)), keys).empty()) continue;
-            const uint32_t first = static_cast<uint32_t>(row - rows.begin), count = static_cast<uint32_t>(end - row);
-            hidden[0] |= ~uint64_t{0} >> (64 - count) << first;
-            tile::FillColumns(Output(rows), first, count, 0, pitch_, 0.0f);
-        }
-        if (hidden[0] == 0) return;
-        AscendC::Duplicate(lse, value, hidden, 1, 1, 8);
-        tile::VectorBarrier();
+        tile::EmptyHiddenRows(Output(rows), lse, value, request_.mask_of(piece.s), keys, [&](int32_t r) {
+            const int32_t row = rows.begin + r;
+            return tile::RowsOfPosition{piece.position(row, plan_.group),
+                                        piece.position_end(row, plan_.group) - rows.begin};
+        });
     }
 
     // O, rounded if Element is narrower, and lse, ready to be copied.

@@ -2,7 +2,8 @@
 // S -> P on a vector core in decode: online softmax over the steps of a piece, for all heads of the task at once.
 #pragma once
 #include "decode/ub.h"
-#include "tile/score.h"
+#include "tile/softmax.h"
+#include "tile/strided_rows.h"
 
 namespace flash_attn_npu::ascend::decode {
 
@@ -68,11 +69,7 @@ private:
 
     __aicore__ inline void Load(const AscendC::GlobalTensor<float>& gm, uint32_t rows, uint32_t keys, uint32_t cols) {
         ub_.scoresRing.BeginFill();
-        AscendC::DataCopyPad(
-            ub_.scores, gm,
-            AscendC::DataCopyExtParams(static_cast<uint16_t>(rows), keys * sizeof(float),
-                                       (pitch_ - keys) * sizeof(float), (cols - RoundUp<8>(keys)) / 8, 0),
-            AscendC::DataCopyPadExtParams<float>(false, 0, 0, 0.0f));
+        tile::LoadRows(ub_.scores, gm, tile::RowsShape{rows, keys, pitch_, cols});
         ub_.scoresRing.EndFill();
     }
 
@@ -93,60 +90,16 @@ private:
 
     // Columns past the step's keys hold nothing yet; others may be hidden from some query positions.
     __aicore__ inline void HideKeys(const tile::RowTile& s, const DecodeStep& step, const DecodeRows& rows) {
-        const Mask mask = request_.mask_of(step.piece.s);
-        const int32_t keys = step.keys.size(), cols = static_cast<int32_t>(s.cols);
-        if (mask.coverage(0, step.piece.s.seqlen_q, step.keys) == Coverage::kAll) {
-            Hide(s, 0, rows.size(), keys, cols);
-        } else {
-            for (int32_t row = rows.begin; row < rows.end;) {
-                // The heads of a position see the same keys.
-                const int32_t same = min_of(rows.end, step.piece.position_end(row, group_)) - row;
-                const KeyRange visible = intersect(mask.visible(step.piece.position(row, group_)), step.keys);
-                const int32_t begin = visible.empty() ? keys : visible.begin - step.keys.begin;
-                const int32_t end = visible.empty() ? keys : visible.end - step.keys.begin;
-                Hide(s, row - rows.begin, same, 0, begin);
-                Hide(s, row - rows.begin, same, end, cols);
-                row += same;
-            }
-        }
-        tile::VectorBarrier();
-    }
-    __aicore__ inline void Hide(const tile::RowTile& s, int32_t row, int32_t rows, int32_t begin, int32_t end) {
-        if (begin >= end) return;
-        tile::FillColumns(s, static_cast<uint32_t>(row), static_cast<uint32_t>(rows), static_cast<uint32_t>(begin),
-                          static_cast<uint32_t>(end), tile::kHidden);
+        tile::HideKeys(s, request_.mask_of(step.piece.s), 0, step.piece.s.seqlen_q, step.keys, [&](int32_t r) {
+            const int32_t row = rows.begin + r;
+            return tile::RowsOfPosition{step.piece.position(row, group_),
+                                        step.piece.position_end(row, group_) - rows.begin};
+        });
     }
 
-    // s becomes exp((s - m) * scale) with m the maximum so far. The scale is positive and comes last: differences of
-    // large scores keep their low bits.
     __aicore__ inline void Exponentials(const tile::RowTile& s, const DecodeStep& step) {
-        const float scale = STAGED ? 1.0f : request_.score.scale;
-        const auto maximum = ub_.Maximum(step), sum = ub_.Sum(step), factor = ub_.Factor(step);
-        const auto newMaximum = ub_.Temporary(0), newSum = ub_.Temporary(1);
-        const int32_t rows = static_cast<int32_t>(s.rows), elements = static_cast<int32_t>(s.rows * s.pitch);
-        tile::RowMaximum(newMaximum, s, ub_.tree);
-        tile::VectorBarrier();
-        AscendC::Max(newMaximum, newMaximum, maximum, rows);
-        tile::VectorBarrier();
-        AscendC::Sub(factor, maximum, newMaximum, rows);
-        tile::BroadcastToBlocks(ub_.blocks, newMaximum, s.rows);
-        tile::VectorBarrier();
-        if constexpr (!STAGED) AscendC::Muls(factor, factor, scale, rows);
-        AscendC::Adds(maximum, newMaximum, 0.0f, rows);
-        tile::SubtractFromRows(s, ub_.blocks);
-        tile::VectorBarrier();
-        AscendC::Exp(factor, factor, rows);
-        if constexpr (!STAGED) {
-            AscendC::Muls(s.data, s.data, scale, elements);
-            tile::VectorBarrier();
-        }
-        AscendC::Exp(s.data, s.data, elements);
-        tile::VectorBarrier();
-        AscendC::Mul(sum, sum, factor, rows);
-        tile::RowSum(newSum, s, ub_.tree);
-        tile::VectorBarrier();
-        AscendC::Add(sum, sum, newSum, rows);
-        tile::VectorBarrier();
+        const tile::SoftmaxScratch scratch{ub_.Temporary(0), ub_.Temporary(1), ub_.blocks, ub_.tree};
+        tile::OnlineSoftmax<Ub::kScale>(s, ub_.Statistics(step), scratch, request_.score.scale);
     }
 
     Ub& ub_;

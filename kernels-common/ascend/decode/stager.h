@@ -9,20 +9,16 @@
 
 namespace flash_attn_npu::ascend::decode {
 
-/// Nothing to do where the cube core reads the caches.
-template <class ArchTag, bool STAGED>
-class DecodeStager {
-public:
-    __aicore__ inline DecodeStager(DecodeUb<ArchTag, STAGED>&, const AttentionArguments&, const DecodeShape&, int32_t,
-                                   int32_t, GM_ADDR, DecodeFlags, int32_t) {}
+/// The cube core reads the caches: nothing to do.
+struct CachedKeys {
     __aicore__ inline void Keys() {}
     __aicore__ inline void Values() {}
 };
 
 template <class ArchTag>
-class DecodeStager<ArchTag, true> {
+class StagedKeys {
 public:
-    __aicore__ inline DecodeStager(DecodeUb<ArchTag, true>& ub, const AttentionArguments& arguments,
+    __aicore__ inline StagedKeys(DecodeUb<ArchTag, true>& ub, const AttentionArguments& arguments,
                                    const DecodeShape& shape, int32_t core, int32_t cores, GM_ADDR workspace,
                                    DecodeFlags flags, int32_t subBlock)
         : ub_(ub),
@@ -37,7 +33,7 @@ public:
         more_ = NextChunk();
         if (more_) Load(next_);
     }
-    __aicore__ inline ~DecodeStager() {
+    __aicore__ inline ~StagedKeys() {
         for (int32_t i = 0; i < min_of(tiles_, RING); ++i) AscendC::CrossCoreWaitFlag(flags_.keys_free);
     }
 

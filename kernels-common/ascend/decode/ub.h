@@ -2,9 +2,10 @@
 // UB of a vector core in the decode kernel, laid out at compile time.
 #pragma once
 #include "arch/buffer_ring.h"
+#include "arch/memory_plan.h"
 #include "decode/schedule.h"
 #include "tile/fp8.h"
-#include "tile/row_vectors.h"
+#include "tile/softmax.h"
 
 namespace flash_attn_npu::ascend::decode {
 
@@ -41,30 +42,62 @@ private:
 };
 
 /// STAGED: with the buffers in which fp8 K and V are converted, and less room for the rest.
+template <bool STAGED>
+struct DecodeUbPlan : arch::MemoryPlan {
+    using Shape = DecodeShape;
+    static constexpr uint32_t ROWS = Shape::kTaskRows / 2;                      // of a vector core
+    static constexpr uint32_t CHUNK_ELEMENTS = Shape::kStagedTileElements / 4;  // converted at a time
+    static constexpr uint32_t STATISTICS_COUNT = 9;
+    static constexpr uint32_t OUTPUT = (STAGED ? Shape::kStagedTaskElements : Shape::kTaskColumns * Shape::kRows) / 2;
+    // Pieces of a task that are merged, with one row of rounding up for each: their O in `scores`, weights in `tree`.
+    static constexpr uint32_t PIECES = DecodePartition::kMaxCores;
+    static constexpr uint32_t MERGE = OUTPUT + PIECES * 256;
+    static constexpr uint32_t STEP = (STAGED ? Shape::kStagedStepElements : Shape::kStepScores * Shape::kRows) / 2;
+    static_assert(STEP / 2 <= OUTPUT, "P overflows its buffer");
+    static_assert(PIECES <= tile::STRIP, "weights overflow");
+
+    arch::Place<float> scores = Take<float, max_of(STEP, MERGE)>();
+    arch::Place<float> part = Take<float, OUTPUT>();
+    arch::Place<float> output = Take<float, OUTPUT>();
+    arch::Place<float> staging = Take<float, OUTPUT>();  // P is half as wide as S
+    arch::Place<float> staged_lse = Take<float, ROWS * 8>();
+    arch::Place<float> tree = Take<float, ROWS * tile::STRIP>();
+    arch::Place<float> blocks = Take<float, ROWS * 8>();
+    arch::Place<float> statistics = Take<float, STATISTICS_COUNT * ROWS>();
+    arch::Place<uint8_t> codes = Take<uint8_t, STAGED ? 2 * CHUNK_ELEMENTS : 0>();
+    arch::Place<half> halves = Take<half, STAGED ? 2 * CHUNK_ELEMENTS : 0>();
+    arch::Place<int16_t> fp8_constants =
+        Take<int16_t, STAGED ? tile::Fp8ToHalf::kConstantBytes / sizeof(int16_t) : 0>();
+};
+
+/// STAGED: see DecodeUbPlan.
 template <class ArchTag, bool STAGED>
 class DecodeUb {
 public:
-    static constexpr uint32_t ROWS = DecodeShape::kTaskRows / 2;                      // of a vector core
-    static constexpr uint32_t CHUNK_ELEMENTS = DecodeShape::kStagedTileElements / 4;  // converted at a time
+    // Scores of fp8 keys are scaled head by head before all else; others share one positive scale.
+    static constexpr tile::ScoreScale kScale =
+        STAGED ? tile::ScoreScale::kBeforeStatisticsLate : tile::ScoreScale::kAfter;
+    using Plan = DecodeUbPlan<STAGED>;
+    static constexpr uint32_t ROWS = Plan::ROWS, CHUNK_ELEMENTS = Plan::CHUNK_ELEMENTS;
 
     __aicore__ inline explicit DecodeUb(arch::Resource<ArchTag>& resource) {
-        scores = resource.ubBuf.template GetBufferByByte<float>(SCORES);
-        part = resource.ubBuf.template GetBufferByByte<float>(PART);
-        output = resource.ubBuf.template GetBufferByByte<float>(OUTPUT);
-        staging = resource.ubBuf.template GetBufferByByte<float>(STAGING);
-        stagedLse = resource.ubBuf.template GetBufferByByte<float>(STAGED_LSE);
-        tree = resource.ubBuf.template GetBufferByByte<float>(TREE);
-        blocks = resource.ubBuf.template GetBufferByByte<float>(BLOCKS);
-        statistics_ = resource.ubBuf.template GetBufferByByte<float>(STATISTICS);
+        scores = arch::TensorAt(resource.ubBuf, kPlan.scores);
+        part = arch::TensorAt(resource.ubBuf, kPlan.part);
+        output = arch::TensorAt(resource.ubBuf, kPlan.output);
+        staging = arch::TensorAt(resource.ubBuf, kPlan.staging);
+        stagedLse = arch::TensorAt(resource.ubBuf, kPlan.staged_lse);
+        tree = arch::TensorAt(resource.ubBuf, kPlan.tree);
+        blocks = arch::TensorAt(resource.ubBuf, kPlan.blocks);
+        statistics_ = arch::TensorAt(resource.ubBuf, kPlan.statistics);
         if constexpr (STAGED) {
             for (uint32_t i = 0; i < 2; ++i) {
-                codes[i] = resource.ubBuf.template GetBufferByByte<uint8_t>(CODES + CHUNK_ELEMENTS * i);
-                halves[i] = resource.ubBuf.template GetBufferByByte<half>(HALVES + HALVES_BYTES * i);
+                codes[i] = arch::TensorAt(resource.ubBuf, kPlan.codes, i * CHUNK_ELEMENTS);
+                halves[i] = arch::TensorAt(resource.ubBuf, kPlan.halves, i * CHUNK_ELEMENTS);
             }
-            fp8Constants = resource.ubBuf.template GetBufferByByte<int16_t>(FP8_CONSTANTS);
+            fp8Constants = arch::TensorAt(resource.ubBuf, kPlan.fp8_constants);
         }
         // Brcb reads eight rows at a time.
-        AscendC::Duplicate(statistics_, 0.0f, static_cast<int32_t>(STATISTICS_COUNT * ROWS));
+        AscendC::Duplicate(statistics_, 0.0f, static_cast<int32_t>(Plan::STATISTICS_COUNT * ROWS));
         tile::VectorBarrier();
     }
 
@@ -77,6 +110,9 @@ public:
     }
     __aicore__ inline AscendC::LocalTensor<float> Factor(const DecodeStep& step) const {
         return Statistic(4 + step.number % 2);
+    }
+    __aicore__ inline tile::RowStatistics Statistics(const DecodeStep& step) const {
+        return tile::RowStatistics{Maximum(step), Sum(step), Factor(step)};
     }
     __aicore__ inline AscendC::LocalTensor<float> Temporary(uint32_t index) const { return Statistic(6 + index); }
 
@@ -97,34 +133,8 @@ public:
     arch::BufferRing<Event::V_MTE3, Event::MTE3_V, 1, 0> stagingRing;  // staging and stagedLse
 
 private:
-    using Shape = DecodeShape;
-    static constexpr uint32_t STATISTICS_COUNT = 9;
-    static constexpr uint32_t OUTPUT_BYTES =
-        (STAGED ? Shape::kStagedTaskElements : Shape::kTaskColumns * Shape::kRows) / 2 * sizeof(float);
-    // Pieces of a task that are merged, with one row of rounding up for each: their O in `scores`, weights in `tree`.
-    static constexpr uint32_t PIECES = DecodePartition::kMaxCores;
-    static constexpr uint32_t MERGE_BYTES = OUTPUT_BYTES + PIECES * 256 * sizeof(float);
-    static constexpr uint32_t STEP_BYTES =
-        (STAGED ? Shape::kStagedStepElements : Shape::kStepScores * Shape::kRows) / 2 * sizeof(float);
-    static constexpr uint32_t SCORES_BYTES = STEP_BYTES > MERGE_BYTES ? STEP_BYTES : MERGE_BYTES;
-    static constexpr uint32_t BLOCK_BYTES = ROWS * ArchTag::BYTE_PER_C0;
-
-    static constexpr uint32_t SCORES = 0;
-    static constexpr uint32_t PART = SCORES + SCORES_BYTES;
-    static constexpr uint32_t OUTPUT = PART + OUTPUT_BYTES;
-    static constexpr uint32_t STAGING = OUTPUT + OUTPUT_BYTES;  // P is half as wide as S
-    static constexpr uint32_t STAGED_LSE = STAGING + OUTPUT_BYTES;
-    static constexpr uint32_t TREE = STAGED_LSE + BLOCK_BYTES;
-    static constexpr uint32_t BLOCKS = TREE + ROWS * tile::STRIP * sizeof(float);
-    static constexpr uint32_t STATISTICS = BLOCKS + BLOCK_BYTES;
-    static constexpr uint32_t CODES = STATISTICS + STATISTICS_COUNT * ROWS * sizeof(float);
-    static constexpr uint32_t HALVES = CODES + 2 * CHUNK_ELEMENTS;
-    static constexpr uint32_t HALVES_BYTES = CHUNK_ELEMENTS * sizeof(half);
-    static constexpr uint32_t FP8_CONSTANTS = HALVES + 2 * HALVES_BYTES;
-    static constexpr uint32_t END = STAGED ? FP8_CONSTANTS + tile::Fp8ToHalf::kConstantBytes : CODES;
-    static_assert(STEP_BYTES / 2 <= OUTPUT_BYTES, "P overflows its buffer");
-    static_assert(END <= ArchTag::UB_SIZE, "UB overflows");
-    static_assert(PIECES <= tile::STRIP, "weights overflow");
+    static constexpr Plan kPlan{};
+    static_assert(kPlan.end() <= ArchTag::UB_SIZE, "UB overflows");
 
     __aicore__ inline AscendC::LocalTensor<float> Statistic(uint32_t index) const { return statistics_[index * ROWS]; }
 

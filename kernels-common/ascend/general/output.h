@@ -6,7 +6,8 @@
 #include "general/steps.h"
 #include "general/ub.h"
 #include "tile/copy_rows_to_gm.h"
-#include "tile/row_vectors.h"
+#include "tile/softmax.h"
+#include "tile/strided_rows.h"
 
 namespace flash_attn_npu::ascend::general {
 
@@ -34,16 +35,7 @@ public:
             const uint32_t in = ub_.inRing.BeginUse();
             const tile::RowTile part{ub_.in[in], Min(chunk, rows - row), dim_, pitch_};
             const tile::RowTile o = Rows(row, part.rows);
-            if (step.first) {
-                tile::ScaleTile(o, part, 1.0f);
-            } else {
-                tile::BroadcastToBlocks(ub_.blocks, ub_.Factor(step.number)[row], part.rows);
-                tile::VectorBarrier();
-                tile::MultiplyRows(o, ub_.blocks);
-                tile::VectorBarrier();
-                tile::AddTile(o, part);
-            }
-            tile::VectorBarrier();
+            tile::AccumulateRows(o, part, ub_.Factor(step.number)[row], ub_.blocks, step.first);
             ub_.inRing.EndUse();
         }
     }
@@ -86,26 +78,15 @@ private:
 
     __aicore__ inline void Load(const AscendC::GlobalTensor<float>& gm, uint32_t stride, uint32_t rows) {
         const uint32_t in = ub_.inRing.BeginFill();
-        AscendC::DataCopyPad(
-            ub_.in[in], gm,
-            AscendC::DataCopyExtParams(static_cast<uint16_t>(rows), dim_ * sizeof(float),
-                                       (stride - dim_) * sizeof(float), (pitch_ - RoundUp<8>(dim_)) / 8, 0),
-            AscendC::DataCopyPadExtParams<float>(false, 0, 0, 0.0f));
+        tile::LoadRows(ub_.in[in], gm, tile::RowsShape{rows, dim_, stride, pitch_});
         ub_.inRing.EndFill();
     }
 
     // O = O / sum * v_scale; lse = maximum + ln(sum). Rows without keys get arbitrary finite values.
     __aicore__ inline void Normalise(const Step& step, const RowShare& share, const AscendC::LocalTensor<float>& lse) {
-        constexpr float kTiny = 1e-30f;
-        const int32_t rows = share.rows();
-        const auto sum = ub_.Sum(step.task_number);
-        const tile::RowTile o = Rows(0, static_cast<uint32_t>(rows));
-        AscendC::Maxs(sum, sum, kTiny, rows);
-        tile::VectorBarrier();
-        tile::BroadcastToBlocks(ub_.blocks, sum, static_cast<uint32_t>(rows));
-        AscendC::Ln(lse, sum, rows);
-        tile::VectorBarrier();
-        AscendC::Add(lse, lse, ub_.Maximum(step.task_number), rows);
+        const tile::RowTile o = Rows(0, static_cast<uint32_t>(share.rows()));
+        tile::LseOfRows<tile::ScoreScale::kBefore>(lse, ub_.Statistics(step.task_number, step.number, 0), ub_.blocks,
+                                                   o.rows, 1.0f);
         if (step.keys.empty()) {
             AscendC::Duplicate(o.data, 0.0f, static_cast<int32_t>(o.rows * o.pitch));
         } else {
@@ -119,23 +100,17 @@ private:
         }
     }
 
-    // A row that sees no key of the task: zeros, and the LSE of nothing. At most 64 rows: one bit each.
+    // A row that sees no key of the task: zeros, and the LSE of nothing.
     __aicore__ inline void FinishMaskedRows(const Task& task, const RowShare& share,
                                             const AscendC::LocalTensor<float>& lse, bool partial) {
         const Mask mask = request_.mask_of(task.s);
         const KeyRange seen_by_all = mask.visible_to_all(share.begin / plan_.group, (share.end - 1) / plan_.group + 1);
         if (!intersect(seen_by_all, task.keys).empty()) return;
-        uint64_t masked[2] = {0, 0};
-        for (int32_t r = share.begin; r < share.end; ++r) {
-            if (!intersect(mask.visible(r / plan_.group), task.keys).empty()) continue;
-            const uint32_t row = static_cast<uint32_t>(r - share.begin);
-            masked[0] |= uint64_t{1} << row;
-            AscendC::Duplicate(ub_.o[row * pitch_], 0.0f, static_cast<int32_t>(pitch_));
-        }
-        if (masked[0] == 0) return;
-        const float value = partial ? -kInfinity : request_.lse_of_masked_row;
-        AscendC::Duplicate(lse, value, masked, 1, 1, 8);
-        tile::VectorBarrier();
+        tile::EmptyHiddenRows(Rows(0, static_cast<uint32_t>(share.rows())), lse,
+                              partial ? -kInfinity : request_.lse_of_masked_row, mask, task.keys, [&](int32_t row) {
+                                  const int32_t i = (share.begin + row) / plan_.group;
+                                  return tile::RowsOfPosition{i, (i + 1) * plan_.group - share.begin};
+                              });
     }
 
     // See ScoreOptions::alibi_lse_offset.

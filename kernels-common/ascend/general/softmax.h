@@ -5,7 +5,8 @@
 #include "general/row_share.h"
 #include "general/steps.h"
 #include "general/ub.h"
-#include "tile/score.h"
+#include "tile/softmax.h"
+#include "tile/strided_rows.h"
 
 namespace flash_attn_npu::ascend::general {
 
@@ -55,11 +56,7 @@ private:
     __aicore__ inline void Load(const AscendC::GlobalTensor<float>& gm, uint32_t stride, uint32_t rows, uint32_t keys,
                                 uint32_t pitch) {
         const uint32_t in = ub_.inRing.BeginFill();
-        AscendC::DataCopyPad(
-            ub_.in[in], gm,
-            AscendC::DataCopyExtParams(static_cast<uint16_t>(rows), keys * sizeof(float),
-                                       (stride - keys) * sizeof(float), (pitch - RoundUp<8>(keys)) / 8, 0),
-            AscendC::DataCopyPadExtParams<float>(false, 0, 0, 0.0f));
+        tile::LoadRows(ub_.in[in], gm, tile::RowsShape{rows, keys, stride, pitch});
         ub_.inRing.EndFill();
     }
     __aicore__ inline void Store(const AscendC::GlobalTensor<Element>& gm, uint32_t stride, uint32_t rows,
@@ -108,58 +105,18 @@ private:
     }
 
     __aicore__ inline void HideKeys(const tile::RowTile& s, const Step& step, int32_t row) {
-        const Mask mask = request_.mask_of(step.task.s);
-        const int32_t keys = step.keys.size(), rows = static_cast<int32_t>(s.rows);
-        const int32_t i_end = (row + rows - 1) / plan_.group + 1;
-        if (mask.coverage(row / plan_.group, i_end, step.keys) == Coverage::kAll) {
-            if (keys < static_cast<int32_t>(s.cols)) tile::FillColumns(s, 0, s.rows, keys, s.cols, tile::kHidden);
-        } else {
-            // The heads of a position see the same keys.
-            for (int32_t r = 0; r < rows;) {
-                const int32_t i = (row + r) / plan_.group;
-                const int32_t same = min_of(rows, (i + 1) * plan_.group - row) - r;
-                const KeyRange visible = intersect(mask.visible(i), step.keys);
-                const int32_t begin = visible.empty() ? keys : visible.begin - step.keys.begin;
-                const int32_t end = visible.empty() ? keys : visible.end - step.keys.begin;
-                Hide(s, r, same, 0, begin);
-                Hide(s, r, same, end, static_cast<int32_t>(s.cols));
-                r += same;
-            }
-        }
-        tile::VectorBarrier();
-    }
-    __aicore__ inline void Hide(const tile::RowTile& s, int32_t row, int32_t rows, int32_t begin, int32_t end) {
-        if (begin >= end) return;
-        tile::FillColumns(s, static_cast<uint32_t>(row), static_cast<uint32_t>(rows), static_cast<uint32_t>(begin),
-                          static_cast<uint32_t>(end), tile::kHidden);
+        const int32_t i_end = (row + static_cast<int32_t>(s.rows) - 1) / plan_.group + 1;
+        tile::HideKeys(s, request_.mask_of(step.task.s), row / plan_.group, i_end, step.keys, [&](int32_t r) {
+            const int32_t i = (row + r) / plan_.group;
+            return tile::RowsOfPosition{i, (i + 1) * plan_.group - row};
+        });
     }
 
-    // s becomes exp(s - m) with m the maximum so far; rows [row, row + s.rows) of this core.
+    // Rows [row, row + s.rows) of this core.
     __aicore__ inline void Exponentials(const tile::RowTile& s, const Step& step, uint32_t row) {
-        const auto maximum = ub_.Maximum(step.task_number)[row];
-        const auto sum = ub_.Sum(step.task_number)[row];
-        const auto factor = ub_.Factor(step.number)[row];
-        const auto stepMaximum = ub_.rowTemporary;
-        const auto stepSum = ub_.rowTemporary[Ub::ROWS];
-        const int32_t rows = static_cast<int32_t>(s.rows);
-        tile::RowMaximum(stepMaximum, s, ub_.tree);
-        tile::VectorBarrier();
-        AscendC::Max(stepMaximum, stepMaximum, maximum, rows);
-        tile::VectorBarrier();
-        AscendC::Sub(factor, maximum, stepMaximum, rows);
-        tile::BroadcastToBlocks(ub_.blocks, stepMaximum, s.rows);
-        tile::VectorBarrier();
-        AscendC::Exp(factor, factor, rows);
-        AscendC::Adds(maximum, stepMaximum, 0.0f, rows);
-        tile::SubtractFromRows(s, ub_.blocks);
-        tile::VectorBarrier();
-        AscendC::Exp(s.data, s.data, static_cast<int32_t>(s.rows * s.pitch));
-        AscendC::Mul(sum, sum, factor, rows);
-        tile::VectorBarrier();
-        tile::RowSum(stepSum, s, ub_.tree);
-        tile::VectorBarrier();
-        AscendC::Add(sum, sum, stepSum, rows);
-        tile::VectorBarrier();
+        const tile::RowStatistics statistics = ub_.Statistics(step.task_number, step.number, row);
+        const tile::SoftmaxScratch scratch{ub_.rowTemporary, ub_.rowTemporary[Ub::ROWS], ub_.blocks, ub_.tree};
+        tile::OnlineSoftmax<tile::ScoreScale::kBefore>(s, statistics, scratch, 1.0f);
     }
 
     Ub& ub_;

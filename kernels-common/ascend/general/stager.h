@@ -7,6 +7,7 @@
 #include "general/ub.h"
 #include "tile/fp8.h"
 #include "tile/load_fp8_rows.h"
+#include "tile/strided_rows.h"
 
 namespace flash_attn_npu::ascend::general {
 
@@ -14,7 +15,7 @@ template <class ArchTag>
 class StageKeys {
 public:
     __aicore__ inline StageKeys(AttentionUb<ArchTag>& ub, const AttentionArguments& arguments)
-        : ub_(ub), request_(arguments.request), convert_(ub.fp8Constants.template ReinterpretCast<int16_t>()) {}
+        : ub_(ub), request_(arguments.request), convert_(ub.fp8Constants) {}
 
     /// This core's half of the step's keys: `cols` features of rows of `cache` to rows of gm, `stride` elements apart.
     __aicore__ inline void operator()(const Step& step, int32_t subBlock, const KvTensor& cache, uint32_t cols,
@@ -64,11 +65,7 @@ private:
     __aicore__ inline void Store(const AscendC::GlobalTensor<half>& gm, uint32_t rows, uint32_t cols, uint32_t pitch,
                                  uint32_t stride) {
         const uint32_t out = ub_.outRing.BeginUse();
-        const uint32_t bytes = cols * sizeof(half);
-        AscendC::DataCopyPad(gm, ub_.out[out].template ReinterpretCast<half>(),
-                             AscendC::DataCopyExtParams(static_cast<uint16_t>(rows), bytes,
-                                                        (pitch * sizeof(half) - RoundUp<BLOCK>(bytes)) / BLOCK,
-                                                        (stride - cols) * sizeof(half), 0));
+        tile::StoreRows(gm, ub_.out[out].template ReinterpretCast<half>(), tile::RowsShape{rows, cols, stride, pitch});
         ub_.outRing.EndUse();
     }
 

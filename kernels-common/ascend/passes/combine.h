@@ -5,10 +5,12 @@
 // Partial results of one split lie row after row in the order of Plan::accum_row, and those of the next split a fixed
 // distance further: a tile is a run of neighbouring rows, whatever head or sequence they belong to.
 #pragma once
-#include "arch/atlas_a2.h"
+#include "arch/buffer_ring.h"
+#include "arch/memory_plan.h"
 #include "contract/arguments.h"
 #include "passes/row_ranges.h"
-#include "passes/strided_rows.h"
+#include "tile/softmax.h"
+#include "tile/strided_rows.h"
 
 namespace flash_attn_npu::ascend::passes {
 
@@ -21,7 +23,8 @@ struct HeadRows {
 };
 
 /// The rows of a split's partial results in the order in which they lie in memory, without those that belong to no
-/// query (beyond seqused_q, or between packed sequences).
+/// query
+/// (beyond seqused_q, or between packed sequences).
 class PartialRows {
 public:
     __aicore__ inline PartialRows(const Forward& request, RowRange range)
@@ -72,6 +75,26 @@ private:
     Sequence s_;
 };
 
+template <class ElementOut>
+struct CombineUbPlan : arch::MemoryPlan {
+    static constexpr int32_t kMostRows = 64;        // lanes of one float instruction
+    static constexpr int32_t kPartElements = 8192;  // floats of a buffer of partial results
+    static constexpr int32_t kWeights = 4096;       // splits x rows of a tile; 512 splits of 8 rows are the most
+
+    arch::Place<float> part[2] = {Take<float, kPartElements>(), Take<float, kPartElements>()};
+    arch::Place<float> sum_of_parts = Take<float, kPartElements>();
+    arch::Place<ElementOut> out = Take<ElementOut, kPartElements>();
+    arch::Place<float> weight = Take<float, kWeights>();
+    arch::Place<float> broadcast[2] = {Take<float, kMostRows * 8>(), Take<float, kMostRows * 8>()};
+    arch::Place<float> lse_blocks = Take<float, kMostRows * 8>();
+    arch::Place<float> max = Take<float, kMostRows>();
+    arch::Place<float> sum = Take<float, kMostRows>();
+    arch::Place<float> lse = Take<float, kMostRows>();
+    arch::Place<float> offset = Take<float, kMostRows>();
+    arch::Place<float> masked = Take<float, kMostRows>();
+    arch::Place<uint8_t> seen = Take<uint8_t, 32>();
+};
+
 template <class ArchTag, class ElementOut>
 class Combine {
 public:
@@ -85,21 +108,20 @@ public:
         gm_out_.SetGlobalBuffer(static_cast<__gm__ ElementOut*>(p_.out.data));
         gm_lse_.SetGlobalBuffer(p_.lse);
 
-        uint32_t at = 0;
-        part_[0] = Take<float>(resource, at, kPartElements);
-        part_[1] = Take<float>(resource, at, kPartElements);
-        sum_of_parts_ = Take<float>(resource, at, kPartElements);
-        out_ = Take<ElementOut>(resource, at, kPartElements);
-        weight_ = Take<float>(resource, at, kWeights);
-        broadcast_[0] = Take<float>(resource, at, kMostRows * 8);
-        broadcast_[1] = Take<float>(resource, at, kMostRows * 8);
-        lse_blocks_ = Take<float>(resource, at, kMostRows * 8);
-        max_ = Take<float>(resource, at, kMostRows);
-        sum_ = Take<float>(resource, at, kMostRows);
-        lse_ = Take<float>(resource, at, kMostRows);
-        offset_ = Take<float>(resource, at, kMostRows);
-        masked_ = Take<float>(resource, at, kMostRows);
-        seen_ = Take<uint8_t>(resource, at, 32);
+        part_[0] = arch::TensorAt(resource.ubBuf, kPlan.part[0]);
+        part_[1] = arch::TensorAt(resource.ubBuf, kPlan.part[1]);
+        sum_of_parts_ = arch::TensorAt(resource.ubBuf, kPlan.sum_of_parts);
+        out_ = arch::TensorAt(resource.ubBuf, kPlan.out);
+        weight_ = arch::TensorAt(resource.ubBuf, kPlan.weight);
+        broadcast_[0] = arch::TensorAt(resource.ubBuf, kPlan.broadcast[0]);
+        broadcast_[1] = arch::TensorAt(resource.ubBuf, kPlan.broadcast[1]);
+        lse_blocks_ = arch::TensorAt(resource.ubBuf, kPlan.lse_blocks);
+        max_ = arch::TensorAt(resource.ubBuf, kPlan.max);
+        sum_ = arch::TensorAt(resource.ubBuf, kPlan.sum);
+        lse_ = arch::TensorAt(resource.ubBuf, kPlan.lse);
+        offset_ = arch::TensorAt(resource.ubBuf, kPlan.offset);
+        masked_ = arch::TensorAt(resource.ubBuf, kPlan.masked);
+        seen_ = arch::TensorAt(resource.ubBuf, kPlan.seen);
     }
 
     __aicore__ inline void operator()() {
@@ -107,10 +129,7 @@ public:
         Duplicate(max_, 0.0f, kMostRows);  // lanes beyond the rows of a tile are compared too
         Duplicate(offset_, 0.0f, kMostRows);
         Duplicate(masked_, p_.lse_of_masked_row, kMostRows);
-        SetFlag<HardEvent::V_MTE2>(kPart0);
-        SetFlag<HardEvent::V_MTE2>(kPart1);
-        SetFlag<HardEvent::V_MTE2>(kWeight);
-        SetFlag<HardEvent::MTE3_V>(kOut);
+        Events events;
         PartialRows walk(p_, share_of_core(rows_per_split_, GetBlockIdx(), GetBlockNum()));
         HeadRows piece;
         int64_t row;
@@ -130,22 +149,25 @@ public:
                 rows_ += piece.rows;
                 more = walk.Next(rows_ < most_rows_ ? most_rows_ - rows_ : most_rows_, piece, row);
             } while (more && rows_ < most_rows_ && row == first_row_ + rows_);
-            Tile();
+            Tile(events);
         }
-        WaitFlag<HardEvent::V_MTE2>(kPart0);
-        WaitFlag<HardEvent::V_MTE2>(kPart1);
-        WaitFlag<HardEvent::V_MTE2>(kWeight);
-        WaitFlag<HardEvent::MTE3_V>(kOut);
     }
 
 private:
-    static constexpr int32_t kMostRows = 64;        // lanes of one float instruction
-    static constexpr int32_t kPartElements = 8192;  // floats of a buffer of partial results
-    static constexpr int32_t kWeights = 4096;       // splits x rows of a tile; 512 splits of 8 rows are the most
+    using Plan = CombineUbPlan<ElementOut>;
+    static constexpr Plan kPlan{};
+    static_assert(kPlan.end() <= ArchTag::UB_SIZE, "UB overflows");
+    static constexpr int32_t kMostRows = Plan::kMostRows, kPartElements = Plan::kPartElements;
+    static constexpr int32_t kWeights = Plan::kWeights;
     static constexpr float kEmptyLse = -1e30f;      // stands for -inf, which must not meet -inf
 
-    // Events. V_MTE2 and MTE2_V: the buffers of partial results, the LSEs. MTE3_V and V_MTE3: the results.
-    static constexpr int32_t kPart0 = 0, kPart1 = 1, kWeight = 2, kOut = 0;
+    using Event = AscendC::HardEvent;
+    /// Of the buffers: partial results, LSEs, results. A tile begins with the first buffer of partial results.
+    struct Events {
+        arch::BufferSet<Event::MTE2_V, Event::V_MTE2, 2, 0> parts;
+        arch::BufferRing<Event::MTE2_V, Event::V_MTE2, 1, 2> weights;
+        arch::BufferRing<Event::V_MTE3, Event::MTE3_V, 1, 0> out;
+    };
 
     /// Where a piece's rows go.
     struct Place {
@@ -154,20 +176,11 @@ private:
         int64_t lse;
     };
 
-    template <class Element>
-    static __aicore__ inline AscendC::LocalTensor<Element> Take(arch::Resource<ArchTag>& resource, uint32_t& at,
-                                                                uint32_t elements) {
-        const auto tensor = resource.ubBuf.template GetBufferByByte<Element>(at);
-        at += elements * sizeof(Element);
-        return tensor;
-    }
-
     /// FlashAttention-2's ALiBi offset of the LSE, row by row: few calls need it.
     __aicore__ inline void SetOffsets(const Sequence& s, const HeadRows& piece) {
         using namespace AscendC;
         if (pieces_ == 1) {
-            SetFlag<HardEvent::V_S>(kOut);
-            WaitFlag<HardEvent::V_S>(kOut);
+            arch::HandOver<HardEvent::V_S>(0);
         }
         const float slope = p_.score.alibi_slopes.at(piece.n, piece.head_q, 0.0f);
         for (int32_t k = 0; k < piece.rows; ++k) {
@@ -175,34 +188,33 @@ private:
         }
     }
 
-    __aicore__ inline void Tile() {
-        using namespace AscendC;
+    __aicore__ inline void Tile(Events& events) {
         lanes_ = round_up(rows_, 8);
-        LoadLse();
+        LoadLse(events);
         const int32_t splits_per_load = min_of(splits_, kPartElements / (rows_ * pitch_));
-        LoadParts(0, min_of(splits_per_load, splits_), 0);
-        Weights();
+        LoadParts(events, 0, min_of(splits_per_load, splits_), 0);
+        Weights(events);
         int32_t slot = 0;
-        WaitFlag<HardEvent::MTE3_V>(kOut);
-        Duplicate(sum_of_parts_, 0.0f, rows_ * pitch_);
+        events.out.BeginFill();
+        AscendC::Duplicate(sum_of_parts_, 0.0f, rows_ * pitch_);
         for (int32_t split = 0; split < splits_; split += splits_per_load) {
             const int32_t next = split + splits_per_load;
-            if (next < splits_) LoadParts(next, min_of(splits_per_load, splits_ - next), 1 - slot);
-            Accumulate(split, min_of(splits_per_load, splits_ - split), slot);
+            if (next < splits_) LoadParts(events, next, min_of(splits_per_load, splits_ - next), 1 - slot);
+            Accumulate(events, split, min_of(splits_per_load, splits_ - split), slot);
             slot = 1 - slot;
         }
-        SetFlag<HardEvent::V_MTE2>(kWeight);
+        events.weights.EndUse();
         Round();
-        SetFlag<HardEvent::V_MTE3>(kOut);
-        WaitFlag<HardEvent::V_MTE3>(kOut);
+        events.out.EndFill();
+        events.out.BeginUse();
         Store();
-        SetFlag<HardEvent::MTE3_V>(kOut);
+        events.out.EndUse();
     }
 
     /// weight_[split][lane] = the partial LSEs; lanes beyond the rows are 0.
-    __aicore__ inline void LoadLse() {
+    __aicore__ inline void LoadLse(Events& events) {
         using namespace AscendC;
-        WaitFlag<HardEvent::V_MTE2>(kWeight);
+        events.weights.BeginFill();
         const DataCopyPadExtParams<float> zeros(true, 0, static_cast<uint8_t>(lanes_ - rows_), 0.0f);
         const int64_t gap = (rows_per_split_ - rows_) * static_cast<int64_t>(sizeof(float));
         const uint32_t bytes = rows_ * sizeof(float);
@@ -216,90 +228,64 @@ private:
                             DataCopyExtParams(1, bytes, 0, 0, 0), zeros);
             }
         }
-        SetFlag<HardEvent::MTE2_V>(kWeight);
+        events.weights.EndFill();
     }
 
-    __aicore__ inline void LoadParts(int32_t split, int32_t splits, int32_t slot) {
+    __aicore__ inline void LoadParts(Events& events, int32_t split, int32_t splits, int32_t slot) {
         using namespace AscendC;
-        WaitFlag<HardEvent::V_MTE2>(slot);
+        events.parts.BeginFill(slot);
         const bool whole = p_.head_dim_v == pitch_;  // the tile's rows of a split are one run
-        const RowsShape runs{static_cast<uint32_t>(splits), static_cast<uint32_t>(rows_ * pitch_),
+        const tile::RowsShape runs{static_cast<uint32_t>(splits), static_cast<uint32_t>(rows_ * pitch_),
                              rows_per_split_ * pitch_, static_cast<uint32_t>(rows_ * pitch_)};
-        const RowsShape rows{static_cast<uint32_t>(rows_), static_cast<uint32_t>(p_.head_dim_v), p_.head_dim_v,
+        const tile::RowsShape rows{static_cast<uint32_t>(rows_), static_cast<uint32_t>(p_.head_dim_v), p_.head_dim_v,
                              static_cast<uint32_t>(pitch_)};
         if (whole) {
-            LoadRows(part_[slot], gm_part_[(split * rows_per_split_ + first_row_) * pitch_], runs);
+            tile::LoadRows(part_[slot], gm_part_[(split * rows_per_split_ + first_row_) * pitch_], runs);
         } else {
             for (int32_t k = 0; k < splits; ++k) {
                 const int64_t from = ((split + k) * rows_per_split_ + first_row_) * p_.head_dim_v;
-                LoadRows(part_[slot][k * rows_ * pitch_], gm_part_[from], rows);
+                tile::LoadRows(part_[slot][k * rows_ * pitch_], gm_part_[from], rows);
             }
         }
-        SetFlag<HardEvent::MTE2_V>(slot);
+        events.parts.EndFill(slot);
     }
 
     /// From partial LSEs to normalised weights, and the LSE of each row.
-    __aicore__ inline void Weights() {
+    __aicore__ inline void Weights(Events& events) {
         using namespace AscendC;
         const int32_t count = splits_ * lanes_;
-        WaitFlag<HardEvent::MTE2_V>(kWeight);
+        events.weights.BeginUse();
         Maxs(weight_, weight_, kEmptyLse, count);
         Duplicate(max_, kEmptyLse, lanes_);
         Duplicate(sum_, 0.0f, lanes_);
-        PipeBarrier<PIPE_V>();
-        // With repeat stride 0 an instruction accumulates over its repeats, one split each.
-        OverSplits([&](int32_t split, uint64_t mask, uint8_t splits, uint8_t stride) {
-            Max(max_, weight_[split * lanes_], max_, mask, splits, BinaryRepeatParams(1, 1, 1, 0, stride, 0));
-        });
-        OverSplits([&](int32_t split, uint64_t mask, uint8_t splits, uint8_t stride) {
-            const LocalTensor<float> w = weight_[split * lanes_];
-            Sub(w, w, max_, mask, splits, BinaryRepeatParams(1, 1, 1, stride, stride, 0));
-        });
-        Exp(weight_, weight_, count);
-        PipeBarrier<PIPE_V>();
-        OverSplits([&](int32_t split, uint64_t mask, uint8_t splits, uint8_t stride) {
-            Add(sum_, weight_[split * lanes_], sum_, mask, splits, BinaryRepeatParams(1, 1, 1, 0, stride, 0));
-        });
-        OverSplits([&](int32_t split, uint64_t mask, uint8_t splits, uint8_t stride) {
-            const LocalTensor<float> w = weight_[split * lanes_];
-            Div(w, w, sum_, mask, splits, BinaryRepeatParams(1, 1, 1, stride, stride, 0));
-        });
+        tile::VectorBarrier();
+        tile::WeightsFromLse(tile::PartTable{weight_, splits_, lanes_, lanes_}, max_, sum_,
+                             [&] { Exp(weight_, weight_, count); });
+        tile::VectorBarrier();
         Ln(sum_, sum_, lanes_);
-        PipeBarrier<PIPE_V>();
+        tile::VectorBarrier();
         Add(sum_, sum_, max_, lanes_);
-        PipeBarrier<PIPE_V>();
-    }
-
-    /// Calls step(first split, lanes, splits, blocks from split to split) for runs that one instruction can repeat
-    /// over.
-    template <class Step>
-    __aicore__ inline void OverSplits(Step step) {
-        constexpr int32_t kMostRepeats = 255;
-        for (int32_t split = 0; split < splits_; split += kMostRepeats) {
-            step(split, static_cast<uint64_t>(lanes_), static_cast<uint8_t>(min_of(kMostRepeats, splits_ - split)),
-                 static_cast<uint8_t>(lanes_ / 8));
-            AscendC::PipeBarrier<PIPE_V>();
-        }
+        tile::VectorBarrier();
     }
 
     /// sum_of_parts_ += weight * part for `splits` splits, in their order.
-    __aicore__ inline void Accumulate(int32_t first_split, int32_t splits, int32_t slot) {
+    __aicore__ inline void Accumulate(Events& events, int32_t first_split, int32_t splits, int32_t slot) {
         using namespace AscendC;
         constexpr int32_t kLanes = 64;
         const uint8_t row_blocks = static_cast<uint8_t>(pitch_ / 8);
-        WaitFlag<HardEvent::MTE2_V>(slot);
+        events.parts.BeginUse(slot);
         for (int32_t k = 0; k < splits; ++k) {
             const LocalTensor<float>& weight = broadcast_[(first_split + k) % 2];
             Brcb(weight, weight_[(first_split + k) * lanes_], static_cast<uint8_t>(lanes_ / 8), BrcbRepeatParams(1, 8));
-            PipeBarrier<PIPE_V>();
+            tile::VectorBarrier();
             for (int32_t column = 0; column < p_.head_dim_v; column += kLanes) {
                 MulAddDst(sum_of_parts_[column], part_[slot][k * rows_ * pitch_ + column], weight,
                           static_cast<uint64_t>(min_of(kLanes, p_.head_dim_v - column)), static_cast<uint8_t>(rows_),
                           BinaryRepeatParams(1, 1, 0, row_blocks, row_blocks, 1));
             }
         }
-        PipeBarrier<PIPE_V>();
-        SetFlag<HardEvent::V_MTE2>(slot);
+        tile::VectorBarrier();
+        events.parts.EndUse(slot);
     }
 
     /// sum_of_parts_ -> out_, sum_ -> lse_blocks_ (one 32-byte block per row).
@@ -312,16 +298,15 @@ private:
                  UnaryRepeatParams(1, 1, static_cast<uint8_t>(pitch_ / 16), static_cast<uint8_t>(pitch_ / 8)));
         }
         if (p_.score.alibi_lse_offset) {
-            SetFlag<HardEvent::S_V>(kOut);
-            WaitFlag<HardEvent::S_V>(kOut);
+            arch::HandOver<HardEvent::S_V>(0);
             Add(sum_, sum_, offset_, lanes_);
-            PipeBarrier<PIPE_V>();
+            tile::VectorBarrier();
         }
         Compares(seen_, max_, kEmptyLse, CMPMODE::GT, kMostRows);
-        PipeBarrier<PIPE_V>();
+        tile::VectorBarrier();
         Select(lse_, seen_, sum_, masked_, SELMODE::VSEL_CMPMASK_SPR, static_cast<uint64_t>(lanes_), 1,
                BinaryRepeatParams(1, 1, 1, 8, 8, 8));
-        PipeBarrier<PIPE_V>();
+        tile::VectorBarrier();
         Brcb(lse_blocks_, lse_, static_cast<uint8_t>(lanes_ / 8), BrcbRepeatParams(1, 8));
     }
 
@@ -347,8 +332,8 @@ private:
                    (place_[next].rows == 1 || step == stride)) {
                 rows += place_[next++].rows;
             }
-            StoreRows(gm[begin], src[row * pitch],
-                      RowsShape{static_cast<uint32_t>(rows), static_cast<uint32_t>(elements), step,
+            tile::StoreRows(gm[begin], src[row * pitch],
+                      tile::RowsShape{static_cast<uint32_t>(rows), static_cast<uint32_t>(elements), step,
                                 static_cast<uint32_t>(pitch)});
             row += rows;
             k = next;

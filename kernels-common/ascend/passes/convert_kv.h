@@ -1,13 +1,23 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // fp8 K and V to half, once per call, for prefill: what some query sees of every sequence, to where with_converted_kv
-// says. Each vector core takes an equal part of the keys of each sequence.
+// says.
+// Each vector core takes an equal part of the keys of each sequence.
 #pragma once
 #include "arch/buffer_ring.h"
+#include "arch/memory_plan.h"
 #include "contract/convert_kv.h"
 #include "tile/fp8.h"
 #include "tile/load_fp8_rows.h"
 
 namespace flash_attn_npu::ascend::passes {
+
+struct ConvertKvUbPlan : arch::MemoryPlan {
+    static constexpr uint32_t CHUNK = 24 * 1024;  // elements
+
+    arch::Place<uint8_t> codes = Take<uint8_t, 2 * CHUNK>();
+    arch::Place<half> halves = Take<half, 2 * CHUNK>();
+    arch::Place<int16_t> constants = Take<int16_t, tile::Fp8ToHalf::kConstantBytes / sizeof(int16_t)>();
+};
 
 template <class ArchTag>
 class ConvertKv {
@@ -15,10 +25,10 @@ public:
     __aicore__ inline ConvertKv(arch::Resource<ArchTag>& resource, const ConvertKvArguments& arguments)
         : p_(arguments.request),
           converted_(with_converted_kv(arguments.request, arguments.memory)),
-          convert_(resource.ubBuf.template GetBufferByByte<int16_t>(CONSTANTS)) {
+          convert_(arch::TensorAt(resource.ubBuf, kPlan.constants)) {
         for (uint32_t i = 0; i < 2; ++i) {
-            codes_[i] = resource.ubBuf.template GetBufferByByte<uint8_t>(CHUNK * i);
-            halves_[i] = resource.ubBuf.template GetBufferByByte<half>(CHUNK * 2 + CHUNK * 2 * i);
+            codes_[i] = arch::TensorAt(resource.ubBuf, kPlan.codes, CHUNK * i);
+            halves_[i] = arch::TensorAt(resource.ubBuf, kPlan.halves, CHUNK * i);
         }
     }
 
@@ -38,9 +48,9 @@ public:
     }
 
 private:
-    static constexpr uint32_t CHUNK = 24 * 1024;  // elements
-    static constexpr uint32_t CONSTANTS = 6 * CHUNK;
-    static_assert(CONSTANTS + tile::Fp8ToHalf::kConstantBytes <= ArchTag::UB_SIZE, "UB overflows");
+    static constexpr ConvertKvUbPlan kPlan{};
+    static constexpr uint32_t CHUNK = ConvertKvUbPlan::CHUNK;
+    static_assert(kPlan.end() <= ArchTag::UB_SIZE, "UB overflows");
     static_assert(tile::Fp8ToHalf::kFactor == kStagedFactor, "K and V are not what attention takes them for");
 
     // dim: whole 32-byte blocks of codes.

@@ -5,11 +5,12 @@
 // Every core takes a run of neighbouring tokens with all their heads, so that the rows of a token, which may share a
 // 32-byte block of memory, have one writer. Stores are byte exact.
 #pragma once
-#include "arch/atlas_a2.h"
+#include "arch/buffer_ring.h"
+#include "arch/memory_plan.h"
 #include "contract/prepare.h"
 #include "passes/rotary.h"
 #include "passes/row_ranges.h"
-#include "passes/strided_rows.h"
+#include "tile/strided_rows.h"
 #include "tile/fp8.h"
 
 namespace flash_attn_npu::ascend::passes {
@@ -31,6 +32,24 @@ struct PreparedType<DType::kFloat8E4M3> {
     using Wide = half;
 };
 
+template <class Stored, class Wide>
+struct PrepareUbPlan : arch::MemoryPlan {
+    static constexpr bool kFp8 = sizeof(Stored) == 1;
+    static constexpr int32_t kSlots = 3;
+    static constexpr uint32_t kSlotBytes = 16384;
+    static constexpr int32_t kTileElements = 4096;  // of a tile that is computed on
+    using Rotate = RotateRows<Wide, kTileElements>;
+
+    arch::Place<uint8_t> slots = Take<uint8_t, kSlots * kSlotBytes>();
+    arch::Place<float> tables = Take<float, Rotate::kTableBytes / sizeof(float)>();
+    arch::Place<uint8_t> work = Take<uint8_t, Rotate::kWorkBytes>();
+    arch::Place<int32_t> rotary_constants = Take<int32_t, Rotate::kConstantBytes / sizeof(int32_t)>();
+    arch::Place<int16_t> to_half = Take<int16_t, tile::Fp8ToHalf::kConstantBytes / sizeof(int16_t)>();
+    arch::Place<int16_t> to_fp8 = Take<int16_t, tile::HalfToFp8::kConstantBytes / sizeof(int16_t)>();
+    arch::Place<Stored> raw_tables[2] = {Take<Stored, kTileElements>(), Take<Stored, kTileElements>()};
+    arch::Place<half> half_tables[2] = {Take<half, kFp8 ? kTileElements : 0>(), Take<half, kFp8 ? kTileElements : 0>()};
+};
+
 template <class ArchTag, DType kDType>
 class Prepare {
 public:
@@ -42,48 +61,40 @@ public:
           folded_scale_(arguments.folded_scale),
           prepared_q_(prepared_q(arguments.request, arguments.prepared_q)),
           rotary_dim_(p_.rotary.enabled() && p_.rotary.seqlen > 0 ? p_.rotary.dim : 0),
-          ub_(resource.ubBuf.template GetBufferByByte<uint8_t>(0)),
-          rotate_(ub_[kTables].template ReinterpretCast<float>(), ub_[kWork].template ReinterpretCast<float>(),
-                  ub_[kRotaryConstants].template ReinterpretCast<int32_t>(), static_cast<uint32_t>(rotary_dim_),
+          ub_(resource.ubBuf),
+          rotate_(At(kPlan.tables), Work<float>(), At(kPlan.rotary_constants), static_cast<uint32_t>(rotary_dim_),
                   p_.rotary.interleaved),
-          to_half_(ub_[kFp8Constants].template ReinterpretCast<int16_t>()),
-          to_fp8_(ub_[kFp8Constants + tile::Fp8ToHalf::kConstantBytes].template ReinterpretCast<int16_t>()) {}
+          to_half_(At(kPlan.to_half)),
+          to_fp8_(At(kPlan.to_fp8)) {}
 
     __aicore__ inline void operator()() {
-        using namespace AscendC;
-        const int64_t core = GetBlockIdx();
-        const int64_t cores = GetBlockNum();
-        for (int32_t slot = 0; slot < kSlots; ++slot) SetFlag<HardEvent::MTE3_MTE2>(slot);
-        SetFlag<HardEvent::V_MTE2>(kTableEvent);
+        const int64_t core = AscendC::GetBlockIdx(), cores = AscendC::GetBlockNum();
         // From the other end than the new keys: when there are fewer rows than cores, both get cores of their own.
         if (prepares_q(p_)) PrepareQueries(share_of_core(QueryRows(), cores - 1 - core, cores));
         if (p_.k_new.data != nullptr) Append(share_of_core(NewRows(), core, cores));
-        WaitFlag<HardEvent::V_MTE2>(kTableEvent);
-        for (int32_t slot = 0; slot < kSlots; ++slot) WaitFlag<HardEvent::MTE3_MTE2>(slot);
     }
 
 private:
     static constexpr bool kFp8 = kDType == DType::kFloat8E4M3;
-    static constexpr int32_t kSlots = 3;
-    static constexpr uint32_t kSlotBytes = 16384;
-    static constexpr int32_t kTileElements = 4096;  // of a tile that is computed on
+    using Plan = PrepareUbPlan<Stored, Wide>;
+    static constexpr Plan kPlan{};
+    static_assert(kPlan.end() <= ArchTag::UB_SIZE, "UB overflows");
+    static constexpr int32_t kSlots = Plan::kSlots, kTileElements = Plan::kTileElements;
+    static constexpr uint32_t kSlotBytes = Plan::kSlotBytes;
     static constexpr int32_t kMostRows = 255;       // repeats of one instruction
-    static constexpr int32_t kTableEvent = kSlots;  // MTE2_V and V_MTE2 of the tables; slots have 0 .. kSlots - 1
 
-    using Rotate = RotateRows<Wide, kTileElements>;
-    // UB, in bytes.
-    static constexpr uint32_t kTables = kSlots * kSlotBytes;
-    static constexpr uint32_t kWork = kTables + Rotate::kTableBytes;
-    static constexpr uint32_t kRotaryConstants = kWork + Rotate::kWorkBytes;
-    static constexpr uint32_t kFp8Constants = kRotaryConstants + Rotate::kConstantBytes;
-    static constexpr uint32_t kRawTables =
-        kFp8Constants + tile::Fp8ToHalf::kConstantBytes + tile::HalfToFp8::kConstantBytes;
-    static constexpr uint32_t kRawTableBytes = kTileElements * sizeof(Stored);
-    static constexpr uint32_t kHalfTables = kRawTables + 2 * kRawTableBytes;
-    static constexpr uint32_t kHalfTableBytes = kFp8 ? kTileElements * sizeof(half) : 0;
-    static_assert(kHalfTables + 2 * kHalfTableBytes <= ArchTag::UB_SIZE, "the buffers exceed the UB");
+    using Rotate = typename Plan::Rotate;
     // In a slot of fp8 elements their halves come after them.
     static constexpr uint32_t kHalfInSlot = kTileElements;
+
+    template <class T>
+    __aicore__ inline AscendC::LocalTensor<T> At(arch::Place<T> place, uint32_t first = 0) const {
+        return arch::TensorAt(ub_, place, first);
+    }
+    template <class T>
+    __aicore__ inline AscendC::LocalTensor<T> Work() const {
+        return At(kPlan.work).template ReinterpretCast<T>();
+    }
 
     /// Rows (token, head) on their way: `token`, `head` strides in elements.
     struct Side {
@@ -198,38 +209,36 @@ private:
     __aicore__ inline void Tile(const AscendC::GlobalTensor<To>& dst, const AscendC::GlobalTensor<Stored>& src,
                                 const Move& tile, bool inner_is_token, uint32_t pitch) {
         using namespace AscendC;
-        const int32_t slot = slot_;
+        const uint32_t slot = slot_;
         slot_ = slot_ + 1 == kSlots ? 0 : slot_ + 1;
-        const LocalTensor<Stored> in = ub_[slot * kSlotBytes].template ReinterpretCast<Stored>();
+        const LocalTensor<Stored> in = At(kPlan.slots, slot * kSlotBytes).template ReinterpretCast<Stored>();
         const LocalTensor<Wide> wide =
-            ub_[slot * kSlotBytes + (kFp8 ? kHalfInSlot : 0)].template ReinterpretCast<Wide>();
+            At(kPlan.slots, slot * kSlotBytes + (kFp8 ? kHalfInSlot : 0)).template ReinterpretCast<Wide>();
         const RotaryRows rows{static_cast<uint32_t>(inner_is_token ? tile.heads : tile.tokens),
                               static_cast<uint32_t>(inner_is_token ? tile.tokens : tile.heads),
                               !inner_is_token && tile.per_token, inner_is_token && tile.per_token};
         if (kKind != Kind::kCopy && rotary_dim_ > 0) LoadTables(tile.position, tile.per_token ? tile.tokens : 1);
-        WaitFlag<HardEvent::MTE3_MTE2>(slot);
+        slots_.BeginFill(slot);
         ForGroups(tile.from, rows, inner_is_token, [&](uint32_t row, uint32_t count, int64_t offset, int64_t stride) {
-            LoadRows<kFp8>(in[row * pitch], src[offset],
-                           RowsShape{count, static_cast<uint32_t>(tile.dim), stride, pitch});
+            tile::LoadRows<kFp8>(in[row * pitch], src[offset],
+                           tile::RowsShape{count, static_cast<uint32_t>(tile.dim), stride, pitch});
         });
         if constexpr (kKind == Kind::kCopy) {
-            SetFlag<HardEvent::MTE2_MTE3>(slot);
-            WaitFlag<HardEvent::MTE2_MTE3>(slot);
+            arch::HandOver<HardEvent::MTE2_MTE3>(slot);
         } else {
-            SetFlag<HardEvent::MTE2_V>(slot);
-            WaitFlag<HardEvent::MTE2_V>(slot);
+            slots_.EndFill(slot);
+            slots_.BeginUse(slot);
             Compute<kKind>(in, wide, rows, pitch);
             if constexpr (kFp8 && kKind == Kind::kQuery) {
                 if (folded_scale_) ScaleQueries(wide, tile, inner_is_token, pitch);
             }
-            SetFlag<HardEvent::V_MTE3>(slot);
-            WaitFlag<HardEvent::V_MTE3>(slot);
+            arch::HandOver<HardEvent::V_MTE3>(slot);
         }
         const LocalTensor<To> out = SelectOut<To>(in, wide);
         ForGroups(tile.to, rows, inner_is_token, [&](uint32_t row, uint32_t count, int64_t offset, int64_t stride) {
-            StoreRows(dst[offset], out[row * pitch], RowsShape{count, static_cast<uint32_t>(tile.dim), stride, pitch});
+            tile::StoreRows(dst[offset], out[row * pitch], tile::RowsShape{count, static_cast<uint32_t>(tile.dim), stride, pitch});
         });
-        SetFlag<HardEvent::MTE3_MTE2>(slot);
+        slots_.EndUse(slot);
     }
 
     /// What is stored: fp8 queries leave as halves, everything else as it came.
@@ -268,20 +277,20 @@ private:
         constexpr RoundMode kRound = kFp8 && kKind == Kind::kKey ? RoundMode::CAST_ODD : RoundMode::CAST_RINT;
         rotate_(wide, pitch, rows, kRound);
         if constexpr (kFp8 && kKind == Kind::kKey) {
-            to_fp8_(in, wide, ub_[kWork].template ReinterpretCast<int16_t>(), count);
+            to_fp8_(in, wide, Work<int16_t>(), count);
         }
     }
     __aicore__ inline void ToHalf(const AscendC::LocalTensor<half>& dst, const AscendC::LocalTensor<uint8_t>& src,
                                   uint32_t count) {
-        to_half_(dst, src, ub_[kWork].template ReinterpretCast<half>(), count);
-        AscendC::PipeBarrier<PIPE_V>();
+        to_half_(dst, src, Work<half>(), count);
+        tile::VectorBarrier();
     }
 
     /// Queries times FoldedScale::q of their heads.
     __aicore__ inline void ScaleQueries(const AscendC::LocalTensor<half>& q, const Move& tile, bool inner_is_token,
                                         uint32_t pitch) const {
         const int32_t group = p_.heads_per_kv_head(), head_end = tile.head + tile.heads;
-        AscendC::PipeBarrier<PIPE_V>();
+        tile::VectorBarrier();
         for (int32_t head = tile.head, end; head < head_end; head = end) {
             end = min_of(head_end, (head / group + 1) * group);
             const half factor = static_cast<half>(FoldedScale(p_, tile.n, head / group).q);
@@ -306,23 +315,23 @@ private:
         table_rows_ = rows;
         const uint32_t elements = static_cast<uint32_t>(rotary_dim_ / 2);
         const uint32_t pitch = round_up(elements, static_cast<uint32_t>(32 / sizeof(Stored)));
-        const LocalTensor<Stored> cos = ub_[kRawTables].template ReinterpretCast<Stored>();
-        const LocalTensor<Stored> sin = ub_[kRawTables + kRawTableBytes].template ReinterpretCast<Stored>();
-        WaitFlag<HardEvent::V_MTE2>(kTableEvent);
+        const LocalTensor<Stored> cos = At(kPlan.raw_tables[0]);
+        const LocalTensor<Stored> sin = At(kPlan.raw_tables[1]);
+        raw_tables_.BeginFill();
         LoadTable(cos, p_.rotary.cos, p_.rotary.stride_cos, position, rows, elements, pitch);
         LoadTable(sin, p_.rotary.sin, p_.rotary.stride_sin, position, rows, elements, pitch);
-        SetFlag<HardEvent::MTE2_V>(kTableEvent);
-        WaitFlag<HardEvent::MTE2_V>(kTableEvent);
+        raw_tables_.EndFill();
+        raw_tables_.BeginUse();
         if constexpr (kFp8) {
-            const LocalTensor<half> half_cos = ub_[kHalfTables].template ReinterpretCast<half>();
-            const LocalTensor<half> half_sin = ub_[kHalfTables + kHalfTableBytes].template ReinterpretCast<half>();
+            const LocalTensor<half> half_cos = At(kPlan.half_tables[0]);
+            const LocalTensor<half> half_sin = At(kPlan.half_tables[1]);
             ToHalf(half_cos, cos, static_cast<uint32_t>(rows) * pitch);
             ToHalf(half_sin, sin, static_cast<uint32_t>(rows) * pitch);
             rotate_.SetTables(half_cos, half_sin, rows, pitch);
         } else {
             rotate_.SetTables(cos, sin, rows, pitch);
         }
-        SetFlag<HardEvent::V_MTE2>(kTableEvent);
+        raw_tables_.EndUse();
     }
 
     /// Positions beyond the table (only wrong arguments lead there) take its last row.
@@ -331,23 +340,26 @@ private:
         AscendC::GlobalTensor<Stored> src;
         src.SetGlobalBuffer(static_cast<__gm__ Stored*>(const_cast<__gm__ void*>(table)));
         const int32_t inside = min_of(rows, p_.rotary.seqlen - position);
-        LoadRows<kFp8>(dst, src[position * stride], RowsShape{static_cast<uint32_t>(inside), elements, stride, pitch});
+        tile::LoadRows<kFp8>(dst, src[position * stride], tile::RowsShape{static_cast<uint32_t>(inside), elements, stride, pitch});
         if (inside == rows) return;
-        LoadRows<kFp8>(dst[inside * pitch], src[(p_.rotary.seqlen - 1) * stride],
-                       RowsShape{static_cast<uint32_t>(rows - inside), elements, 0, pitch});
+        tile::LoadRows<kFp8>(dst[inside * pitch], src[(p_.rotary.seqlen - 1) * stride],
+                       tile::RowsShape{static_cast<uint32_t>(rows - inside), elements, 0, pitch});
     }
 
     const Forward& p_;
     const bool folded_scale_;
     const RowTensor prepared_q_;
     const int32_t rotary_dim_;
-    const AscendC::LocalTensor<uint8_t> ub_;
-    int32_t slot_ = 0;
+    const arch::LocalTensorBuffer<AscendC::TPosition::VECCALC, ArchTag::UB_SIZE>& ub_;
+    uint32_t slot_ = 0;
     int32_t table_position_ = -1;
     int32_t table_rows_ = 0;
     Rotate rotate_;
     tile::Fp8ToHalf to_half_;
     tile::HalfToFp8 to_fp8_;
+    using Event = AscendC::HardEvent;
+    arch::BufferSet<Event::MTE2_V, Event::MTE3_MTE2, kSlots> slots_;
+    arch::BufferRing<Event::MTE2_V, Event::V_MTE2, 1, kSlots> raw_tables_;
 };
 
 }  // namespace flash_attn_npu::ascend::passes

@@ -6,6 +6,7 @@
 #pragma once
 #include "arch/atlas_a2.h"
 #include "flash_attn_npu/platform.h"
+#include "tile/barrier.h"
 #include "tile/vector_mask.h"
 
 namespace flash_attn_npu::ascend::passes {
@@ -51,15 +52,15 @@ public:
         const LocalTensor<float> s = partner_;
         Widen(c, cos, rows, half_dim, pitch);
         Widen(s, sin, rows, half_dim, pitch);
-        PipeBarrier<PIPE_V>();
+        tile::VectorBarrier();
         if (interleaved_) {
             const uint32_t count = rows * dim_;
             Gather(cc_, c, double_offset_.ReinterpretCast<uint32_t>(), 0, count);
             Gather(ss_, s, double_offset_.ReinterpretCast<uint32_t>(), 0, count);
-            PipeBarrier<PIPE_V>();
+            tile::VectorBarrier();
             const tile::CountedLanes lanes(count);
             Mul<float, false>(ss_, ss_, sign_, MASK_PLACEHOLDER, 1, BinaryRepeatParams(1, 1, 1, 8, 8, 0));
-            PipeBarrier<PIPE_V>();
+            tile::VectorBarrier();
             return;
         }
         const uint8_t row_blocks = static_cast<uint8_t>(dim_ / kBlock);
@@ -72,7 +73,7 @@ public:
             Muls(ss_[column], s[column], -1.0f, lanes, repeat, spread);
             Muls(ss_[half_dim + column], s[column], 1.0f, lanes, repeat, spread);
         }
-        PipeBarrier<PIPE_V>();
+        tile::VectorBarrier();
     }
 
     /// Rotates the first `dim` features of the tile's rows, `pitch` elements apart; the others keep their bits.
@@ -81,26 +82,26 @@ public:
         using namespace AscendC;
         const uint32_t count = shape.outer * shape.inner;
         Widen(x_, rows, count, dim_, pitch);
-        PipeBarrier<PIPE_V>();
+        tile::VectorBarrier();
         if (interleaved_) {
             Gather(partner_, x_, twin_offset_.ReinterpretCast<uint32_t>(), 0, count * dim_);
-            PipeBarrier<PIPE_V>();
+            tile::VectorBarrier();
             MulByTable(partner_, partner_, ss_, dim_, shape);
         } else {
             MulByTable(partner_, x_[dim_ / 2], ss_, dim_ / 2, shape);
             MulByTable(partner_[dim_ / 2], x_, ss_[dim_ / 2], dim_ / 2, shape);
         }
         MulByTable(x_, x_, cc_, dim_, shape);
-        PipeBarrier<PIPE_V>();
+        tile::VectorBarrier();
         Add(x_, x_, partner_, static_cast<int32_t>(count * dim_));
-        PipeBarrier<PIPE_V>();
+        tile::VectorBarrier();
         const UnaryRepeatParams narrow(1, 1, static_cast<uint8_t>(pitch / (2 * kBlock)),
                                        static_cast<uint8_t>(dim_ / kBlock));
         for (uint32_t column = 0; column < dim_; column += kLanes) {
             Cast(rows[column], x_[column], round, static_cast<uint64_t>(min_of(kLanes, dim_ - column)),
                  static_cast<uint8_t>(count), narrow);
         }
-        PipeBarrier<PIPE_V>();
+        tile::VectorBarrier();
     }
 
 private:
@@ -115,27 +116,27 @@ private:
         const LocalTensor<int32_t> odd = partner_.template ReinterpretCast<int32_t>();
         constexpr int32_t kCount = kElements;
         CreateVecIndex(index, 0, static_cast<uint32_t>(kCount));
-        PipeBarrier<PIPE_V>();
+        tile::VectorBarrier();
         ShiftRight(odd, index, 1, kCount);
-        PipeBarrier<PIPE_V>();
+        tile::VectorBarrier();
         ShiftLeft(double_offset_, odd, 2, kCount);
         Muls(odd, odd, -2, kCount);
-        PipeBarrier<PIPE_V>();
+        tile::VectorBarrier();
         Add(odd, odd, index, kCount);  // f - 2 (f / 2)
-        PipeBarrier<PIPE_V>();
+        tile::VectorBarrier();
         // 4 (f + 1) when f is even, 4 (f - 1) when it is odd; -1 and +1.
         Muls(twin_offset_, odd, -8, kCount);
         Muls(index, index, 4, kCount);
-        PipeBarrier<PIPE_V>();
+        tile::VectorBarrier();
         Add(twin_offset_, twin_offset_, index, kCount);
-        PipeBarrier<PIPE_V>();
+        tile::VectorBarrier();
         Adds(twin_offset_, twin_offset_, 4, kCount);
         Cast(sign_, odd, RoundMode::CAST_NONE, kLanes);
-        PipeBarrier<PIPE_V>();
+        tile::VectorBarrier();
         Muls(sign_, sign_, 2.0f, static_cast<int32_t>(kLanes));
-        PipeBarrier<PIPE_V>();
+        tile::VectorBarrier();
         Adds(sign_, sign_, -1.0f, static_cast<int32_t>(kLanes));
-        PipeBarrier<PIPE_V>();
+        tile::VectorBarrier();
     }
 
     /// Rows of `elements` at a pitch -> float rows without gaps.

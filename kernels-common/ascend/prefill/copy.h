@@ -18,19 +18,6 @@ __aicore__ inline void ZeroL1(const AscendC::LocalTensor<Element>& dst, uint32_t
     AscendC::PipeBarrier<PIPE_MTE2>();
 }
 
-/// Fractals that lie in L1 as L0A or L0B wants them.
-template <class Element>
-__aicore__ inline void CopyFractals(const AscendC::LocalTensor<Element>& dst, const AscendC::LocalTensor<Element>& src,
-                                    uint32_t fractals) {
-    AscendC::LoadData2DParams params;
-    params.startIndex = 0;
-    params.repeatTimes = static_cast<uint8_t>(fractals);
-    params.srcStride = 1;
-    params.dstGap = 0;
-    params.ifTranspose = false;
-    AscendC::LoadData(dst, src, params);
-}
-
 /// L1 zN -> L0A zZ, one instruction for each of the `cols` / 16 panels: fewer than strips of rows when tiles are
 /// narrow.
 template <class Element>

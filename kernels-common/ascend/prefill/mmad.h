@@ -114,7 +114,7 @@ private:
                             DEPTH);
             // The next sub-block may find the keys where the one before it left them.
             const bool there = keysIn_[fill] == static_cast<int32_t>(feature);
-            if (!there) CopyFractals(l0B_[fill], keyTile_[feature * keys], keys * DEPTH / Shape::FRACTAL);
+            if (!there) tile::CopyFractals(l0B_[fill], keyTile_[feature * keys], keys * DEPTH / Shape::FRACTAL);
             keysIn_[fill] = static_cast<int32_t>(feature);
             if (last && sub + 1 == step.SubBlocks()) keys_.End();
             l0Ring_.EndFill();
@@ -142,7 +142,7 @@ private:
             const bool last = key + DEPTH >= keys;
             const uint32_t depth = Min(DEPTH, keys - key);
             const uint32_t fill = l0Ring_.BeginFill();
-            CopyFractals(l0A_[fill], p[key * rows], rows * RoundUp<Shape::PANEL>(depth) / Shape::FRACTAL);
+            tile::CopyFractals(l0A_[fill], p[key * rows], rows * RoundUp<Shape::PANEL>(depth) / Shape::FRACTAL);
             keysIn_[fill] = NO_KEYS;
             copyL1ToL0B_(l0B_[fill], v[key * Shape::PANEL], layout::zN{Shape::KEY_TILE}, depth, Shape::OUT_COLS);
             if (last) operands_.End(tile, lastUse);

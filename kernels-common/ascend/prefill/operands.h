@@ -20,12 +20,6 @@ public:
     __aicore__ inline PrefillQueries(arch::Resource<ArchTag>& resource, const AttentionArguments& a) : a_(a) {
         for (uint32_t sub = 0; sub < Shape::SUB_BLOCKS; ++sub) {
             l1_[sub] = resource.l1Buf.template GetBufferByByte<Element>((Shape::Q_AT + sub * Shape::Q_TILE) * 2);
-            AscendC::SetFlag<AscendC::HardEvent::MTE1_MTE2>(PrefillEvents::QUERIES + static_cast<int32_t>(sub));
-        }
-    }
-    __aicore__ inline ~PrefillQueries() {
-        for (uint32_t sub = 0; sub < Shape::SUB_BLOCKS; ++sub) {
-            AscendC::WaitFlag<AscendC::HardEvent::MTE1_MTE2>(PrefillEvents::QUERIES + static_cast<int32_t>(sub));
         }
     }
 
@@ -37,27 +31,26 @@ public:
         AscendC::GlobalTensor<Element> q;
         q.SetGlobalBuffer(reinterpret_cast<__gm__ Element*>(p.q.data));
         const int64_t origin = p.q.offset(task.s.n, task.s.q_row, task.kv_head * a_.plan.group);
-        AscendC::WaitFlag<AscendC::HardEvent::MTE1_MTE2>(PrefillEvents::QUERIES + sub);
+        buffers_.BeginFill(static_cast<uint32_t>(sub));
         const uint32_t rows = static_cast<uint32_t>(step.Rows(sub));
         // Rows that fill the last fractal are computed with, so they have to be numbers.
         if (rows % Shape::STRIP_ROWS != 0) ZeroL1<Element>(l1_[sub], Shape::Q_TILE);
         copy_(l1_[sub], layout::zN{Shape::ROWS}, q[origin], p.q.stride_row, p.q.stride_head, a_.plan.group,
               step.RowBegin(sub), step.RowBegin(sub) + step.Rows(sub), Shape::HEAD_DIM);
-        AscendC::SetFlag<AscendC::HardEvent::MTE2_MTE1>(PrefillEvents::QUERIES + sub);
+        buffers_.EndFill(static_cast<uint32_t>(sub));
     }
 
     /// Before the first and after the last use of a task's queries.
-    __aicore__ inline void Begin(int32_t sub) {
-        AscendC::WaitFlag<AscendC::HardEvent::MTE2_MTE1>(PrefillEvents::QUERIES + sub);
-    }
-    __aicore__ inline void End(int32_t sub) {
-        AscendC::SetFlag<AscendC::HardEvent::MTE1_MTE2>(PrefillEvents::QUERIES + sub);
-    }
+    __aicore__ inline void Begin(int32_t sub) { buffers_.BeginUse(static_cast<uint32_t>(sub)); }
+    __aicore__ inline void End(int32_t sub) { buffers_.EndUse(static_cast<uint32_t>(sub)); }
     __aicore__ inline const AscendC::LocalTensor<Element>& Tile(int32_t sub) const { return l1_[sub]; }
 
 private:
     const AttentionArguments& a_;
     AscendC::LocalTensor<Element> l1_[Shape::SUB_BLOCKS];
+    arch::BufferSet<AscendC::HardEvent::MTE2_MTE1, AscendC::HardEvent::MTE1_MTE2, Shape::SUB_BLOCKS,
+                    PrefillEvents::QUERIES>
+        buffers_;
     tile::CopyPackedRowsToL1<ArchTag, Element> copy_;
 };
 

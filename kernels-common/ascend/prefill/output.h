@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Vector half of a prefill step, two steps after its softmax: the step's increment joins the accumulated output, and
-// after the last step of a task rows are divided by their sums and stored.
+// after
+// the last step of a task rows are divided by their sums and stored.
 #pragma once
 
 #include "prefill/ub.h"
 #include "prefill/vector.h"
 #include "tile/copy_rows_to_gm.h"
+#include "tile/row_vectors.h"
 
 namespace flash_attn_npu::ascend::prefill {
 
@@ -23,10 +25,10 @@ public:
         if (rows == 0) return;
         LoadIncrement(step, sub, 0, min_of(rows, PIECE_ROWS));
         if (!step.first) {
-            BroadcastRows(ub_.RowBlocks(), ub_.Factor(step.Slot(), sub), Shape::HALF_ROWS);
-            BarrierV();
-            MultiplyRows(ub_.Output(sub), ub_.RowBlocks(), rows);
-            BarrierV();
+            tile::BroadcastToBlocks(ub_.RowBlocks(), ub_.Factor(step.Slot(), sub), Shape::HALF_ROWS);
+            tile::VectorBarrier();
+            tile::MultiplyRows(Rows(ub_.Output(sub), rows), ub_.RowBlocks());
+            tile::VectorBarrier();
         }
         if (step.last) Finish(step, sub, rows);
         for (int32_t row = 0; row < rows; row += PIECE_ROWS) {
@@ -41,7 +43,7 @@ public:
             if (step.last) Store(step, sub, row, piece, chunk);
             ub_.EndStore();
         }
-        BarrierV();
+        tile::VectorBarrier();
     }
 
     /// Leaves a sub-block to the general kernel.
@@ -54,7 +56,7 @@ public:
         ub_.EndCompute();
         StoreRedo(step, sub, chunk);
         ub_.EndStore();
-        BarrierV();
+        tile::VectorBarrier();
     }
 
 private:
@@ -66,9 +68,12 @@ private:
     static constexpr uint32_t REDO_AT = LSE_AT + PIECE_ROWS * 32;
     static constexpr uint32_t LANES = 64;  // floats of a repeat
     static constexpr int32_t BLOCK = 8;    // floats of a block
-    static constexpr uint8_t ROW_STRIDE = Shape::HEAD_DIM_V * 4 / 32;
 
     __aicore__ inline int32_t FirstRow() const { return static_cast<int32_t>(half_ * Shape::HALF_ROWS); }
+
+    __aicore__ inline static tile::RowTile Rows(const AscendC::LocalTensor<float>& data, int32_t rows) {
+        return tile::RowTile{data, static_cast<uint32_t>(rows), Shape::HEAD_DIM_V, Shape::HEAD_DIM_V};
+    }
 
     __aicore__ inline void LoadIncrement(const PrefillStep& step, int32_t sub, int32_t row, int32_t rows) {
         AscendC::GlobalTensor<float> o;
@@ -78,21 +83,6 @@ private:
                           o[(FirstRow() + row) * static_cast<int32_t>(Shape::HEAD_DIM_V)],
                           static_cast<uint32_t>(rows) * Shape::HEAD_DIM_V);
         ub_.EndLoad();
-    }
-
-    /// Every value fills a block.
-    __aicore__ inline static void BroadcastRows(const AscendC::LocalTensor<float>& blocks,
-                                                const AscendC::LocalTensor<float>& values, int32_t rows) {
-        AscendC::Brcb(blocks, values, static_cast<uint8_t>(ceil_div(rows, 8)), AscendC::BrcbRepeatParams(1, 8));
-    }
-
-    /// Row r times block r.
-    __aicore__ inline static void MultiplyRows(const AscendC::LocalTensor<float>& o,
-                                               const AscendC::LocalTensor<float>& blocks, int32_t rows) {
-        const AscendC::BinaryRepeatParams strides(1, 1, 0, ROW_STRIDE, ROW_STRIDE, 1);
-        for (uint32_t col = 0; col < Shape::HEAD_DIM_V; col += LANES) {
-            AscendC::Mul(o[col], o[col], blocks, uint64_t{LANES}, static_cast<uint8_t>(rows), strides);
-        }
     }
 
     __aicore__ inline void AddIncrement(const AscendC::LocalTensor<float>& o,
@@ -117,26 +107,26 @@ private:
         AscendC::Cast(magnitude, ub_.Maximum(slot, sub), AscendC::RoundMode::CAST_NONE, ROWS, 1,
                       AscendC::UnaryRepeatParams(1, 1, 8, 4));
         AscendC::Ln(Lse(), sum, ROWS, 1, one);
-        BarrierV();
+        tile::VectorBarrier();
         if (step.v_scale != 1.0f) {
             AscendC::Muls(inverse, inverse, step.v_scale, ROWS, 1, one);
-            BarrierV();
+            tile::VectorBarrier();
         }
-        BroadcastRows(ub_.RowBlocks(), inverse, Shape::HALF_ROWS);
+        tile::BroadcastToBlocks(ub_.RowBlocks(), inverse, Shape::HALF_ROWS);
         AscendC::Axpy(Lse(), magnitude, step.scale, ROWS, 1, one);
-        BarrierV();
+        tile::VectorBarrier();
         // 1 when a row's largest score is beyond what half scores can be trusted with, or it saw no score at all; else
         // 0.
         AscendC::Abs(magnitude, magnitude, ROWS, 1, one);
-        BarrierV();
+        tile::VectorBarrier();
         AscendC::WholeReduceMax(magnitude, magnitude, rows, 1, 1, 1, 8, AscendC::ReduceOrder::ORDER_ONLY_VALUE);
-        BarrierV();
+        tile::VectorBarrier();
         AscendC::Adds(magnitude, magnitude, 1.0f - LARGEST, uint64_t{1}, 1, one);
-        BarrierV();
+        tile::VectorBarrier();
         AscendC::Maxs(magnitude, magnitude, 0.0f, uint64_t{1}, 1, one);
-        BarrierV();
+        tile::VectorBarrier();
         AscendC::Mins(magnitude, magnitude, 1.0f, uint64_t{1}, 1, one);
-        BarrierV();
+        tile::VectorBarrier();
     }
     __aicore__ inline AscendC::LocalTensor<float> Redo() const { return ub_.RowScratch(1); }
     __aicore__ inline AscendC::LocalTensor<float> Lse() const { return ub_.RowScratch(2); }
@@ -144,13 +134,13 @@ private:
     /// Rows [row, row + rows) of the sub-block: output, LSE and redo word into the chunk.
     __aicore__ inline void Normalise(const AscendC::LocalTensor<float>& o, int32_t row, int32_t rows,
                                      uint32_t chunk) const {
-        BarrierV();
-        MultiplyRows(o, ub_.RowBlocks()[row * BLOCK], rows);
-        BarrierV();
+        tile::VectorBarrier();
+        tile::MultiplyRows(Rows(o, rows), ub_.RowBlocks()[row * BLOCK]);
+        tile::VectorBarrier();
         AscendC::Cast(ub_.template Chunk<Element>(chunk), o, AscendC::RoundMode::CAST_RINT, uint64_t{LANES},
                       static_cast<uint8_t>(rows * static_cast<int32_t>(Shape::HEAD_DIM_V / LANES)),
                       AscendC::UnaryRepeatParams(1, 1, 4, 8));
-        BroadcastRows(ub_.template Chunk<float>(chunk)[LSE_AT / 4], Lse()[row], rows);
+        tile::BroadcastToBlocks(ub_.template Chunk<float>(chunk)[LSE_AT / 4], Lse()[row], static_cast<uint32_t>(rows));
         AscendC::Cast(ub_.template Chunk<int32_t>(chunk)[REDO_AT / 4], Redo(), AscendC::RoundMode::CAST_CEIL,
                       uint64_t{1}, 1, AscendC::UnaryRepeatParams());
     }

@@ -63,11 +63,11 @@ private:
         const AscendC::LocalTensor<half> sums = ub_.PanelSums(strip);
         MaskStrip(s, a_.request.mask_of(step.task.s), a_.plan.group, step.RowBegin(sub) + FirstRow() + row, rows,
                   step.keys.begin, static_cast<half>(MASKED));
-        BarrierV();
+        tile::VectorBarrier();
         StripMaximum(maximum, MaximumBefore(step, sub)[row], s, sums, ub_.StripScratch(), static_cast<half>(MASKED));
-        BarrierV();
+        tile::VectorBarrier();
         StripExp(s, maximum, static_cast<half>(step.scale), ub_.StripMaximumBlocks());
-        BarrierV();
+        tile::VectorBarrier();
         StripPanelSums(sums, s);
         const uint32_t panels = RoundUp<WIDE_LANES / Shape::STRIP_ROWS>(s.panels);
         if (panels != s.panels) {
@@ -75,7 +75,7 @@ private:
                                static_cast<int32_t>((panels - s.panels) * Shape::STRIP_ROWS));
         }
         if constexpr (AscendC::IsSameType<Element, bfloat16_t>::value) {
-            BarrierV();
+            tile::VectorBarrier();
             StripToBfloat16(s);
         }
     }
@@ -109,13 +109,13 @@ private:
         const AscendC::UnaryRepeatParams widen(1, 1, 8, 4);
         const uint8_t repeats = static_cast<uint8_t>(strips);
 
-        BarrierV();
+        tile::VectorBarrier();
         for (int32_t strip = 0; strip < strips; ++strip) {
             AscendC::Cast(ub_.WidePanelSums(strip), ub_.PanelSums(strip), AscendC::RoundMode::CAST_NONE,
                           uint64_t{WIDE_LANES}, static_cast<uint8_t>(turns), widen);
         }
         AscendC::Sub(change, MaximumBefore(step, sub), ub_.Maximum(slot, sub), ROWS, 1, AscendC::BinaryRepeatParams());
-        BarrierV();
+        tile::VectorBarrier();
         // 4 panels at a time, then 4 -> 2 -> 1 for all strips.
         for (int32_t strip = 0; strip < strips && turns > 1; ++strip) {
             const AscendC::LocalTensor<float> w = ub_.WidePanelSums(strip);
@@ -123,24 +123,24 @@ private:
                          AscendC::BinaryRepeatParams(1, 1, 1, 0, 8, 0));
         }
         AscendC::Cast(factor, change, AscendC::RoundMode::CAST_NONE, ROWS, 1, widen);
-        BarrierV();
+        tile::VectorBarrier();
         AscendC::Add(wide, wide, wide[WIDE_LANES / 2], uint64_t{WIDE_LANES / 2}, repeats,
                      AscendC::BinaryRepeatParams(1, 1, 1, STRIP_STRIDE, STRIP_STRIDE, STRIP_STRIDE));
         AscendC::Muls(factor, factor, step.scale, ROWS, 1, AscendC::UnaryRepeatParams());
-        BarrierV();
+        tile::VectorBarrier();
         AscendC::Add(ofStep, wide, wide[WIDE_LANES / 4], uint64_t{WIDE_LANES / 4}, repeats,
                      AscendC::BinaryRepeatParams(1, 1, 1, Shape::STRIP_ROWS * 4 / 32, STRIP_STRIDE, STRIP_STRIDE));
         AscendC::Exp(factor, factor, ROWS, 1, AscendC::UnaryRepeatParams());
-        BarrierV();
+        tile::VectorBarrier();
         const uint64_t lanes = static_cast<uint64_t>(strips) * Shape::STRIP_ROWS;
         if (step.first) {
             AscendC::Adds(sum, ofStep, 0.0f, lanes, 1, AscendC::UnaryRepeatParams());
         } else {
             AscendC::Mul(grown, ub_.Sum(Before(step), sub), factor, lanes, 1, AscendC::BinaryRepeatParams());
-            BarrierV();
+            tile::VectorBarrier();
             AscendC::Add(sum, grown, ofStep, lanes, 1, AscendC::BinaryRepeatParams());
         }
-        BarrierV();
+        tile::VectorBarrier();
     }
 
     PrefillUb<ArchTag, Shape>& ub_;

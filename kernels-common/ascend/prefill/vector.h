@@ -5,11 +5,10 @@
 
 #include "arch/atlas_a2.h"
 #include "flash_attn_npu/mask.h"
+#include "tile/barrier.h"
 #include "tile/layout.h"
 
 namespace flash_attn_npu::ascend::prefill {
-
-__aicore__ inline void BarrierV() { AscendC::PipeBarrier<PIPE_V>(); }
 
 struct Strip {
     static constexpr uint32_t ROWS = 16, PANEL = 16;
@@ -35,22 +34,22 @@ __aicore__ inline void StripMaximum(const AscendC::LocalTensor<half>& maximum, c
         AscendC::Duplicate(scratch[s.panels * Strip::ROWS], smallest,
                            static_cast<int32_t>((panels - s.panels) * Strip::ROWS));
     }
-    BarrierV();
+    tile::VectorBarrier();
     if (panels > Strip::PANEL) {
         const AscendC::BinaryRepeatParams accumulate(1, 1, 1, 0, TURN * 2 / 32, 0);
         const uint8_t turns = static_cast<uint8_t>(panels / Strip::PANEL - 1);
         for (uint32_t lane = 0; lane < TURN; lane += Strip::LANES) {
             AscendC::Max(scratch[lane], scratch[TURN + lane], scratch[lane], uint64_t{Strip::LANES}, turns, accumulate);
         }
-        BarrierV();
+        tile::VectorBarrier();
     }
     // (panel, row) -> (row, panel)
     AscendC::Transpose(fractal, scratch);
-    BarrierV();
+    tile::VectorBarrier();
     const AscendC::LocalTensor<half> current = fractal[Strip::FRACTAL];
     AscendC::BlockReduceMax(current, fractal, static_cast<int32_t>(Strip::HALVES), static_cast<int32_t>(Strip::LANES),
                             1, 1, 8);
-    BarrierV();
+    tile::VectorBarrier();
     AscendC::Max(maximum, before, current, uint64_t{Strip::ROWS}, 1, AscendC::BinaryRepeatParams(1, 1, 1, 8, 8, 8));
 }
 
@@ -59,16 +58,16 @@ __aicore__ inline void StripExp(const Strip& s, const AscendC::LocalTensor<half>
                                 const AscendC::LocalTensor<half>& blocks) {
     constexpr uint8_t PANEL_BLOCKS = Strip::FRACTAL * 2 / 32;
     AscendC::Brcb(blocks, maximum, static_cast<uint8_t>(Strip::ROWS / 8), AscendC::BrcbRepeatParams(1, 8));
-    BarrierV();
+    tile::VectorBarrier();
     // A repeat is 8 rows of a panel; the same maxima for every panel.
     for (uint32_t lane = 0; lane < Strip::FRACTAL; lane += Strip::LANES) {
         AscendC::Sub(s.data[lane], s.data[lane], blocks[lane], uint64_t{Strip::LANES}, static_cast<uint8_t>(s.panels),
                      AscendC::BinaryRepeatParams(1, 1, 1, PANEL_BLOCKS, PANEL_BLOCKS, 0));
     }
-    BarrierV();
+    tile::VectorBarrier();
     const AscendC::UnaryRepeatParams whole(1, 1, 8, 8);
     AscendC::Muls(s.data, s.data, scale, uint64_t{Strip::LANES}, s.Repeats(), whole);
-    BarrierV();
+    tile::VectorBarrier();
     AscendC::Exp(s.data, s.data, uint64_t{Strip::LANES}, s.Repeats(), whole);
 }
 
@@ -90,9 +89,9 @@ __aicore__ inline void StripToBfloat16(const Strip& s) {
     const AscendC::UnaryRepeatParams whole(1, 1, 8, 8);
     const AscendC::LocalTensor<int16_t> bits = s.data.template ReinterpretCast<int16_t>();
     AscendC::Muls(s.data, s.data, static_cast<half>(UP), uint64_t{Strip::LANES}, s.Repeats(), whole);
-    BarrierV();
+    tile::VectorBarrier();
     AscendC::ShiftRight(bits, bits, MANTISSA_DIFFERENCE, uint64_t{Strip::LANES}, s.Repeats(), whole, true);
-    BarrierV();
+    tile::VectorBarrier();
     AscendC::Adds(bits, bits, BIAS, uint64_t{Strip::LANES}, s.Repeats(), whole);
 }
 

@@ -6,6 +6,19 @@
 
 namespace flash_attn_npu::ascend::tile {
 
+/// Fractals that lie in L1 as L0A or L0B wants them.
+template <class Element>
+__aicore__ inline void CopyFractals(const AscendC::LocalTensor<Element>& dst, const AscendC::LocalTensor<Element>& src,
+                                    uint32_t fractals) {
+    AscendC::LoadData2DParams params;
+    params.startIndex = 0;
+    params.repeatTimes = static_cast<uint8_t>(fractals);
+    params.srcStride = 1;
+    params.dstGap = 0;
+    params.ifTranspose = false;
+    AscendC::LoadData(dst, src, params);
+}
+
 /// A: rows x cols (M x K), both rounded up to fractals, from a zN tile whose panels have layoutSrc.rows rows.
 template <class ArchTag, class Element>
 struct CopyL1ToL0A {

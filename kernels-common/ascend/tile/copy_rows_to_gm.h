@@ -3,7 +3,7 @@
 #pragma once
 #include "arch/atlas_a2.h"
 #include "flash_attn_npu/platform.h"
-#include "tile/layout.h"
+#include "tile/strided_rows.h"
 
 namespace flash_attn_npu::ascend::tile {
 
@@ -20,36 +20,17 @@ struct CopyPackedRowsToGm {
             // Position by position: heads lie next to each other in UB.
             for (int32_t row = begin; row < end;) {
                 const int32_t heads = min_of(group - row % group, end - row);
-                Copy(dst[row / group * strideRow + row % group * strideHead], strideHead, src[(row - begin) * pitch],
-                     pitch, cols, heads);
+                StoreRows(dst[row / group * strideRow + row % group * strideHead], src[(row - begin) * pitch],
+                          RowsShape{static_cast<uint32_t>(heads), cols, strideHead, pitch});
                 row += heads;
             }
             return;
         }
         // Head by head: positions are `group` rows apart in UB.
         for (int32_t row = begin; row < min_of(begin + group, end); ++row) {
-            Copy(dst[row / group * strideRow + row % group * strideHead], strideRow, src[(row - begin) * pitch],
-                 pitch * group, cols, (end - 1 - row) / group + 1);
-        }
-    }
-
-private:
-    __aicore__ inline void Copy(const AscendC::GlobalTensor<Element>& dst, int64_t stride,
-                                const AscendC::LocalTensor<Element>& src, uint32_t pitch, uint32_t cols,
-                                int32_t rows) const {
-        constexpr int64_t GAP_LIMIT = int64_t{1} << 32;
-        constexpr uint32_t BLOCK = 32;
-        const uint32_t bytes = cols * sizeof(Element);
-        const int64_t gap = (stride - static_cast<int64_t>(cols)) * static_cast<int64_t>(sizeof(Element));
-        const uint32_t gapInUb = (pitch * sizeof(Element) - RoundUp<BLOCK>(bytes)) / BLOCK;
-        if (gap >= 0 && gap < GAP_LIMIT) {
-            AscendC::DataCopyPad(
-                dst, src,
-                AscendC::DataCopyExtParams(static_cast<uint16_t>(rows), bytes, gapInUb, static_cast<uint32_t>(gap), 0));
-            return;
-        }
-        for (int32_t row = 0; row < rows; ++row) {
-            AscendC::DataCopyPad(dst[row * stride], src[row * pitch], AscendC::DataCopyExtParams(1, bytes, 0, 0, 0));
+            const uint32_t rows = static_cast<uint32_t>((end - 1 - row) / group + 1);
+            StoreRows(dst[row / group * strideRow + row % group * strideHead], src[(row - begin) * pitch],
+                      RowsShape{rows, cols, strideRow, pitch * static_cast<uint32_t>(group)});
         }
     }
 };

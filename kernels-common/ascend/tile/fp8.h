@@ -5,6 +5,7 @@
 // codes below 2^-6 as 0), and that infinities stay (CTRL[48] is 1, as at the start of a kernel).
 #pragma once
 #include "arch/atlas_a2.h"
+#include "tile/barrier.h"
 #include "tile/vector_mask.h"
 
 namespace flash_attn_npu::ascend::tile {
@@ -30,7 +31,7 @@ public:
     __aicore__ inline explicit Fp8ToHalf(const AscendC::LocalTensor<int16_t>& constants)
         : even_(constants), odd_(constants[LANES]) {
         AscendC::Duplicate(constants, kSignAndMagnitude, static_cast<int32_t>(2 * LANES));
-        AscendC::PipeBarrier<PIPE_V>();
+        VectorBarrier();
     }
 
     /// dst[i] = kFactor * the value of src[i]; `count`: a multiple of 32, here and below. dst is aligned to 64 bytes.
@@ -41,7 +42,7 @@ public:
         const CountedLanes lanes(count);
         AscendC::Muls<half, false>(dst, dst, static_cast<half>(kFactor * kRebias), AscendC::MASK_PLACEHOLDER, 1,
                                    Unary());
-        AscendC::PipeBarrier<PIPE_V>();
+        VectorBarrier();
         AscendC::Axpy<half, half, false>(dst, dst, static_cast<half>(0.0f), AscendC::MASK_PLACEHOLDER, 1, Unary());
     }
 
@@ -53,7 +54,7 @@ public:
         AscendC::Muls<half, false>(scratch, dst, static_cast<half>(kFactor * kRebias), AscendC::MASK_PLACEHOLDER, 1,
                                    Unary());
         AscendC::Muls<half, false>(dst, dst, static_cast<half>(kRebias), AscendC::MASK_PLACEHOLDER, 1, Unary());
-        AscendC::PipeBarrier<PIPE_V>();
+        VectorBarrier();
         AscendC::Axpy<half, half, false>(dst, scratch, static_cast<half>(0.0f), AscendC::MASK_PLACEHOLDER, 1, Unary());
     }
 
@@ -74,11 +75,11 @@ private:
             // The code as a signed number c; 1536 + c has c, in two's complement, in its low bits.
             Cast<half, int8_t, false>(dst, src.ReinterpretCast<int8_t>(), RoundMode::CAST_NONE, MASK_PLACEHOLDER, 1,
                                       UnaryRepeatParams(1, 1, 8, 4));
-            PipeBarrier<PIPE_V>();
+            VectorBarrier();
             Adds<half, false>(dst, dst, static_cast<half>(1536.0f), MASK_PLACEHOLDER, 1, Unary());
-            PipeBarrier<PIPE_V>();
+            VectorBarrier();
             ShiftLeft<int16_t, false>(bits, bits, 7, MASK_PLACEHOLDER, 1, Unary());
-            PipeBarrier<PIPE_V>();
+            VectorBarrier();
         }
         // s s eeee mmm 0000000: the second s goes. Even and odd blocks apart, each with a constant of the other kind: a
         // cycle reads one block of each bank group.
@@ -86,7 +87,7 @@ private:
         const CountedLanes half_of_them(count / 2);
         And<int16_t, false>(bits, bits, odd_, MASK_PLACEHOLDER, 1, everyOther);
         And<int16_t, false>(bits[LANES], bits[LANES], even_, MASK_PLACEHOLDER, 1, everyOther);
-        PipeBarrier<PIPE_V>();
+        VectorBarrier();
     }
 
     AscendC::LocalTensor<int16_t> even_, odd_;
@@ -103,7 +104,7 @@ public:
         : magnitude_(constants), one_(constants[16]) {
         AscendC::Duplicate(magnitude_, static_cast<int16_t>(0x7fff), 16);
         AscendC::Duplicate(one_, static_cast<int16_t>(1), 16);
-        AscendC::PipeBarrier<PIPE_V>();
+        VectorBarrier();
     }
 
     /// Spoils src; `scratch`: 2 * round_up(count, 16) elements. Starts and ends with nothing
@@ -122,44 +123,44 @@ public:
         And<int16_t, false>(code, bits, magnitude_, MASK_PLACEHOLDER, 1, with_constant);
         // -128 for a negative sign.
         ShiftRight<int16_t, false>(bits, bits, 15, MASK_PLACEHOLDER, 1, same);
-        PipeBarrier<PIPE_V>();
+        VectorBarrier();
         ShiftLeft<int16_t, false>(bits, bits, 7, MASK_PLACEHOLDER, 1, same);
 
         // Below 2^-6 codes are multiples of 2^-9: beside 2 that is the last bit of a half. 0..8 at 2^-6 and above.
         Mins<int16_t, false>(t, code, half_bits::kFp8MinNormal, MASK_PLACEHOLDER, 1, same);
-        PipeBarrier<PIPE_V>();
+        VectorBarrier();
         const LocalTensor<half> t_half = t.ReinterpretCast<half>();
         Adds<half, false>(t_half, t_half, static_cast<half>(2.0f), MASK_PLACEHOLDER, 1, same);
-        PipeBarrier<PIPE_V>();
+        VectorBarrier();
         Add<int16_t, false>(bits, bits, t, MASK_PLACEHOLDER, 1, both);
 
         // From 2^-6 on: round the mantissa to 3 bits, u + 63 + (last bit that stays), shifted.
         Maxs<int16_t, false>(code, code, half_bits::kFp8MinNormal, MASK_PLACEHOLDER, 1, same);
-        PipeBarrier<PIPE_V>();
+        VectorBarrier();
         Mins<int16_t, false>(code, code, half_bits::kFp8Nan, MASK_PLACEHOLDER, 1, same);
-        PipeBarrier<PIPE_V>();
+        VectorBarrier();
         ShiftRight<int16_t, false>(t, code, 7, MASK_PLACEHOLDER, 1, same);
-        PipeBarrier<PIPE_V>();
+        VectorBarrier();
         And<int16_t, false>(t, t, one_, MASK_PLACEHOLDER, 1, with_constant);
-        PipeBarrier<PIPE_V>();
+        VectorBarrier();
         Add<int16_t, false>(code, code, t, MASK_PLACEHOLDER, 1, both);
-        PipeBarrier<PIPE_V>();
+        VectorBarrier();
         Adds<int16_t, false>(code, code, static_cast<int16_t>(63), MASK_PLACEHOLDER, 1, same);
-        PipeBarrier<PIPE_V>();
+        VectorBarrier();
         ShiftRight<int16_t, false>(code, code, 7, MASK_PLACEHOLDER, 1, same);
-        PipeBarrier<PIPE_V>();
+        VectorBarrier();
 
         // Both parts count 2^-6 (code 8); the second still has half's exponent bias (64 codes), the first the bits of
         // 2.
         Add<int16_t, false>(code, code, bits, MASK_PLACEHOLDER, 1, both);
-        PipeBarrier<PIPE_V>();
+        VectorBarrier();
         Adds<int16_t, false>(code, code, static_cast<int16_t>(-half_bits::kTwo - 64 - 8), MASK_PLACEHOLDER, 1, same);
-        PipeBarrier<PIPE_V>();
+        VectorBarrier();
         Cast<half, int16_t, false>(src, code, RoundMode::CAST_NONE, MASK_PLACEHOLDER, 1, same);
-        PipeBarrier<PIPE_V>();
+        VectorBarrier();
         Cast<int8_t, half, false>(dst.ReinterpretCast<int8_t>(), src, RoundMode::CAST_RINT, MASK_PLACEHOLDER, 1,
                                   UnaryRepeatParams(1, 1, 4, 8));
-        PipeBarrier<PIPE_V>();
+        VectorBarrier();
     }
 
 private:

@@ -5,6 +5,7 @@
 #include "flash_attn_npu/kv_runs.h"
 #include "flash_attn_npu/request.h"
 #include "tile/layout.h"
+#include "tile/strided_rows.h"
 
 namespace flash_attn_npu::ascend::tile {
 
@@ -41,25 +42,11 @@ private:
     // Rows of `bytes`, `stride` apart in memory and `pitch` in UB.
     __aicore__ inline void Load(const AscendC::LocalTensor<uint8_t>& dst, const AscendC::GlobalTensor<uint8_t>& src,
                                 uint32_t rows, uint32_t bytes, int64_t stride, uint32_t pitch) const {
-        constexpr int64_t GAP_LIMIT = int64_t{1} << 32;
-        const uint32_t padded = RoundUp<BLOCK>(bytes), free = (pitch - padded) / BLOCK;
-        const AscendC::DataCopyPadExtParams<uint8_t> zeros(true, 0, static_cast<uint8_t>(padded - bytes), 0);
-        const int64_t gap = stride - static_cast<int64_t>(bytes);
-        if (gap == 0 && pitch == bytes) {
-            AscendC::DataCopyPad(dst, src, AscendC::DataCopyExtParams(1, rows * bytes, 0, 0, 0), zeros);
+        if (stride == static_cast<int64_t>(bytes) && pitch == bytes) {
+            LoadRows<true>(dst, src, RowsShape{1, rows * bytes, 0, rows * bytes});
             return;
         }
-        if (gap >= 0 && gap < GAP_LIMIT) {
-            AscendC::DataCopyPad(
-                dst, src,
-                AscendC::DataCopyExtParams(static_cast<uint16_t>(rows), bytes, static_cast<uint32_t>(gap), free, 0),
-                zeros);
-            return;
-        }
-        for (uint32_t row = 0; row < rows; ++row) {
-            AscendC::DataCopyPad(dst[row * pitch], src[row * stride], AscendC::DataCopyExtParams(1, bytes, 0, 0, 0),
-                                 zeros);
-        }
+        LoadRows<true>(dst, src, RowsShape{rows, bytes, stride, pitch});
     }
 };
 

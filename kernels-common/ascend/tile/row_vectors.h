@@ -3,13 +3,12 @@
 // Operations on strips of 64 columns; statistics of rows are vectors of one float per row. Callers put the barriers.
 #pragma once
 #include "arch/atlas_a2.h"
+#include "tile/barrier.h"
 #include "tile/layout.h"
 
 namespace flash_attn_npu::ascend::tile {
 
 constexpr uint32_t STRIP = 64;  // float lanes of a repeat
-
-__aicore__ inline void VectorBarrier() { AscendC::PipeBarrier<PIPE_V>(); }
 
 /// A matrix tile in UB.
 struct RowTile {

@@ -4,7 +4,7 @@
 #include "arch/atlas_a2.h"
 #include "flash_attn_npu/platform.h"
 
-namespace flash_attn_npu::ascend::passes {
+namespace flash_attn_npu::ascend::tile {
 
 /// `rows` rows of `elements` elements. In global memory they lie `stride` elements apart (0: one row, again and again),
 /// in UB `pitch` elements, a whole number of 32-byte blocks.
@@ -77,4 +77,4 @@ __aicore__ inline void StoreRows(const AscendC::GlobalTensor<Element>& dst, cons
     }
 }
 
-}  // namespace flash_attn_npu::ascend::passes
+}  // namespace flash_attn_npu::ascend::tile
