@@ -19,8 +19,8 @@ template <class ArchTag>
 class StagedKeys {
 public:
     __aicore__ inline StagedKeys(DecodeUb<ArchTag, true>& ub, const AttentionArguments& arguments,
-                                   const DecodeShape& shape, int32_t core, int32_t cores, GM_ADDR workspace,
-                                   DecodeFlags flags, int32_t subBlock)
+                                 const DecodeShape& shape, int32_t core, int32_t cores, GM_ADDR workspace,
+                                 DecodeFlags flags, int32_t subBlock)
         : ub_(ub),
           request_(arguments.request),
           shape_(shape),

@@ -159,7 +159,7 @@ private:
     static_assert(kPlan.end() <= ArchTag::UB_SIZE, "UB overflows");
     static constexpr int32_t kMostRows = Plan::kMostRows, kPartElements = Plan::kPartElements;
     static constexpr int32_t kWeights = Plan::kWeights;
-    static constexpr float kEmptyLse = -1e30f;      // stands for -inf, which must not meet -inf
+    static constexpr float kEmptyLse = -1e30f;  // stands for -inf, which must not meet -inf
 
     using Event = AscendC::HardEvent;
     /// Of the buffers: partial results, LSEs, results. A tile begins with the first buffer of partial results.
@@ -236,9 +236,9 @@ private:
         events.parts.BeginFill(slot);
         const bool whole = p_.head_dim_v == pitch_;  // the tile's rows of a split are one run
         const tile::RowsShape runs{static_cast<uint32_t>(splits), static_cast<uint32_t>(rows_ * pitch_),
-                             rows_per_split_ * pitch_, static_cast<uint32_t>(rows_ * pitch_)};
+                                   rows_per_split_ * pitch_, static_cast<uint32_t>(rows_ * pitch_)};
         const tile::RowsShape rows{static_cast<uint32_t>(rows_), static_cast<uint32_t>(p_.head_dim_v), p_.head_dim_v,
-                             static_cast<uint32_t>(pitch_)};
+                                   static_cast<uint32_t>(pitch_)};
         if (whole) {
             tile::LoadRows(part_[slot], gm_part_[(split * rows_per_split_ + first_row_) * pitch_], runs);
         } else {
@@ -333,8 +333,8 @@ private:
                 rows += place_[next++].rows;
             }
             tile::StoreRows(gm[begin], src[row * pitch],
-                      tile::RowsShape{static_cast<uint32_t>(rows), static_cast<uint32_t>(elements), step,
-                                static_cast<uint32_t>(pitch)});
+                            tile::RowsShape{static_cast<uint32_t>(rows), static_cast<uint32_t>(elements), step,
+                                            static_cast<uint32_t>(pitch)});
             row += rows;
             k = next;
         }

@@ -10,8 +10,8 @@
 #include "contract/prepare.h"
 #include "passes/rotary.h"
 #include "passes/row_ranges.h"
-#include "tile/strided_rows.h"
 #include "tile/fp8.h"
+#include "tile/strided_rows.h"
 
 namespace flash_attn_npu::ascend::passes {
 
@@ -81,7 +81,7 @@ private:
     static_assert(kPlan.end() <= ArchTag::UB_SIZE, "UB overflows");
     static constexpr int32_t kSlots = Plan::kSlots, kTileElements = Plan::kTileElements;
     static constexpr uint32_t kSlotBytes = Plan::kSlotBytes;
-    static constexpr int32_t kMostRows = 255;       // repeats of one instruction
+    static constexpr int32_t kMostRows = 255;  // repeats of one instruction
 
     using Rotate = typename Plan::Rotate;
     // In a slot of fp8 elements their halves come after them.
@@ -221,7 +221,7 @@ private:
         slots_.BeginFill(slot);
         ForGroups(tile.from, rows, inner_is_token, [&](uint32_t row, uint32_t count, int64_t offset, int64_t stride) {
             tile::LoadRows<kFp8>(in[row * pitch], src[offset],
-                           tile::RowsShape{count, static_cast<uint32_t>(tile.dim), stride, pitch});
+                                 tile::RowsShape{count, static_cast<uint32_t>(tile.dim), stride, pitch});
         });
         if constexpr (kKind == Kind::kCopy) {
             arch::HandOver<HardEvent::MTE2_MTE3>(slot);
@@ -236,7 +236,8 @@ private:
         }
         const LocalTensor<To> out = SelectOut<To>(in, wide);
         ForGroups(tile.to, rows, inner_is_token, [&](uint32_t row, uint32_t count, int64_t offset, int64_t stride) {
-            tile::StoreRows(dst[offset], out[row * pitch], tile::RowsShape{count, static_cast<uint32_t>(tile.dim), stride, pitch});
+            tile::StoreRows(dst[offset], out[row * pitch],
+                            tile::RowsShape{count, static_cast<uint32_t>(tile.dim), stride, pitch});
         });
         slots_.EndUse(slot);
     }
@@ -340,10 +341,11 @@ private:
         AscendC::GlobalTensor<Stored> src;
         src.SetGlobalBuffer(static_cast<__gm__ Stored*>(const_cast<__gm__ void*>(table)));
         const int32_t inside = min_of(rows, p_.rotary.seqlen - position);
-        tile::LoadRows<kFp8>(dst, src[position * stride], tile::RowsShape{static_cast<uint32_t>(inside), elements, stride, pitch});
+        tile::LoadRows<kFp8>(dst, src[position * stride],
+                             tile::RowsShape{static_cast<uint32_t>(inside), elements, stride, pitch});
         if (inside == rows) return;
         tile::LoadRows<kFp8>(dst[inside * pitch], src[(p_.rotary.seqlen - 1) * stride],
-                       tile::RowsShape{static_cast<uint32_t>(rows - inside), elements, 0, pitch});
+                             tile::RowsShape{static_cast<uint32_t>(rows - inside), elements, 0, pitch});
     }
 
     const Forward& p_;
