@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Online softmax of a tile of float rows: what a step of keys does to a row's maximum, sum and scores, and what the factor
+// Online softmax of a tile of float rows: what a step of keys does to a row's maximum, sum and scores, and what the
+// factor
 // that comes out of it does to the output so far.
 #pragma once
 #include "flash_attn_npu/request.h"
@@ -132,7 +133,8 @@ __aicore__ inline void LseOfRows(const AscendC::LocalTensor<float>& lse, const R
     AscendC::Add(lse, lse, row.maximum, count);
 }
 
-/// Rows that see none of `keys`: zeros, and `value` for their LSE. At most 64 rows: one bit each. rows_at: see HideKeys.
+/// Rows that see none of `keys`: zeros, and `value` for their LSE. At most 64 rows: one bit each. rows_at: see
+/// HideKeys.
 template <class RowsAt>
 __aicore__ inline void EmptyHiddenRows(const RowTile& o, const AscendC::LocalTensor<float>& lse, float value,
                                        const Mask& mask, KeyRange keys, const RowsAt& rows_at) {
@@ -150,7 +152,8 @@ __aicore__ inline void EmptyHiddenRows(const RowTile& o, const AscendC::LocalTen
     VectorBarrier();
 }
 
-/// A table in UB: `parts` rows, one for each partial result, `pitch` floats apart (whole blocks), of `lanes` rows' values
+/// A table in UB: `parts` rows, one for each partial result, `pitch` floats apart (whole blocks), of `lanes` rows'
+/// values
 /// (at most 64).
 struct PartTable {
     AscendC::LocalTensor<float> data;
