@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Online softmax of a tile of float rows: what a step of keys does to a row's maximum, sum and scores, and what the
-// factor
-// that comes out of it does to the output so far.
+// factor that comes out of it does to the output so far.
 #pragma once
 #include "flash_attn_npu/request.h"
 #include "tile/row_vectors.h"
