@@ -152,8 +152,7 @@ __aicore__ inline void EmptyHiddenRows(const RowTile& o, const AscendC::LocalTen
 }
 
 /// A table in UB: `parts` rows, one for each partial result, `pitch` floats apart (whole blocks), of `lanes` rows'
-/// values
-/// (at most 64).
+/// values (at most 64).
 struct PartTable {
     AscendC::LocalTensor<float> data;
     int32_t parts, lanes, pitch;
