@@ -18,8 +18,6 @@ namespace flash_attn_npu::cpu {
 
 namespace {
 
-// Up to this many packed rows of one kv head, streaming K and V once per row block beats filling SIMD lanes with rows.
-constexpr int32_t kRowKernelRows = 8;
 // Row tiles of one item share the packing of K and V; more than this gains nothing and costs L2.
 constexpr int32_t kMaxRowTilesPerItem = 8;
 // Enough items that the last ones to finish do not matter.
@@ -161,8 +159,8 @@ private:
     }
 
     void attend() {
-        const size_t bytes = std::max(tile_kernel_.scratch_bytes(p_, tile_plan_, rows_per_item_),
-                                      row_kernel_.scratch_bytes(p_, row_plan_, kRowKernelRows));
+        const size_t bytes =
+            std::max(tile_kernel_.scratch_bytes(p_, rows_per_item_), row_kernel_.scratch_bytes(p_, kRowKernelRows));
         for_each(static_cast<int64_t>(jobs_.size()), work_, [&](int64_t i) {
             const Job& job = jobs_[i];
             const Kernel& kernel = job.few_rows ? row_kernel_ : tile_kernel_;

@@ -32,7 +32,12 @@ struct Partials {
 };
 
 using AttendFn = void (*)(const Forward&, const Plan&, const Partials&, const WorkItem&, void* scratch);
-using ScratchFn = size_t (*)(const Forward&, const Plan&, int32_t rows_per_item);
+// For items of at most `rows_per_item` packed rows per kv head.
+using ScratchFn = size_t (*)(const Forward&, int32_t rows_per_item);
+
+// Up to this many packed rows of one kv head, streaming K and V once per row block beats filling SIMD lanes with rows:
+// the row kernel's items.
+constexpr int32_t kRowKernelRows = 8;
 
 // One kernel: its tile shape, the bytes of 64-byte aligned scratch a thread needs, and the function itself.
 struct Kernel {

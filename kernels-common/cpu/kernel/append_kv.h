@@ -20,7 +20,6 @@ void append_one(const Forward& p, const Sequence& s, int32_t t, int64_t block, i
     const int32_t rotated = p.rotary.enabled() ? p.rotary.dim : 0;
     memcpy(k_cache + rotated, k + rotated, (p.head_dim - rotated) * sizeof(*k));
     if (rotated == 0) return;
-    constexpr int32_t kMaxHeadDim = 256;
     float features[kMaxHeadDim];
     load_row<S, kType>(k, rotated, features);
     rotate<kType>(p.rotary, p.rotary.k_position(s.rotary_start, t), features);

@@ -10,7 +10,6 @@ namespace {
 template <class S>
 void combine(const Forward& p, const Plan& plan, const Partials& partials, int32_t n, int32_t kv_head,
              int32_t row_begin, int32_t row_end) {
-    constexpr int32_t kMaxHeadDimV = 512;
     alignas(64) float o[kMaxHeadDimV];
     const Sequence s = p.sequence(n);
     for (int32_t r = row_begin; r < row_end; ++r) {

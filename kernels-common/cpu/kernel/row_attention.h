@@ -24,7 +24,10 @@ struct RowAttention {
 
     static constexpr int32_t kChunkKeys = 32;
     static constexpr int32_t kKeyVectors = kChunkKeys / S::kWidth;
-    static constexpr int32_t kMaxRows = 16;
+    // What the plan takes for a row tile. More than an item ever has, and kept: it is a term of the longest range of
+    // keys under a window, so another number would cut some calls into other splits.
+    static constexpr int32_t kPlanRows = 16;
+    static_assert(kRowKernelRows <= kPlanRows, "an item is one row tile");
     static constexpr int32_t kKeyBlock = 4;                           // keys per pass of the dot products
     static constexpr int32_t kRowBlock = S::kWidth == 16 ? 4 : 2;     // rows per pass: what the registers hold
     static constexpr int32_t kColumnBlock = S::kWidth == 16 ? 4 : 2;  // vectors of V columns per pass
@@ -44,11 +47,11 @@ struct RowAttention {
 
     static size_t row_floats(const Forward& p) { return padded(query_features(p)) + padded(p.head_dim_v); }
 
-    static size_t scratch_bytes(const Forward& p, const Plan&, int32_t) {
-        return size_t{1} * p.num_heads_kv * kMaxRows * (row_floats(p) * sizeof(float) + sizeof(Row));
+    static size_t scratch_bytes(const Forward& p, int32_t rows_per_item) {
+        return size_t{1} * p.num_heads_kv * rows_per_item * (row_floats(p) * sizeof(float) + sizeof(Row));
     }
 
-    static Kernel kernel(const Forward&) { return Kernel{TileShape{kMaxRows, kChunkKeys}, scratch_bytes, attend}; }
+    static Kernel kernel(const Forward&) { return Kernel{TileShape{kPlanRows, kChunkKeys}, scratch_bytes, attend}; }
 
     static void attend(const Forward& p, const Plan& plan, const Partials& partials, const WorkItem& item,
                        void* scratch) {

@@ -51,7 +51,7 @@ class TileAttention {
 public:
     static Kernel kernel() { return Kernel{TileShape{kRows, kStepKeys}, scratch_bytes, attend}; }
 
-    static size_t scratch_bytes(const Forward& p, const Plan&, int32_t rows_per_item) {
+    static size_t scratch_bytes(const Forward& p, int32_t rows_per_item) {
         return Workspace(p, ceil_div(rows_per_item, kRows), nullptr).bytes;
     }
 
@@ -191,8 +191,8 @@ private:
         const int32_t begin = (keys.begin - chunk) / kKeyGroup * kKeyGroup;
         const int32_t end = round_up(keys.end - chunk, kKeyGroup);
         collect_key_rows(p_, item_, chunk, keys, rows);
-        Engine::pack_keys(w_.k, rows, begin, end, p_.head_dim, features_ - p_.head_dim);
-        Engine::pack_values(w_.v, rows, begin, end, p_.head_dim_v);
+        Engine::pack_rows(w_.k, rows, begin, end, p_.head_dim, features_ - p_.head_dim);
+        Engine::pack_columns(w_.v, rows, begin, end, p_.head_dim_v);
     }
 
     void visit(RowTile& tile, int32_t chunk) {
@@ -215,7 +215,7 @@ private:
         int32_t pending = begin;  // keys [pending, step) have a P that O lacks
         for (int32_t step = begin; step < end;) {
             const int32_t step_end = min_of(end, (step / kStepKeys + 1) * kStepKeys);
-            Engine::template scores<kN>(tile.q, w_.k, features_, step, step_end, w_.s);
+            Engine::template multiply_nt<kN>(tile.q, w_.k, features_, step, step_end, w_.s);
             const int32_t keys = step_end - step;
             if (!logits_.plain) logits<kN>(tile, chunk + step, keys);
             const bool all_visible = tile.keys_all.begin <= chunk + step && chunk + step_end <= tile.keys_all.end;
@@ -234,7 +234,7 @@ private:
 
     template <int kN>
     void accumulate(RowTile& tile, int32_t begin, int32_t end) {
-        Engine::template accumulate<kN>(w_.p, w_.v, begin, end, p_.head_dim_v, tile.o);
+        Engine::template multiply_nn<kN>(w_.p, w_.v, begin, end, p_.head_dim_v, tile.o);
         tile.o_is_zero = false;
     }
 

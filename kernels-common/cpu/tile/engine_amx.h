@@ -71,9 +71,9 @@ struct EngineAmx {
     }
 
     // k: blocks [keys / 16][features / 32].
-    static void pack_keys(Key* k, const KeyRows<kChunkKeys>& rows, int32_t begin, int32_t end, int32_t head_dim,
+    static void pack_rows(Key* k, const KeyRows<kChunkKeys>& rows, int32_t begin, int32_t end, int32_t head_dim,
                           int32_t head_dim_qv) {
-        constexpr int32_t kMaxFeatures = 256 + 512;
+        constexpr int32_t kMaxFeatures = kMaxHeadDim + kMaxHeadDimV;
         const int32_t features = head_dim + head_dim_qv;
         const int32_t blocks = feature_blocks(features);
         // Zeroed once: what lies beyond `features` stays zero.
@@ -92,7 +92,8 @@ struct EngineAmx {
     }
 
     // v: blocks [features / 16][keys / 32].
-    static void pack_values(Value* v, const KeyRows<kChunkKeys>& rows, int32_t begin, int32_t end, int32_t head_dim_v) {
+    static void pack_columns(Value* v, const KeyRows<kChunkKeys>& rows, int32_t begin, int32_t end,
+                             int32_t head_dim_v) {
         for (int32_t key = begin; key < end; key += kSummed) {
             // The 32 rows of a tile are read at a small piece of each at a time: fetch them whole.
             for (int32_t i = 0; i < kSummed; ++i) {
@@ -114,9 +115,9 @@ struct EngineAmx {
         }
     }
 
-    // s[key - begin][kRows] = scores of keys [begin, end), a multiple of kKeyGroup.
+    // s[key - begin][kRows] = K Q^T of keys [begin, end), a multiple of kKeyGroup.
     template <int kN>
-    static void scores(const Query* q, const Key* k, int32_t features, int32_t begin, int32_t end, float* s) {
+    static void multiply_nt(const Query* q, const Key* k, int32_t features, int32_t begin, int32_t end, float* s) {
         const int32_t blocks = feature_blocks(features);
         for (int32_t key = begin; key < end; key += kSummed) {
             multiply_columns<kN, false>(k + key / kWidth * blocks * kBlock, blocks * kBlock, q, blocks,
@@ -134,8 +135,8 @@ struct EngineAmx {
     }
 
     template <int kN>
-    static void accumulate(const Probability* p, const Value* v, int32_t begin, int32_t end, int32_t head_dim_v,
-                           float* o) {
+    static void multiply_nn(const Probability* p, const Value* v, int32_t begin, int32_t end, int32_t head_dim_v,
+                            float* o) {
         const int32_t first = begin / kSummed;
         for (int32_t f = 0; f < head_dim_v; f += kSummed) {
             multiply_columns<kN, true>(v + (f / kWidth * kKeyBlocks + first) * kBlock, kKeyBlocks * kBlock,

@@ -58,7 +58,7 @@ struct EngineBf16Dot {
         }
     }
 
-    static void pack_keys(Key* k, const KeyRows<kChunkKeys>& rows, int32_t begin, int32_t end, int32_t head_dim,
+    static void pack_rows(Key* k, const KeyRows<kChunkKeys>& rows, int32_t begin, int32_t end, int32_t head_dim,
                           int32_t head_dim_qv) {
         const int32_t stride = key_stride(head_dim + head_dim_qv);
         for (int32_t key = begin; key < end; ++key) {
@@ -70,7 +70,8 @@ struct EngineBf16Dot {
         }
     }
 
-    static void pack_values(Value* v, const KeyRows<kChunkKeys>& rows, int32_t begin, int32_t end, int32_t head_dim_v) {
+    static void pack_columns(Value* v, const KeyRows<kChunkKeys>& rows, int32_t begin, int32_t end,
+                             int32_t head_dim_v) {
         for (int32_t key = begin; key < end; key += 2) {
             prefetch_row(rows.v[key + rows.kPrefetchAhead], head_dim_v * int32_t{sizeof(Storage<kType>)});
             prefetch_row(rows.v[key + rows.kPrefetchAhead + 1], head_dim_v * int32_t{sizeof(Storage<kType>)});
@@ -83,9 +84,9 @@ struct EngineBf16Dot {
         }
     }
 
-    // s[key - begin][kRows] = scores of keys [begin, end), a multiple of kKeyGroup.
+    // s[key - begin][kRows] = K Q^T of keys [begin, end), a multiple of kKeyGroup.
     template <int kN>
-    static void scores(const Query* q, const Key* k, int32_t features, int32_t begin, int32_t end, float* s) {
+    static void multiply_nt(const Query* q, const Key* k, int32_t features, int32_t begin, int32_t end, float* s) {
         const int32_t stride = key_stride(features);
         for (int32_t key = begin; key < end; key += kBlock) {
             multiply<kN, false>(k + key * stride, stride, 1, q, (features + 1) / 2, s + (key - begin) * kRows);
@@ -98,8 +99,8 @@ struct EngineBf16Dot {
     }
 
     template <int kN>
-    static void accumulate(const Probability* p, const Value* v, int32_t begin, int32_t end, int32_t head_dim_v,
-                           float* o) {
+    static void multiply_nn(const Probability* p, const Value* v, int32_t begin, int32_t end, int32_t head_dim_v,
+                            float* o) {
         const int32_t pairs = (end - begin) / 2;
         for (int32_t f = 0; f < head_dim_v; f += kBlock) {
             const Value* panel = v + f / kPanel * (kPanel * kChunkKeys / 2) + f % kPanel;

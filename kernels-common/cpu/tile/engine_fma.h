@@ -5,6 +5,13 @@
 // B[t][kN vectors], with all of C in registers.
 //   S^T = K Q^T:     A = K, row-major;                    B = Q^T [features][kRows]
 //   O^T += V^T P^T:  A = V in panels of kPanel features;  B = P^T [keys][kRows]
+//
+// The interface of an engine, by product, so that it says nothing of what the matrices mean:
+//   pack_queries   the operand whose rows lie in SIMD lanes, transposed: Q; dO in backward
+//   pack_rows      rows of the cache, summed over their features: K; V in backward
+//   pack_columns   rows of the cache, summed over the keys: V; K in backward
+//   multiply_nt    both operands summed over features: S = Q K^T, dP = dO V^T
+//   multiply_nn    summed over keys, added to what is there: O += P V, dQ += dS K
 #pragma once
 
 #include "cpu/tile/key_rows.h"
@@ -58,7 +65,7 @@ struct EngineFma {
         }
     }
 
-    static void pack_keys(Key* k, const KeyRows<kChunkKeys>& rows, int32_t begin, int32_t end, int32_t head_dim,
+    static void pack_rows(Key* k, const KeyRows<kChunkKeys>& rows, int32_t begin, int32_t end, int32_t head_dim,
                           int32_t head_dim_qv) {
         const int32_t stride = key_stride(head_dim + head_dim_qv);
         for (int32_t key = begin; key < end; ++key) {
@@ -68,7 +75,8 @@ struct EngineFma {
         }
     }
 
-    static void pack_values(Value* v, const KeyRows<kChunkKeys>& rows, int32_t begin, int32_t end, int32_t head_dim_v) {
+    static void pack_columns(Value* v, const KeyRows<kChunkKeys>& rows, int32_t begin, int32_t end,
+                             int32_t head_dim_v) {
         for (int32_t key = begin; key < end; ++key) {
             prefetch_row(rows.v[key + rows.kPrefetchAhead], head_dim_v * int32_t{sizeof(Storage<kType>)});
             for (int32_t f = 0; f < head_dim_v; f += kWidth) {
@@ -78,9 +86,9 @@ struct EngineFma {
         }
     }
 
-    // s[key - begin][kRows] = scores of keys [begin, end), a multiple of kKeyGroup.
+    // s[key - begin][kRows] = K Q^T of keys [begin, end), a multiple of kKeyGroup.
     template <int kN>
-    static void scores(const Query* q, const Key* k, int32_t features, int32_t begin, int32_t end, float* s) {
+    static void multiply_nt(const Query* q, const Key* k, int32_t features, int32_t begin, int32_t end, float* s) {
         const int32_t stride = key_stride(features);
         for (int32_t key = begin; key < end; key += kBlock) {
             const Key* rows = k + key * stride;
@@ -100,8 +108,8 @@ struct EngineFma {
     }
 
     template <int kN>
-    static void accumulate(const Probability* p, const Value* v, int32_t begin, int32_t end, int32_t head_dim_v,
-                           float* o) {
+    static void multiply_nn(const Probability* p, const Value* v, int32_t begin, int32_t end, int32_t head_dim_v,
+                            float* o) {
         for (int32_t f = 0; f < head_dim_v; f += kBlock) {
             const Value* panel = v + f / kPanel * (kPanel * kChunkKeys) + f % kPanel;
             multiply<kN, Result::kContinue>(panel + begin * kPanel, 1, kPanel, p + begin * kRows, end - begin,

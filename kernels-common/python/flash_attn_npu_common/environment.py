@@ -15,6 +15,15 @@ import torch
 from . import npu
 from .torch_npu_import import reason
 
+# Every environment variable of the wheels, read when a call needs it. Those of the build: buildtools/extension.py.
+VARIABLES = {
+    "FLASH_ATTN_NPU_BACKEND": "cpu (default) or device: where cpu tensors go; device needs a library for host memory",
+    "FLASH_ATTN_NPU_CPU_ISA": "SIMD level of the cpu backend, e.g. avx2; default: the best this CPU has",
+    "FLASH_ATTN_NPU_DEBUG": "1: also check the contents of npu tensors (lengths, pages), which makes the host wait",
+    "FLASH_ATTN_NPU_DEVICE_KERNELS": "general or fast: the device kernels that serve calls; default: whichever pays",
+    "FLASH_ATTN_NPU_DEVICE_LIB": "path of the device library; default: the one inside the wheel",
+}
+
 # Flags of /proc/cpuinfo that decide the cpu backend's SIMD level.
 _FEATURES_X86 = "avx2 fma f16c avx512f avx512bw avx512dq avx512vl avx512_bf16 amx_tile amx_bf16".split()
 _FEATURES_ARM = "asimd asimdhp bf16 sve".split()
@@ -29,7 +38,11 @@ def main(package: str, version: str, extension: Any) -> None:
         extension: Its `_C` module.
     """
     if sys.argv[1:] != ["info"]:
-        sys.exit(f"usage: python -m {package} info    prints versions, chips, and which backend a call would use")
+        variables = "\n".join(f"  {name:<30} {meaning}" for name, meaning in VARIABLES.items())
+        sys.exit(
+            f"usage: python -m {package} info    prints versions, chips, and which backend a call would use\n\n"
+            f"environment variables:\n{variables}"
+        )
     for name, value in report(package, version, extension):
         print(f"{name:<16}  {value}")
 
