@@ -32,24 +32,24 @@ public:
 
     __aicore__ inline void Cube() {
         arch::Resource<ArchTag> resource;
-        DecodeLoader<ArchTag, Element, STAGED> loader(resource, a_, shape_, core_.index, core_.count, core_.workspace,
-                                                      FLAGS);
-        DecodeMmad<ArchTag, Element> mmad(resource, a_.request, shape_, core_.workspace);
-        DecodeTile tile;
-        AscendC::LocalTensor<Element> l1, l1P;
+        Loader<ArchTag, Element, STAGED> loader(resource, a_, shape_, core_.index, core_.count, core_.workspace,
+                                                kFlags);
+        Mmad<ArchTag, Element> mmad(resource, a_.request, shape_, core_.workspace);
+        Tile tile;
+        AscendC::LocalTensor<Element> l1, l1_p;
         while (loader.Next(tile, l1)) {
             switch (tile.operand) {
-                case DecodeOperand::kQ: mmad.LoadQueries(l1, tile); break;
-                case DecodeOperand::kK:
+                case Operand::kQ: mmad.LoadQueries(l1, tile); break;
+                case Operand::kK:
                     mmad.MultiplyK(l1, tile);
-                    if (tile.last) AscendC::CrossCoreSetFlag<2, PIPE_FIX>(FLAGS.s_ready);
+                    if (tile.last) AscendC::CrossCoreSetFlag<2, PIPE_FIX>(kFlags.s_ready);
                     break;
-                case DecodeOperand::kV:
-                    if (tile.first) l1P = loader.BeginP();
-                    mmad.MultiplyV(l1, l1P, tile);
+                case Operand::kV:
+                    if (tile.first) l1_p = loader.BeginP();
+                    mmad.MultiplyV(l1, l1_p, tile);
                     if (tile.last) {
                         loader.EndP();
-                        AscendC::CrossCoreSetFlag<2, PIPE_FIX>(FLAGS.o_ready);
+                        AscendC::CrossCoreSetFlag<2, PIPE_FIX>(kFlags.o_ready);
                     }
                     break;
             }
@@ -59,9 +59,9 @@ public:
 
     __aicore__ inline void Vector() {
         arch::Resource<ArchTag> resource;
-        DecodeUb<ArchTag, STAGED> ub(resource);
+        Buffers<ArchTag, STAGED> ub(resource);
         if constexpr (STAGED) {
-            StagedKeys<ArchTag> keys(ub, a_, shape_, core_.index, core_.count, core_.workspace, FLAGS,
+            StagedKeys<ArchTag> keys(ub, a_, shape_, core_.index, core_.count, core_.workspace, kFlags,
                                      AscendC::GetSubBlockIdx());
             Vector(ub, keys);
         } else {
@@ -71,45 +71,45 @@ public:
     }
 
 private:
-    static constexpr DecodeFlags FLAGS{/*s_ready=*/0, /*p_ready=*/1, /*o_ready=*/2, /*keys_ready=*/3,
-                                       /*keys_free=*/4};
+    static constexpr Flags kFlags{/*s_ready=*/0, /*p_ready=*/1, /*o_ready=*/2, /*keys_ready=*/3,
+                                  /*keys_free=*/4};
 
     /// Keys: CachedKeys or StagedKeys.
     template <class Keys>
-    __aicore__ inline void Vector(DecodeUb<ArchTag, STAGED>& ub, Keys& keys) {
-        DecodePartition partition(a_, shape_, core_.index, core_.count);
-        const int32_t subBlock = AscendC::GetSubBlockIdx();
-        DecodeSoftmax<ArchTag, Element, STAGED> softmax(ub, a_, shape_, core_.workspace);
-        DecodeResults<ArchTag, ElementOut, STAGED> results(ub, a_, shape_, partition, core_.index);
-        DecodeOutput<ArchTag, ElementOut, STAGED> output(ub, results, a_.request, shape_, core_.workspace);
+    __aicore__ inline void Vector(Buffers<ArchTag, STAGED>& ub, Keys& keys) {
+        Partition partition(a_, shape_, core_.index, core_.count);
+        const int32_t sub_block = AscendC::GetSubBlockIdx();
+        Softmax<ArchTag, Element, STAGED> softmax(ub, a_, shape_, core_.workspace);
+        Results<ArchTag, ElementOut, STAGED> results(ub, a_, shape_, partition, core_.index);
+        Output<ArchTag, ElementOut, STAGED> output(ub, results, a_.request, shape_, core_.workspace);
 
-        DecodeSteps steps(shape_, partition);
-        DecodeStep step[2];
+        Steps steps(shape_, partition);
+        Step step[2];
         int32_t current = 0;
         bool more = true, pending = false;  // pending: the O of the step before is due
-        DecodePiece shared[2];              // a core shares at most its first task and its last one
+        Piece shared[2];                    // a core shares at most its first task and its last one
         int32_t shares = 0;
         keys.Keys();
         while (more || pending) {
             more = more && steps.Next(step[current]);
             if (more) {
-                const DecodeStep& now = step[current];
-                const DecodeRows rows(now.piece, subBlock, 2);
+                const Step& now = step[current];
+                const Rows rows(now.piece, sub_block, 2);
                 if (now.keys.empty()) {
                     results.StoreNothing(now.piece, rows);
                     continue;
                 }
                 keys.Keys();
-                AscendC::CrossCoreWaitFlag(FLAGS.s_ready);
+                AscendC::CrossCoreWaitFlag(kFlags.s_ready);
                 if (now.first) softmax.Begin(now);
                 softmax(now, rows);
-                AscendC::CrossCoreSetFlag<2, PIPE_MTE3>(FLAGS.p_ready);
+                AscendC::CrossCoreSetFlag<2, PIPE_MTE3>(kFlags.p_ready);
                 keys.Values();
             }
             if (pending) {
-                const DecodeStep& before = step[1 - current];
-                const DecodeRows rows(before.piece, subBlock, 2);
-                AscendC::CrossCoreWaitFlag(FLAGS.o_ready);
+                const Step& before = step[1 - current];
+                const Rows rows(before.piece, sub_block, 2);
+                AscendC::CrossCoreWaitFlag(kFlags.o_ready);
                 output.Accumulate(before, rows);
                 if (before.last) {
                     output.Finish(before, rows);
@@ -122,11 +122,11 @@ private:
 
         if (!partition.cuts()) return;
         AscendC::SyncAll<true>();
-        DecodeMerge<ArchTag, ElementOut, STAGED> merge(ub, results, a_, shape_);
+        Merge<ArchTag, ElementOut, STAGED> merge(ub, results, a_, shape_);
         for (int32_t i = 0; i < shares; ++i) {
-            const DecodePiece& piece = shared[i];
+            const Piece& piece = shared[i];
             const int32_t sharers = 2 * (piece.last_core - piece.first_core + 1);
-            merge(piece, DecodeRows(piece, 2 * (core_.index - piece.first_core) + subBlock, sharers));
+            merge(piece, Rows(piece, 2 * (core_.index - piece.first_core) + sub_block, sharers));
         }
     }
 

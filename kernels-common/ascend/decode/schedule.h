@@ -9,7 +9,7 @@
 namespace flash_attn_npu::ascend::decode {
 
 // The part of one task that one core computes.
-struct DecodePiece {
+struct Piece {
     Sequence s;
     int32_t head_begin;  // kv heads [head_begin, head_begin + heads)
     int32_t heads;
@@ -30,13 +30,13 @@ struct DecodePiece {
     }
 };
 
-class DecodePartition {
+class Partition {
 public:
     // Pieces that a vector core can merge at a time.
     static constexpr int32_t kMaxCores = 32;
 
-    __aicore__ inline DecodePartition(const AttentionArguments& arguments, const DecodeShape& shape, int32_t core,
-                                      int32_t cores)
+    __aicore__ inline Partition(const AttentionArguments& arguments, const DecodeShape& shape, int32_t core,
+                                int32_t cores)
         : request_(arguments.request), plan_(arguments.plan), shape_(shape) {
         int64_t shortest = 0, longest = 0;  // task
         for (; n_ < request_.batch; ++n_) {
@@ -61,7 +61,7 @@ public:
     }
 
     // False when there is no further piece for this core.
-    __aicore__ inline bool Next(DecodePiece& piece) {
+    __aicore__ inline bool Next(Piece& piece) {
         if (core_ >= cores_) return false;
         for (; n_ < request_.batch; NextSequence()) {
             for (; split_ < plan_.num_splits; ++split_, group_ = 0) {
@@ -110,7 +110,7 @@ private:
     }
 
     // The task at position_; false when this core has no part of it.
-    __aicore__ inline bool TakePart(DecodePiece& piece) const {
+    __aicore__ inline bool TakePart(Piece& piece) const {
         const int32_t tiles = TaskTiles();
         const int64_t tiles_begin = position_ + kTaskTiles;
         const int64_t begin = Share(core_), end = Share(core_ + 1);
@@ -152,8 +152,8 @@ private:
 };
 
 // Keys of a piece that go through softmax together.
-struct DecodeStep {
-    DecodePiece piece;
+struct Step {
+    Piece piece;
     KeyRange keys;         // empty: the only step of a piece without keys
     int32_t number;        // of the step, over all steps of this core that have keys
     int32_t piece_number;  // likewise
@@ -165,13 +165,13 @@ struct DecodeStep {
 
 // The steps of an AI core in order: one sequence over all its pieces, so that the pipeline never drains between them.
 // Its AIC and its AIVs each make one.
-class DecodeSteps {
+class Steps {
 public:
-    __aicore__ inline DecodeSteps(const DecodeShape& shape, const DecodePartition& partition)
+    __aicore__ inline Steps(const DecodeShape& shape, const Partition& partition)
         : step_keys_(shape.step_keys), partition_(partition) {}
 
     // False when there is no further step.
-    __aicore__ inline bool Next(DecodeStep& step) {
+    __aicore__ inline bool Next(Step& step) {
         if (begin_ >= piece_.keys.end) {
             if (!partition_.Next(piece_)) return false;
             if (!piece_.keys.empty()) ++piece_number_;
@@ -190,8 +190,8 @@ public:
 
 private:
     const int32_t step_keys_;
-    DecodePartition partition_;
-    DecodePiece piece_{};
+    Partition partition_;
+    Piece piece_{};
     int32_t begin_ = 0;  // first key of the next step
     int32_t number_ = 0;
     int32_t piece_number_ = -1;

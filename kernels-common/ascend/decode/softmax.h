@@ -9,78 +9,78 @@ namespace flash_attn_npu::ascend::decode {
 
 /// STAGED: K was fp8. Its scores are scaled head by head before all else; others share one positive scale.
 template <class ArchTag, class Element, bool STAGED>
-class DecodeSoftmax {
+class Softmax {
 public:
-    __aicore__ inline DecodeSoftmax(DecodeUb<ArchTag, STAGED>& ub, const AttentionArguments& arguments,
-                                    const DecodeShape& shape, GM_ADDR workspace)
+    __aicore__ inline Softmax(Buffers<ArchTag, STAGED>& ub, const AttentionArguments& arguments,
+                              const DecodeShape& shape, GM_ADDR workspace)
         : ub_(ub),
           request_(arguments.request),
           group_(arguments.plan.group),
           pitch_(static_cast<uint32_t>(shape.pitch)) {
-        gmS_.SetGlobalBuffer(reinterpret_cast<__gm__ float*>(workspace));
-        gmP_.SetGlobalBuffer(reinterpret_cast<__gm__ Element*>(workspace + DecodeWorkspace::kP));
+        gm_s_.SetGlobalBuffer(reinterpret_cast<__gm__ float*>(workspace));
+        gm_p_.SetGlobalBuffer(reinterpret_cast<__gm__ Element*>(workspace + DecodeWorkspace::kP));
     }
 
     /// A piece begins: its rows have seen nothing.
-    __aicore__ inline void Begin(const DecodeStep& step) {
-        AscendC::Duplicate(ub_.Maximum(step), tile::kNoMaximum, static_cast<int32_t>(Ub::ROWS));
-        AscendC::Duplicate(ub_.Sum(step), 0.0f, static_cast<int32_t>(Ub::ROWS));
+    __aicore__ inline void Begin(const Step& step) {
+        AscendC::Duplicate(ub_.Maximum(step), tile::kNoMaximum, static_cast<int32_t>(Ub::kRows));
+        AscendC::Duplicate(ub_.Sum(step), 0.0f, static_cast<int32_t>(Ub::kRows));
         tile::VectorBarrier();
     }
 
     /// P of the step for `rows`; updates their maximum, sum and factor.
-    __aicore__ inline void operator()(const DecodeStep& step, const DecodeRows& rows) {
+    __aicore__ inline void operator()(const Step& step, const Rows& rows) {
         if (rows.size() == 0) {
             PassThrough();
             return;
         }
-        const uint32_t keys = static_cast<uint32_t>(step.keys.size()), cols = RoundUp<tile::STRIP>(keys);
+        const uint32_t keys = static_cast<uint32_t>(step.keys.size()), cols = RoundUp<tile::kStrip>(keys);
         const tile::RowTile s{ub_.scores, static_cast<uint32_t>(rows.size()), cols, cols};
-        const int64_t row = int64_t{step.slot()} * SLOT_ELEMENTS + int64_t{rows.begin} * pitch_;
-        Load(gmS_[row], s.rows, keys, cols);
-        ub_.scoresRing.BeginUse();
+        const int64_t row = int64_t{step.slot()} * kSlotElements + int64_t{rows.begin} * pitch_;
+        Load(gm_s_[row], s.rows, keys, cols);
+        ub_.scores_ring.BeginUse();
         if constexpr (STAGED) ScaleHeads(s, step, rows);
         HideKeys(s, step, rows);
         Exponentials(s, step);
-        ub_.stagingRing.BeginFill();
+        ub_.staging_ring.BeginFill();
         const auto p = ub_.staging.template ReinterpretCast<Element>();
         AscendC::Cast(p, s.data, AscendC::RoundMode::CAST_RINT, s.rows * cols);
-        ub_.scoresRing.EndUse();
-        ub_.stagingRing.EndFill();
-        ub_.stagingRing.BeginUse();
-        AscendC::DataCopy(gmP_[row], p,
-                          AscendC::DataCopyParams(static_cast<uint16_t>(s.rows), static_cast<uint16_t>(cols / C0), 0,
-                                                  static_cast<uint16_t>((pitch_ - cols) / C0)));
-        ub_.stagingRing.EndUse();
+        ub_.scores_ring.EndUse();
+        ub_.staging_ring.EndFill();
+        ub_.staging_ring.BeginUse();
+        AscendC::DataCopy(gm_p_[row], p,
+                          AscendC::DataCopyParams(static_cast<uint16_t>(s.rows), static_cast<uint16_t>(cols / kC0), 0,
+                                                  static_cast<uint16_t>((pitch_ - cols) / kC0)));
+        ub_.staging_ring.EndUse();
     }
 
 private:
-    using Ub = DecodeUb<ArchTag, STAGED>;
-    static constexpr uint32_t C0 = ArchTag::BYTE_PER_C0 / sizeof(Element);
-    static constexpr int64_t SLOT_ELEMENTS = int64_t{DecodeShape::kStepScores} * DecodeShape::kRows;
+    using Ub = Buffers<ArchTag, STAGED>;
+    static constexpr uint32_t kC0 = ArchTag::BYTE_PER_C0 / sizeof(Element);
+    static constexpr int64_t kSlotElements = int64_t{DecodeShape::kStepScores} * DecodeShape::kRows;
 
     // A vector core without rows still has to order its earlier reads before the flag that it is about to set on MTE3.
     __aicore__ inline void PassThrough() {
-        ub_.stagingRing.BeginFill();
-        ub_.stagingRing.EndFill();
-        ub_.stagingRing.BeginUse();
-        ub_.stagingRing.EndUse();
+        ub_.staging_ring.BeginFill();
+        ub_.staging_ring.EndFill();
+        ub_.staging_ring.BeginUse();
+        ub_.staging_ring.EndUse();
     }
 
     __aicore__ inline void Load(const AscendC::GlobalTensor<float>& gm, uint32_t rows, uint32_t keys, uint32_t cols) {
-        ub_.scoresRing.BeginFill();
+        ub_.scores_ring.BeginFill();
         tile::LoadRows(ub_.scores, gm, tile::RowsShape{rows, keys, pitch_, cols});
-        ub_.scoresRing.EndFill();
+        ub_.scores_ring.EndFill();
     }
 
     // Columns past the step's keys are computed along with the rest and hidden later.
-    __aicore__ inline void ScaleHeads(const tile::RowTile& s, const DecodeStep& step, const DecodeRows& rows) {
+    __aicore__ inline void ScaleHeads(const tile::RowTile& s, const Step& step, const Rows& rows) {
         const uint32_t keys = static_cast<uint32_t>(step.keys.size());
         if (keys < s.cols) {
             tile::FillColumns(s, 0, s.rows, keys, s.cols, 0.0f);
             tile::VectorBarrier();
         }
-        for (DecodeRowsOfHeads part(step.piece, rows); part.more(); part.next()) {
+        for (RowsOfHeads part(step.piece, rows); part.more(); part.next()) {
             const float scale = request_.score.scale_of(step.piece.s.n, part.head()) / staged_factor(request_);
             AscendC::Muls(s.data[part.first() * s.pitch], s.data[part.first() * s.pitch], scale,
                           static_cast<int32_t>(part.size() * s.pitch));
@@ -89,7 +89,7 @@ private:
     }
 
     // Columns past the step's keys hold nothing yet; others may be hidden from some query positions.
-    __aicore__ inline void HideKeys(const tile::RowTile& s, const DecodeStep& step, const DecodeRows& rows) {
+    __aicore__ inline void HideKeys(const tile::RowTile& s, const Step& step, const Rows& rows) {
         tile::HideKeys(s, request_.mask_of(step.piece.s), 0, step.piece.s.seqlen_q, step.keys, [&](int32_t r) {
             const int32_t row = rows.begin + r;
             return tile::RowsOfPosition{step.piece.position(row, group_),
@@ -97,7 +97,7 @@ private:
         });
     }
 
-    __aicore__ inline void Exponentials(const tile::RowTile& s, const DecodeStep& step) {
+    __aicore__ inline void Exponentials(const tile::RowTile& s, const Step& step) {
         const tile::SoftmaxScratch scratch{ub_.Temporary(0), ub_.Temporary(1), ub_.blocks, ub_.tree};
         tile::OnlineSoftmax<Ub::kScale>(s, ub_.Statistics(step), scratch, request_.score.scale);
     }
@@ -106,8 +106,8 @@ private:
     const Forward& request_;
     const int32_t group_;
     const uint32_t pitch_;  // of S and P in the workspace
-    AscendC::GlobalTensor<float> gmS_;
-    AscendC::GlobalTensor<Element> gmP_;
+    AscendC::GlobalTensor<float> gm_s_;
+    AscendC::GlobalTensor<Element> gm_p_;
 };
 
 }  // namespace flash_attn_npu::ascend::decode

@@ -6,10 +6,10 @@
 
 namespace flash_attn_npu::ascend::decode {
 
-enum class DecodeOperand : uint8_t { kQ, kK, kV };
+enum class Operand : uint8_t { kQ, kK, kV };
 
-struct DecodeTile {
-    DecodeOperand operand;
+struct Tile {
+    Operand operand;
     bool first, last;    // of its operand in the step
     bool last_of_piece;  // and no further step of the piece follows
     uint32_t heads, head_rows;
@@ -24,22 +24,22 @@ struct DecodeTile {
 };
 
 /// The order of the tiles.
-class DecodeTileOrder {
+class TileOrder {
 public:
-    __aicore__ inline DecodeTileOrder(const AttentionArguments& arguments, const DecodeShape& shape, int32_t core,
-                                      int32_t cores)
-        : tile_keys_(shape.tile_keys), steps_(shape, DecodePartition(arguments, shape, core, cores)) {
+    __aicore__ inline TileOrder(const AttentionArguments& arguments, const DecodeShape& shape, int32_t core,
+                                int32_t cores)
+        : tile_keys_(shape.tile_keys), steps_(shape, Partition(arguments, shape, core, cores)) {
         NextRound();
     }
 
     /// False when there is no further tile. `step` is the one it belongs to, until the next call.
-    __aicore__ inline bool Next(DecodeTile& tile, const DecodeStep*& step) {
+    __aicore__ inline bool Next(Tile& tile, const Step*& step) {
         while (!CutTile(tile, step)) {
-            if (operand_ == DecodeOperand::kV) {
+            if (operand_ == Operand::kV) {
                 if (!has_k_) return false;
                 NextRound();
             } else {
-                operand_ = operand_ == DecodeOperand::kQ ? DecodeOperand::kK : DecodeOperand::kV;
+                operand_ = operand_ == Operand::kQ ? Operand::kK : Operand::kV;
                 offset_ = 0;
             }
         }
@@ -47,7 +47,7 @@ public:
     }
 
     /// Steps whose K comes before the V of `tile`.
-    __aicore__ inline int32_t StepsBefore(const DecodeTile& tile) const { return tile.step + (has_k_ ? 2 : 1); }
+    __aicore__ inline int32_t StepsBefore(const Tile& tile) const { return tile.step + (has_k_ ? 2 : 1); }
 
 private:
     // The next step begins; the one before it becomes the one whose V is due.
@@ -57,16 +57,16 @@ private:
         do {
             has_k_ = steps_.Next(step_[current_]);
         } while (has_k_ && step_[current_].keys.empty());
-        operand_ = DecodeOperand::kQ;
+        operand_ = Operand::kQ;
         offset_ = 0;
     }
 
     // The next tile of the operand that is due; false when there is none left.
-    __aicore__ inline bool CutTile(DecodeTile& tile, const DecodeStep*& step) {
-        const bool of_v = operand_ == DecodeOperand::kV;
+    __aicore__ inline bool CutTile(Tile& tile, const Step*& step) {
+        const bool of_v = operand_ == Operand::kV;
         if (!(of_v ? has_v_ : has_k_)) return false;
         step = &step_[of_v ? 1 - current_ : current_];
-        const bool of_q = operand_ == DecodeOperand::kQ;
+        const bool of_q = operand_ == Operand::kQ;
         if (of_q && !step->first) return false;
         const int32_t step_keys = step->keys.size();
         if (offset_ >= step_keys) return false;
@@ -86,11 +86,11 @@ private:
     }
 
     const int32_t tile_keys_;
-    DecodeSteps steps_;
-    DecodeStep step_[2];
+    Steps steps_;
+    Step step_[2];
     int32_t current_ = 0;  // whose K is due
     bool has_k_ = false, has_v_ = false;
-    DecodeOperand operand_ = DecodeOperand::kQ;
+    Operand operand_ = Operand::kQ;
     int32_t offset_ = 0;
 };
 

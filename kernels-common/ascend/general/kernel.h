@@ -35,62 +35,62 @@ public:
     }
 
 private:
-    static constexpr int32_t SLOTS = AttentionWorkspace::kSlots;
-    static constexpr int32_t LOOK_AHEAD = SLOTS - 1;
-    static constexpr uint16_t S_READY = 0, P_READY = 1, O_READY = 2, KEYS_READY = 3;
-    static_assert(AttentionWorkspace::kStagedSlots >= 2 * LOOK_AHEAD, "staged keys would be overwritten in use");
+    static constexpr int32_t kSlots = AttentionWorkspace::kSlots;
+    static constexpr int32_t kLookAhead = kSlots - 1;
+    static constexpr uint16_t kSReady = 0, kPReady = 1, kOReady = 2, kKeysReady = 3;
+    static_assert(AttentionWorkspace::kStagedSlots >= 2 * kLookAhead, "staged keys would be overwritten in use");
 
     // A step without keys passes through the pipeline and does nothing but end its task.
     __aicore__ inline static bool HasKeys(const Step* step) { return step != nullptr && !step->keys.empty(); }
 
     __aicore__ inline void Cube() {
         arch::Resource<ArchTag> resource;
-        const KeySource keySource(a_, core_.workspace);
-        BlockMmadAttention<ArchTag, Element, KeySource> mmad(resource, a_, keySource);
-        Pipeline<LOOK_AHEAD> pipeline(a_, core_.index, core_.count);
+        const KeySource key_source(a_, core_.workspace);
+        Mmad<ArchTag, Element, KeySource> mmad(resource, a_, key_source);
+        Pipeline<kLookAhead> pipeline(a_, core_.index, core_.count);
         while (pipeline.Advance()) {
             if (const Step* step = pipeline.Ahead(); HasKeys(step)) {
-                if constexpr (KeySource::STAGED) {
-                    AscendC::CrossCoreWaitFlag(KEYS_READY);
+                if constexpr (KeySource::kStaged) {
+                    AscendC::CrossCoreWaitFlag(kKeysReady);
                 }
                 mmad.MultiplyQK(*step, S(*step), workspace_.keys);
-                AscendC::CrossCoreSetFlag<2, PIPE_FIX>(S_READY);
+                AscendC::CrossCoreSetFlag<2, PIPE_FIX>(kSReady);
             }
             if (const Step* step = pipeline.Behind(); HasKeys(step)) {
                 mmad.PreloadValues(*step);
-                AscendC::CrossCoreWaitFlag(P_READY);
+                AscendC::CrossCoreWaitFlag(kPReady);
                 mmad.MultiplyPV(*step, P(*step), workspace_.keys, O(*step), workspace_.o_stride);
-                AscendC::CrossCoreSetFlag<2, PIPE_FIX>(O_READY);
+                AscendC::CrossCoreSetFlag<2, PIPE_FIX>(kOReady);
             }
         }
     }
 
     __aicore__ inline void Vector() {
         arch::Resource<ArchTag> resource;
-        AttentionUb<ArchTag> ub(resource);
-        OnlineSoftmax<ArchTag, Element> softmax(ub, a_);
-        AccumulateOutput<ArchTag, ElementOut> accumulate(ub, a_);
-        const int32_t subBlock = static_cast<int32_t>(AscendC::GetSubBlockIdx());
-        Pipeline<LOOK_AHEAD> pipeline(a_, core_.index, core_.count);
-        Stager stager(*this, ub, subBlock);
+        Buffers<ArchTag> ub(resource);
+        Softmax<ArchTag, Element> softmax(ub, a_);
+        Output<ArchTag, ElementOut> accumulate(ub, a_);
+        const int32_t sub_block = static_cast<int32_t>(AscendC::GetSubBlockIdx());
+        Pipeline<kLookAhead> pipeline(a_, core_.index, core_.count);
+        Stager stager(*this, ub, sub_block);
         stager.Next();
         stager.Next();
         while (pipeline.Advance()) {
             if (const Step* step = pipeline.Ahead(); step != nullptr) {
                 if (step->first) softmax.Begin(*step);
                 if (HasKeys(step)) {
-                    const RowShare share(step->task, subBlock);
+                    const RowShare share(step->task, sub_block);
                     const uint64_t row = static_cast<uint64_t>(share.offset) * workspace_.keys;
-                    AscendC::CrossCoreWaitFlag(S_READY);
+                    AscendC::CrossCoreWaitFlag(kSReady);
                     softmax(*step, share, S(*step)[row], P(*step)[row], workspace_.keys);
-                    AscendC::CrossCoreSetFlag<2, PIPE_MTE3>(P_READY);
+                    AscendC::CrossCoreSetFlag<2, PIPE_MTE3>(kPReady);
                 }
             }
             if (const Step* step = pipeline.Behind(); step != nullptr) {
-                const RowShare share(step->task, subBlock);
+                const RowShare share(step->task, sub_block);
                 if (HasKeys(step)) {
                     const uint64_t row = static_cast<uint64_t>(share.offset) * workspace_.o_stride;
-                    AscendC::CrossCoreWaitFlag(O_READY);
+                    AscendC::CrossCoreWaitFlag(kOReady);
                     accumulate(*step, share, O(*step)[row], workspace_.o_stride);
                 }
                 if (step->last) accumulate.Finish(*step, share);
@@ -99,22 +99,22 @@ private:
         }
     }
 
-    // Runs LOOK_AHEAD steps ahead of the vector core's other work; nothing to do unless keys are staged.
+    // Runs kLookAhead steps ahead of the vector core's other work; nothing to do unless keys are staged.
     class Stager {
     public:
-        __aicore__ inline Stager(const Attention& kernel, AttentionUb<ArchTag>& ub, int32_t subBlock)
+        __aicore__ inline Stager(const Attention& kernel, Buffers<ArchTag>& ub, int32_t sub_block)
             : p_(kernel.a_.request),
               keys_(kernel.a_, kernel.core_.workspace),
               stage_(ub, kernel.a_),
               steps_(kernel.a_, kernel.core_.index, kernel.core_.count),
-              subBlock_(subBlock) {}
+              sub_block_(sub_block) {}
 
         __aicore__ inline void Next() {
-            if constexpr (KeySource::STAGED) {
+            if constexpr (KeySource::kStaged) {
                 if (!steps_.Next(step_) || step_.keys.empty()) return;
-                stage_(step_, subBlock_, p_.k_cache, p_.head_dim, keys_.Rows(false, step_), keys_.Stride(false));
-                stage_(step_, subBlock_, p_.v_cache, p_.head_dim_v, keys_.Rows(true, step_), keys_.Stride(true));
-                AscendC::CrossCoreSetFlag<2, PIPE_MTE3>(KEYS_READY);
+                stage_(step_, sub_block_, p_.k_cache, p_.head_dim, keys_.Rows(false, step_), keys_.Stride(false));
+                stage_(step_, sub_block_, p_.v_cache, p_.head_dim_v, keys_.Rows(true, step_), keys_.Stride(true));
+                AscendC::CrossCoreSetFlag<2, PIPE_MTE3>(kKeysReady);
             }
         }
 
@@ -124,17 +124,17 @@ private:
         StageKeys<ArchTag> stage_;
         Steps steps_;
         Step step_;
-        const int32_t subBlock_;
+        const int32_t sub_block_;
     };
 
     __aicore__ inline AscendC::GlobalTensor<float> S(const Step& step) const {
-        return At<float>(workspace_.s(step.slot(SLOTS)));
+        return At<float>(workspace_.s(step.slot(kSlots)));
     }
     __aicore__ inline AscendC::GlobalTensor<Element> P(const Step& step) const {
-        return At<Element>(workspace_.p(step.slot(SLOTS)));
+        return At<Element>(workspace_.p(step.slot(kSlots)));
     }
     __aicore__ inline AscendC::GlobalTensor<float> O(const Step& step) const {
-        return At<float>(workspace_.o(step.slot(SLOTS)));
+        return At<float>(workspace_.o(step.slot(kSlots)));
     }
     template <class T>
     __aicore__ inline AscendC::GlobalTensor<T> At(int64_t offset) const {

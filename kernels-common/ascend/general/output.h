@@ -13,30 +13,30 @@ namespace flash_attn_npu::ascend::general {
 
 /// ElementOut: of out, 2 bytes wide.
 template <class ArchTag, class ElementOut>
-class AccumulateOutput {
+class Output {
 public:
-    __aicore__ inline AccumulateOutput(AttentionUb<ArchTag>& ub, const AttentionArguments& arguments)
+    __aicore__ inline Output(Buffers<ArchTag>& ub, const AttentionArguments& arguments)
         : ub_(ub),
           request_(arguments.request),
           plan_(arguments.plan),
           dim_(request_.head_dim_v),
           pitch_(RoundUp<16>(dim_)) {}
 
-    /// O = O * factor + the step's part, rows `share`; gmO has `stride` elements from row to row.
-    __aicore__ inline void operator()(const Step& step, const RowShare& share, const AscendC::GlobalTensor<float>& gmO,
+    /// O = O * factor + the step's part, rows `share`; gm_o has `stride` elements from row to row.
+    __aicore__ inline void operator()(const Step& step, const RowShare& share, const AscendC::GlobalTensor<float>& gm_o,
                                       uint32_t stride) {
         const uint32_t rows = static_cast<uint32_t>(share.rows());
-        const uint32_t chunk = Min(Ub::IN_ELEMENTS / pitch_ / 8 * 8, Ub::ROWS);
+        const uint32_t chunk = Min(Ub::kInElements / pitch_ / 8 * 8, Ub::kRows);
         if (rows == 0) return;
-        Load(gmO, stride, Min(chunk, rows));
+        Load(gm_o, stride, Min(chunk, rows));
         for (uint32_t row = 0; row < rows; row += chunk) {
             const uint32_t next = row + chunk;
-            if (next < rows) Load(gmO[next * stride], stride, Min(chunk, rows - next));
-            const uint32_t in = ub_.inRing.BeginUse();
+            if (next < rows) Load(gm_o[next * stride], stride, Min(chunk, rows - next));
+            const uint32_t in = ub_.in_ring.BeginUse();
             const tile::RowTile part{ub_.in[in], Min(chunk, rows - row), dim_, pitch_};
             const tile::RowTile o = Rows(row, part.rows);
             tile::AccumulateRows(o, part, ub_.Factor(step.number)[row], ub_.blocks, step.first);
-            ub_.inRing.EndUse();
+            ub_.in_ring.EndUse();
         }
     }
 
@@ -44,7 +44,7 @@ public:
     __aicore__ inline void Finish(const Step& step, const RowShare& share) {
         if (share.rows() == 0) return;
         const Task& task = step.task;
-        const auto lse = ub_.rowTemporary;
+        const auto lse = ub_.row_temporary;
         Normalise(step, share, lse);
         const bool partial = plan_.num_splits > 1;
         FinishMaskedRows(task, share, lse, partial);
@@ -69,7 +69,7 @@ public:
     }
 
 private:
-    using Ub = AttentionUb<ArchTag>;
+    using Ub = Buffers<ArchTag>;
     static constexpr float kInfinity = __builtin_inff();
 
     __aicore__ inline tile::RowTile Rows(uint32_t row, uint32_t rows) const {
@@ -77,9 +77,9 @@ private:
     }
 
     __aicore__ inline void Load(const AscendC::GlobalTensor<float>& gm, uint32_t stride, uint32_t rows) {
-        const uint32_t in = ub_.inRing.BeginFill();
+        const uint32_t in = ub_.in_ring.BeginFill();
         tile::LoadRows(ub_.in[in], gm, tile::RowsShape{rows, dim_, stride, pitch_});
-        ub_.inRing.EndFill();
+        ub_.in_ring.EndFill();
     }
 
     // O = O / sum * v_scale; lse = maximum + ln(sum). Rows without keys get arbitrary finite values.
@@ -130,39 +130,39 @@ private:
 
     // dst: position 0, first head of the kv head's group. Element: ElementOut, or float for partial results.
     template <class Element>
-    __aicore__ inline void StoreRows(__gm__ Element* dst, int64_t strideRow, int64_t strideHead,
+    __aicore__ inline void StoreRows(__gm__ Element* dst, int64_t stride_row, int64_t stride_head,
                                      const RowShare& share) {
         AscendC::GlobalTensor<Element> gm;
         gm.SetGlobalBuffer(dst);
-        const int32_t chunk = static_cast<int32_t>(Ub::OUT_BYTES / (pitch_ * sizeof(float)));
+        const int32_t chunk = static_cast<int32_t>(Ub::kOutBytes / (pitch_ * sizeof(float)));
         for (int32_t begin = share.begin; begin < share.end; begin += chunk) {
             const int32_t end = min_of(begin + chunk, share.end);
             const tile::RowTile o =
                 Rows(static_cast<uint32_t>(begin - share.begin), static_cast<uint32_t>(end - begin));
-            const auto staged = ub_.out[ub_.outRing.BeginFill()].template ReinterpretCast<Element>();
+            const auto staged = ub_.out[ub_.out_ring.BeginFill()].template ReinterpretCast<Element>();
             if constexpr (sizeof(Element) == sizeof(float)) {
                 tile::ScaleTile(tile::RowTile{staged, o.rows, o.cols, o.pitch}, o, 1.0f);
             } else {
                 tile::RoundTile(staged, pitch_, o);
             }
-            ub_.outRing.EndFill();
-            const uint32_t out = ub_.outRing.BeginUse();
-            tile::CopyPackedRowsToGm<Element>()(gm, strideRow, strideHead, plan_.group,
+            ub_.out_ring.EndFill();
+            const uint32_t out = ub_.out_ring.BeginUse();
+            tile::CopyPackedRowsToGm<Element>()(gm, stride_row, stride_head, plan_.group,
                                                 ub_.out[out].template ReinterpretCast<Element>(), pitch_, dim_, begin,
                                                 end);
-            ub_.outRing.EndUse();
+            ub_.out_ring.EndUse();
         }
     }
 
-    __aicore__ inline void StoreLse(const AscendC::LocalTensor<float>& lse, __gm__ float* dst, int64_t strideHead,
+    __aicore__ inline void StoreLse(const AscendC::LocalTensor<float>& lse, __gm__ float* dst, int64_t stride_head,
                                     const RowShare& share) {
         AscendC::GlobalTensor<float> gm;
         gm.SetGlobalBuffer(dst);
-        tile::BroadcastToBlocks(ub_.out[ub_.outRing.BeginFill()], lse, static_cast<uint32_t>(share.rows()));
-        ub_.outRing.EndFill();
-        const uint32_t out = ub_.outRing.BeginUse();
-        tile::CopyPackedRowsToGm<float>()(gm, 1, strideHead, plan_.group, ub_.out[out], 8, 1, share.begin, share.end);
-        ub_.outRing.EndUse();
+        tile::BroadcastToBlocks(ub_.out[ub_.out_ring.BeginFill()], lse, static_cast<uint32_t>(share.rows()));
+        ub_.out_ring.EndFill();
+        const uint32_t out = ub_.out_ring.BeginUse();
+        tile::CopyPackedRowsToGm<float>()(gm, 1, stride_head, plan_.group, ub_.out[out], 8, 1, share.begin, share.end);
+        ub_.out_ring.EndUse();
     }
 
     Ub& ub_;

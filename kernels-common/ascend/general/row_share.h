@@ -11,11 +11,11 @@ struct RowShare {
     int32_t end;
     int32_t offset;  // of the first one in the row tile
 
-    __aicore__ inline RowShare(const Task& task, int32_t subBlock) {
+    __aicore__ inline RowShare(const Task& task, int32_t sub_block) {
         const int32_t half = (task.rows() + 1) / 2;
-        offset = subBlock == 0 ? 0 : half;
+        offset = sub_block == 0 ? 0 : half;
         begin = task.row_begin + offset;
-        end = subBlock == 0 ? begin + half : task.row_end;
+        end = sub_block == 0 ? begin + half : task.row_end;
     }
     __aicore__ inline int32_t rows() const { return end - begin; }
 };

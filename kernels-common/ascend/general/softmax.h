@@ -11,62 +11,62 @@
 namespace flash_attn_npu::ascend::general {
 
 template <class ArchTag, class Element>
-class OnlineSoftmax {
+class Softmax {
 public:
-    __aicore__ inline OnlineSoftmax(AttentionUb<ArchTag>& ub, const AttentionArguments& arguments)
+    __aicore__ inline Softmax(Buffers<ArchTag>& ub, const AttentionArguments& arguments)
         : ub_(ub), request_(arguments.request), plan_(arguments.plan), folded_scale_(arguments.folded_scale) {}
 
     /// A task begins: its rows have seen nothing.
     __aicore__ inline void Begin(const Step& step) {
-        AscendC::Duplicate(ub_.Maximum(step.task_number), tile::kNoMaximum, static_cast<int32_t>(Ub::ROWS));
-        AscendC::Duplicate(ub_.Sum(step.task_number), 0.0f, static_cast<int32_t>(Ub::ROWS));
+        AscendC::Duplicate(ub_.Maximum(step.task_number), tile::kNoMaximum, static_cast<int32_t>(Ub::kRows));
+        AscendC::Duplicate(ub_.Sum(step.task_number), 0.0f, static_cast<int32_t>(Ub::kRows));
         tile::VectorBarrier();
     }
 
     /// Rows `share` of the step: P from S, both with `stride` elements from row to row; updates maximum, sum and
     /// factor.
-    __aicore__ inline void operator()(const Step& step, const RowShare& share, const AscendC::GlobalTensor<float>& gmS,
-                                      const AscendC::GlobalTensor<Element>& gmP, uint32_t stride) {
+    __aicore__ inline void operator()(const Step& step, const RowShare& share, const AscendC::GlobalTensor<float>& gm_s,
+                                      const AscendC::GlobalTensor<Element>& gm_p, uint32_t stride) {
         const uint32_t rows = static_cast<uint32_t>(share.rows()), keys = static_cast<uint32_t>(step.keys.size());
-        const uint32_t pitch = RoundUp<tile::STRIP>(keys);
-        const uint32_t chunk = Min(Ub::IN_ELEMENTS / pitch / 8 * 8, Ub::TREE_ROWS);
+        const uint32_t pitch = RoundUp<tile::kStrip>(keys);
+        const uint32_t chunk = Min(Ub::kInElements / pitch / 8 * 8, Ub::kTreeRows);
         if (rows == 0) return;
-        Load(gmS, stride, Min(chunk, rows), keys, pitch);
+        Load(gm_s, stride, Min(chunk, rows), keys, pitch);
         for (uint32_t row = 0; row < rows; row += chunk) {
             const uint32_t next = row + chunk;
-            if (next < rows) Load(gmS[next * stride], stride, Min(chunk, rows - next), keys, pitch);
-            const uint32_t in = ub_.inRing.BeginUse();
+            if (next < rows) Load(gm_s[next * stride], stride, Min(chunk, rows - next), keys, pitch);
+            const uint32_t in = ub_.in_ring.BeginUse();
             const tile::RowTile s{ub_.in[in], Min(chunk, rows - row), pitch, pitch};
             ZeroTail(s, keys);
             Logits(s, step, share.begin + static_cast<int32_t>(row));
             HideKeys(s, step, share.begin + static_cast<int32_t>(row));
             Exponentials(s, step, row);
-            const uint32_t out = ub_.outRing.BeginFill();
+            const uint32_t out = ub_.out_ring.BeginFill();
             const auto p = ub_.out[out].template ReinterpretCast<Element>();
             AscendC::Cast(p, s.data, AscendC::RoundMode::CAST_RINT, s.rows * pitch);
-            ub_.inRing.EndUse();
-            ub_.outRing.EndFill();
-            Store(gmP[row * stride], stride, s.rows, pitch);
+            ub_.in_ring.EndUse();
+            ub_.out_ring.EndFill();
+            Store(gm_p[row * stride], stride, s.rows, pitch);
         }
     }
 
 private:
-    using Ub = AttentionUb<ArchTag>;
+    using Ub = Buffers<ArchTag>;
 
     __aicore__ inline void Load(const AscendC::GlobalTensor<float>& gm, uint32_t stride, uint32_t rows, uint32_t keys,
                                 uint32_t pitch) {
-        const uint32_t in = ub_.inRing.BeginFill();
+        const uint32_t in = ub_.in_ring.BeginFill();
         tile::LoadRows(ub_.in[in], gm, tile::RowsShape{rows, keys, stride, pitch});
-        ub_.inRing.EndFill();
+        ub_.in_ring.EndFill();
     }
     __aicore__ inline void Store(const AscendC::GlobalTensor<Element>& gm, uint32_t stride, uint32_t rows,
                                  uint32_t pitch) {
-        constexpr uint32_t C0 = 32 / sizeof(Element);
-        const uint32_t out = ub_.outRing.BeginUse();
+        constexpr uint32_t kC0 = 32 / sizeof(Element);
+        const uint32_t out = ub_.out_ring.BeginUse();
         AscendC::DataCopy(gm, ub_.out[out].template ReinterpretCast<Element>(),
-                          AscendC::DataCopyParams(static_cast<uint16_t>(rows), static_cast<uint16_t>(pitch / C0), 0,
-                                                  static_cast<uint16_t>((stride - pitch) / C0)));
-        ub_.outRing.EndUse();
+                          AscendC::DataCopyParams(static_cast<uint16_t>(rows), static_cast<uint16_t>(pitch / kC0), 0,
+                                                  static_cast<uint16_t>((stride - pitch) / kC0)));
+        ub_.out_ring.EndUse();
     }
 
     // Columns past the keys hold nothing: they are computed along with the rest and hidden.
@@ -82,7 +82,7 @@ private:
         const float scale =
             folded_scale_ ? FoldedScale(request_, n, head).rest : score.scale_of(n, head) / staged_factor(request_);
         if (score.has_softcap()) {
-            tile::CapScores(s, scale, score.softcap, ub_.constant, ub_.tree, Ub::TREE_ROWS * tile::STRIP);
+            tile::CapScores(s, scale, score.softcap, ub_.constant, ub_.tree, Ub::kTreeRows * tile::kStrip);
         } else {
             AscendC::Muls(s.data, s.data, scale, static_cast<int32_t>(s.rows * s.pitch));
         }
@@ -115,7 +115,7 @@ private:
     // Rows [row, row + s.rows) of this core.
     __aicore__ inline void Exponentials(const tile::RowTile& s, const Step& step, uint32_t row) {
         const tile::RowStatistics statistics = ub_.Statistics(step.task_number, step.number, row);
-        const tile::SoftmaxScratch scratch{ub_.rowTemporary, ub_.rowTemporary[Ub::ROWS], ub_.blocks, ub_.tree};
+        const tile::SoftmaxScratch scratch{ub_.row_temporary, ub_.row_temporary[Ub::kRows], ub_.blocks, ub_.tree};
         tile::OnlineSoftmax<tile::ScoreScale::kBefore>(s, statistics, scratch, 1.0f);
     }
 

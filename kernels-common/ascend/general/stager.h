@@ -14,16 +14,16 @@ namespace flash_attn_npu::ascend::general {
 template <class ArchTag>
 class StageKeys {
 public:
-    __aicore__ inline StageKeys(AttentionUb<ArchTag>& ub, const AttentionArguments& arguments)
-        : ub_(ub), request_(arguments.request), convert_(ub.fp8Constants) {}
+    __aicore__ inline StageKeys(Buffers<ArchTag>& ub, const AttentionArguments& arguments)
+        : ub_(ub), request_(arguments.request), convert_(ub.fp8_constants) {}
 
     /// This core's half of the step's keys: `cols` features of rows of `cache` to rows of gm, `stride` elements apart.
-    __aicore__ inline void operator()(const Step& step, int32_t subBlock, const KvTensor& cache, uint32_t cols,
+    __aicore__ inline void operator()(const Step& step, int32_t sub_block, const KvTensor& cache, uint32_t cols,
                                       const AscendC::GlobalTensor<half>& gm, uint32_t stride) {
         const int32_t half_way = step.keys.begin + (step.keys.size() + 1) / 2;
-        const KeyRange keys = subBlock == 0 ? KeyRange{step.keys.begin, half_way} : KeyRange{half_way, step.keys.end};
-        const uint32_t pitch = RoundUp<BLOCK>(cols);  // of rows in UB: bytes on the way in, elements on the way out
-        const int32_t chunk = static_cast<int32_t>(CHUNK_ELEMENTS / pitch);
+        const KeyRange keys = sub_block == 0 ? KeyRange{step.keys.begin, half_way} : KeyRange{half_way, step.keys.end};
+        const uint32_t pitch = RoundUp<kBlock>(cols);  // of rows in UB: bytes on the way in, elements on the way out
+        const int32_t chunk = static_cast<int32_t>(kChunkElements / pitch);
         if (keys.empty()) return;
         Load(step, cache, Chunk(keys, keys.begin, chunk), cols);
         for (int32_t key = keys.begin; key < keys.end; key += chunk) {
@@ -36,11 +36,11 @@ public:
     }
 
 private:
-    using Ub = AttentionUb<ArchTag>;
-    static constexpr uint32_t BLOCK = tile::LoadFp8Rows::BLOCK;
-    static constexpr uint32_t CHUNK_ELEMENTS = 8192;
-    static_assert(CHUNK_ELEMENTS <= Ub::IN_ELEMENTS * sizeof(float), "codes do not fit");
-    static_assert(CHUNK_ELEMENTS * sizeof(half) <= Ub::OUT_BYTES, "halves do not fit");
+    using Ub = Buffers<ArchTag>;
+    static constexpr uint32_t kBlock = tile::LoadFp8Rows::kBlock;
+    static constexpr uint32_t kChunkElements = 8192;
+    static_assert(kChunkElements <= Ub::kInElements * sizeof(float), "codes do not fit");
+    static_assert(kChunkElements * sizeof(half) <= Ub::kOutBytes, "halves do not fit");
     static_assert(tile::Fp8ToHalf::kFactor == kStagedFactor, "K and V are not what softmax takes them for");
 
     __aicore__ inline static KeyRange Chunk(KeyRange keys, int32_t begin, int32_t chunk) {
@@ -48,30 +48,30 @@ private:
     }
 
     __aicore__ inline void Load(const Step& step, const KvTensor& cache, KeyRange keys, uint32_t cols) {
-        loadRows_(ub_.in[ub_.inRing.BeginFill()].template ReinterpretCast<uint8_t>(), cache,
-                  request_.kv_view(step.task.s.n), step.task.kv_head, 1, keys, cols);
-        ub_.inRing.EndFill();
+        load_rows_(ub_.in[ub_.in_ring.BeginFill()].template ReinterpretCast<uint8_t>(), cache,
+                   request_.kv_view(step.task.s.n), step.task.kv_head, 1, keys, cols);
+        ub_.in_ring.EndFill();
     }
 
     __aicore__ inline void Convert(uint32_t count) {
-        const uint32_t in = ub_.inRing.BeginUse();
-        const uint32_t out = ub_.outRing.BeginFill();
+        const uint32_t in = ub_.in_ring.BeginUse();
+        const uint32_t out = ub_.out_ring.BeginFill();
         convert_.Scaled(ub_.out[out].template ReinterpretCast<half>(), ub_.in[in].template ReinterpretCast<uint8_t>(),
                         count);
-        ub_.inRing.EndUse();
-        ub_.outRing.EndFill();
+        ub_.in_ring.EndUse();
+        ub_.out_ring.EndFill();
     }
 
     __aicore__ inline void Store(const AscendC::GlobalTensor<half>& gm, uint32_t rows, uint32_t cols, uint32_t pitch,
                                  uint32_t stride) {
-        const uint32_t out = ub_.outRing.BeginUse();
+        const uint32_t out = ub_.out_ring.BeginUse();
         tile::StoreRows(gm, ub_.out[out].template ReinterpretCast<half>(), tile::RowsShape{rows, cols, stride, pitch});
-        ub_.outRing.EndUse();
+        ub_.out_ring.EndUse();
     }
 
     Ub& ub_;
     const Forward& request_;
-    tile::LoadFp8Rows loadRows_;
+    tile::LoadFp8Rows load_rows_;
     tile::Fp8ToHalf convert_;
 };
 

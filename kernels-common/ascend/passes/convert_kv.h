@@ -12,10 +12,10 @@
 namespace flash_attn_npu::ascend::passes {
 
 struct ConvertKvUbPlan : arch::MemoryPlan {
-    static constexpr uint32_t CHUNK = 24 * 1024;  // elements
+    static constexpr uint32_t kChunk = 24 * 1024;  // elements
 
-    arch::Place<uint8_t> codes = Take<uint8_t, 2 * CHUNK>();
-    arch::Place<half> halves = Take<half, 2 * CHUNK>();
+    arch::Place<uint8_t> codes = Take<uint8_t, 2 * kChunk>();
+    arch::Place<half> halves = Take<half, 2 * kChunk>();
     arch::Place<int16_t> constants = Take<int16_t, tile::Fp8ToHalf::kConstantBytes / sizeof(int16_t)>();
 };
 
@@ -27,8 +27,8 @@ public:
           converted_(with_converted_kv(arguments.request, arguments.memory)),
           convert_(arch::TensorAt(resource.ubBuf, kPlan.constants)) {
         for (uint32_t i = 0; i < 2; ++i) {
-            codes_[i] = arch::TensorAt(resource.ubBuf, kPlan.codes, CHUNK * i);
-            halves_[i] = arch::TensorAt(resource.ubBuf, kPlan.halves, CHUNK * i);
+            codes_[i] = arch::TensorAt(resource.ubBuf, kPlan.codes, kChunk * i);
+            halves_[i] = arch::TensorAt(resource.ubBuf, kPlan.halves, kChunk * i);
         }
     }
 
@@ -49,16 +49,16 @@ public:
 
 private:
     static constexpr ConvertKvUbPlan kPlan{};
-    static constexpr uint32_t CHUNK = ConvertKvUbPlan::CHUNK;
+    static constexpr uint32_t kChunk = ConvertKvUbPlan::kChunk;
     static_assert(kPlan.end() <= ArchTag::UB_SIZE, "UB overflows");
     static_assert(tile::Fp8ToHalf::kFactor == kStagedFactor, "K and V are not what attention takes them for");
 
     // dim: whole 32-byte blocks of codes.
     __aicore__ inline void Convert(int32_t n, KeyRange keys, const KvTensor& from, const KvTensor& to, uint32_t dim) {
-        const int32_t most_heads = min_of(p_.num_heads_kv, static_cast<int32_t>(CHUNK / dim));
+        const int32_t most_heads = min_of(p_.num_heads_kv, static_cast<int32_t>(kChunk / dim));
         for (int32_t head = 0; head < p_.num_heads_kv; head += most_heads) {
             const uint32_t heads = static_cast<uint32_t>(min_of(most_heads, p_.num_heads_kv - head));
-            const int32_t most_keys = static_cast<int32_t>(CHUNK / (heads * dim));
+            const int32_t most_keys = static_cast<int32_t>(kChunk / (heads * dim));
             for (int32_t key = keys.begin; key < keys.end; key += most_keys) {
                 const KeyRange chunk{key, min_of(key + most_keys, keys.end)};
                 ConvertChunk(n, head, heads, chunk, from, to, dim);
@@ -69,35 +69,35 @@ private:
     __aicore__ inline void ConvertChunk(int32_t n, int32_t head, uint32_t heads, KeyRange keys, const KvTensor& from,
                                         const KvTensor& to, uint32_t dim) {
         const uint32_t rows = static_cast<uint32_t>(keys.size()), row = heads * dim;
-        loadRows_(codes_[codesRing_.BeginFill()], from, p_.kv_view(n), head, heads, keys, dim);
-        codesRing_.EndFill();
-        const uint32_t codes = codesRing_.BeginUse(), halves = halvesRing_.BeginFill();
+        load_rows_(codes_[codes_ring_.BeginFill()], from, p_.kv_view(n), head, heads, keys, dim);
+        codes_ring_.EndFill();
+        const uint32_t codes = codes_ring_.BeginUse(), halves = halves_ring_.BeginFill();
         convert_.Scaled(halves_[halves], codes_[codes], rows * row);
-        codesRing_.EndUse();
-        halvesRing_.EndFill();
+        codes_ring_.EndUse();
+        halves_ring_.EndFill();
 
         const KvRun run = converted_.kv_view(n).run(keys.begin, keys.end);
         AscendC::GlobalTensor<half> gm;
         gm.SetGlobalBuffer(reinterpret_cast<__gm__ half*>(to.data));
         const uint32_t gap = static_cast<uint32_t>(to.stride_row - row);
-        halvesRing_.BeginUse();
+        halves_ring_.BeginUse();
         AscendC::DataCopyPad(gm[to.offset(run.block, run.row, head)], halves_[halves],
                              gap == 0
                                  ? AscendC::DataCopyExtParams(1, rows * row * 2, 0, 0, 0)
                                  : AscendC::DataCopyExtParams(static_cast<uint16_t>(rows), row * 2, 0, gap * 2, 0));
-        halvesRing_.EndUse();
+        halves_ring_.EndUse();
     }
 
     using Event = AscendC::HardEvent;
 
     const Forward& p_;
     const Forward converted_;
-    tile::LoadFp8Rows loadRows_;
+    tile::LoadFp8Rows load_rows_;
     tile::Fp8ToHalf convert_;
     AscendC::LocalTensor<uint8_t> codes_[2];
     AscendC::LocalTensor<half> halves_[2];
-    arch::BufferRing<Event::MTE2_V, Event::V_MTE2, 2> codesRing_;
-    arch::BufferRing<Event::V_MTE3, Event::MTE3_V, 2> halvesRing_;
+    arch::BufferRing<Event::MTE2_V, Event::V_MTE2, 2> codes_ring_;
+    arch::BufferRing<Event::V_MTE3, Event::MTE3_V, 2> halves_ring_;
 };
 
 }  // namespace flash_attn_npu::ascend::passes

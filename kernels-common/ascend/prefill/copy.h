@@ -22,17 +22,17 @@ __aicore__ inline void ZeroL1(const AscendC::LocalTensor<Element>& dst, uint32_t
 /// narrow.
 template <class Element>
 __aicore__ inline void CopyPanelsToL0A(const AscendC::LocalTensor<Element>& dst,
-                                       const AscendC::LocalTensor<Element>& src, const layout::zN& layoutSrc,
+                                       const AscendC::LocalTensor<Element>& src, const layout::zN& layout_src,
                                        uint32_t rows, uint32_t cols) {
-    constexpr uint32_t C0 = 32 / sizeof(Element), FRACTAL = 512 / sizeof(Element);
+    constexpr uint32_t kC0 = 32 / sizeof(Element), kFractal = 512 / sizeof(Element);
     AscendC::LoadData2DParams params;
     params.startIndex = 0;
     params.repeatTimes = static_cast<uint8_t>(CeilDiv<16>(rows));
     params.srcStride = 1;
-    params.dstGap = static_cast<uint16_t>(cols / C0 - 1);
+    params.dstGap = static_cast<uint16_t>(cols / kC0 - 1);
     params.ifTranspose = false;
-    for (uint32_t panel = 0; panel < cols / C0; ++panel) {
-        AscendC::LoadData(dst[panel * FRACTAL], src[panel * layoutSrc.rows * C0], params);
+    for (uint32_t panel = 0; panel < cols / kC0; ++panel) {
+        AscendC::LoadData(dst[panel * kFractal], src[panel * layout_src.rows * kC0], params);
     }
 }
 

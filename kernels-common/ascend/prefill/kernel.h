@@ -21,19 +21,19 @@ namespace flash_attn_npu::ascend::prefill {
 template <class ArchTag, class Element, class ElementOut, int32_t HEAD_DIM, int32_t HEAD_DIM_V>
 class Prefill {
 public:
-    using Shape = PrefillShape<ArchTag, HEAD_DIM, HEAD_DIM_V>;
+    using Shape = TileShape<ArchTag, HEAD_DIM, HEAD_DIM_V>;
 
     __aicore__ inline explicit Prefill(const AttentionArguments& arguments) : a_(arguments), core_(arguments) {}
 
     __aicore__ inline void Cube() {
         arch::Resource<ArchTag> resource;
-        PrefillSteps steps(a_, Shape::STEP_KEYS, core_.index, core_.count);
-        using Mmad = PrefillMmad<ArchTag, Element, Shape>;
-        Mmad mmad(resource, a_, steps, core_.workspace, {S_READY, P_READY, O_READY});
+        Steps steps(a_, Shape::kStepKeys, core_.index, core_.count);
+        using Mmad = prefill::Mmad<ArchTag, Element, Shape>;
+        Mmad mmad(resource, a_, steps, core_.workspace, {kSReady, kPReady, kOReady});
         mmad.Begin();
         for (int32_t i = 0; Running(steps, i); ++i) {
-            const PrefillStep* now = steps.At(i);
-            const PrefillStep* before = steps.At(i - LOOK_AHEAD);
+            const Step* now = steps.At(i);
+            const Step* before = steps.At(i - kLookAhead);
             if (now != nullptr && now->keys.empty()) mmad.Skip(*now);
             if (before != nullptr) mmad.LoadOutputOperands(before->number);
             const int32_t scores = now != nullptr ? Mmad::ScoreTiles(*now) : 0;
@@ -50,25 +50,25 @@ public:
     __aicore__ inline void Vector() {
         arch::Resource<ArchTag> resource;
         const uint32_t half = AscendC::GetSubBlockIdx();
-        PrefillUb<ArchTag, Shape> ub(resource);
-        PrefillSoftmax<ArchTag, Element, Shape> softmax(ub, a_, core_.workspace, half);
-        PrefillOutput<ArchTag, ElementOut, Shape> output(ub, a_, core_.workspace, half);
-        PrefillSteps steps(a_, Shape::STEP_KEYS, core_.index, core_.count);
+        Buffers<ArchTag, Shape> ub(resource);
+        Softmax<ArchTag, Element, Shape> softmax(ub, a_, core_.workspace, half);
+        Output<ArchTag, ElementOut, Shape> output(ub, a_, core_.workspace, half);
+        Steps steps(a_, Shape::kStepKeys, core_.index, core_.count);
         for (int32_t i = 0; Running(steps, i); ++i) {
-            const PrefillStep* now = steps.At(i);
-            const PrefillStep* before = steps.At(i - LOOK_AHEAD);
+            const Step* now = steps.At(i);
+            const Step* before = steps.At(i - kLookAhead);
             for (int32_t sub = 0; sub < kPrefillSubBlocks; ++sub) {
                 if (now != nullptr && sub < now->SubBlocks() && !now->keys.empty()) {
-                    AscendC::CrossCoreWaitFlag(S_READY);
+                    AscendC::CrossCoreWaitFlag(kSReady);
                     softmax(*now, sub);
-                    AscendC::CrossCoreSetFlag<2, PIPE_MTE3>(P_READY);
+                    AscendC::CrossCoreSetFlag<2, PIPE_MTE3>(kPReady);
                 }
                 if (before != nullptr && sub < before->SubBlocks()) {
                     if (before->keys.empty()) {
                         output.GiveUp(*before, sub);
                         continue;
                     }
-                    AscendC::CrossCoreWaitFlag(O_READY);
+                    AscendC::CrossCoreWaitFlag(kOReady);
                     output(*before, sub);
                 }
             }
@@ -76,11 +76,11 @@ public:
     }
 
 private:
-    static constexpr int32_t LOOK_AHEAD = kPrefillSlots - 1;
-    static constexpr uint16_t S_READY = 0, P_READY = 1, O_READY = 2;
+    static constexpr int32_t kLookAhead = kPrefillSlots - 1;
+    static constexpr uint16_t kSReady = 0, kPReady = 1, kOReady = 2;
 
-    __aicore__ inline static bool Running(PrefillSteps& steps, int32_t i) {
-        return steps.At(i) != nullptr || steps.At(i - 1) != nullptr || steps.At(i - LOOK_AHEAD) != nullptr;
+    __aicore__ inline static bool Running(Steps& steps, int32_t i) {
+        return steps.At(i) != nullptr || steps.At(i - 1) != nullptr || steps.At(i - kLookAhead) != nullptr;
     }
 
     const AttentionArguments& a_;

@@ -9,22 +9,22 @@
 namespace flash_attn_npu::ascend::prefill {
 
 // Events between MTE2 and MTE1, both ways: who owns which.
-struct PrefillEvents {
-    static constexpr int32_t KEYS = 0, PROBABILITIES = 3, QUERIES = 5;
+struct Events {
+    static constexpr int32_t kKeys = 0, kProbabilities = 3, kQueries = 5;
 };
 
 /// Queries of the sub-blocks of a task: loaded once, and again as soon as the task's last scores are on their way.
 template <class ArchTag, class Element, class Shape>
-class PrefillQueries {
+class Queries {
 public:
-    __aicore__ inline PrefillQueries(arch::Resource<ArchTag>& resource, const AttentionArguments& a) : a_(a) {
-        for (uint32_t sub = 0; sub < Shape::SUB_BLOCKS; ++sub) {
-            l1_[sub] = resource.l1Buf.template GetBufferByByte<Element>((Shape::Q_AT + sub * Shape::Q_TILE) * 2);
+    __aicore__ inline Queries(arch::Resource<ArchTag>& resource, const AttentionArguments& a) : a_(a) {
+        for (uint32_t sub = 0; sub < Shape::kSubBlocks; ++sub) {
+            l1_[sub] = resource.l1Buf.template GetBufferByByte<Element>((Shape::kQAt + sub * Shape::kQTile) * 2);
         }
     }
 
     /// step: the first of a task.
-    __aicore__ inline void Load(const PrefillStep& step, int32_t sub) {
+    __aicore__ inline void Load(const Step& step, int32_t sub) {
         if (step.keys.empty()) return;
         const Forward& p = a_.request;
         const Task& task = step.task;
@@ -34,9 +34,9 @@ public:
         buffers_.BeginFill(static_cast<uint32_t>(sub));
         const uint32_t rows = static_cast<uint32_t>(step.Rows(sub));
         // Rows that fill the last fractal are computed with, so they have to be numbers.
-        if (rows % Shape::STRIP_ROWS != 0) ZeroL1<Element>(l1_[sub], Shape::Q_TILE);
-        copy_(l1_[sub], layout::zN{Shape::ROWS}, q[origin], p.q.stride_row, p.q.stride_head, a_.plan.group,
-              step.RowBegin(sub), step.RowBegin(sub) + step.Rows(sub), Shape::HEAD_DIM);
+        if (rows % Shape::kStripRows != 0) ZeroL1<Element>(l1_[sub], Shape::kQTile);
+        copy_(l1_[sub], layout::zN{Shape::kRows}, q[origin], p.q.stride_row, p.q.stride_head, a_.plan.group,
+              step.RowBegin(sub), step.RowBegin(sub) + step.Rows(sub), Shape::kHeadDim);
         buffers_.EndFill(static_cast<uint32_t>(sub));
     }
 
@@ -47,28 +47,27 @@ public:
 
 private:
     const AttentionArguments& a_;
-    AscendC::LocalTensor<Element> l1_[Shape::SUB_BLOCKS];
-    arch::BufferSet<AscendC::HardEvent::MTE2_MTE1, AscendC::HardEvent::MTE1_MTE2, Shape::SUB_BLOCKS,
-                    PrefillEvents::QUERIES>
+    AscendC::LocalTensor<Element> l1_[Shape::kSubBlocks];
+    arch::BufferSet<AscendC::HardEvent::MTE2_MTE1, AscendC::HardEvent::MTE1_MTE2, Shape::kSubBlocks, Events::kQueries>
         buffers_;
     tile::CopyPackedRowsToL1<ArchTag, Element> copy_;
 };
 
 /// Key tiles of all steps, in order. In L1 a tile has exactly its own number of fractal rows.
 template <class ArchTag, class Element, class Shape>
-class PrefillKeys {
+class Keys {
 public:
-    __aicore__ inline PrefillKeys(arch::Resource<ArchTag>& resource, const AttentionArguments& a, PrefillSteps& steps)
+    __aicore__ inline Keys(arch::Resource<ArchTag>& resource, const AttentionArguments& a, Steps& steps)
         : a_(a), steps_(steps) {
-        for (uint32_t i = 0; i < Shape::K_RING; ++i) {
-            l1_[i] = resource.l1Buf.template GetBufferByByte<Element>((Shape::K_AT + i * Shape::K_TILE) * 2);
+        for (uint32_t i = 0; i < Shape::kKRing; ++i) {
+            l1_[i] = resource.l1Buf.template GetBufferByByte<Element>((Shape::kKAt + i * Shape::kKTile) * 2);
         }
     }
 
     /// Loads tiles up to step `limit` while the ring has room.
     __aicore__ inline void LoadAhead(int32_t limit) {
-        while (loaded_ < used_ + Shape::K_RING && Find(limit)) {
-            const PrefillStep& step = *steps_.At(step_);
+        while (loaded_ < used_ + Shape::kKRing && Find(limit)) {
+            const Step& step = *steps_.At(step_);
             Load(step, step.TileKeys(tile_));
             ++tile_;
             ++loaded_;
@@ -85,28 +84,27 @@ private:
     // Is there a tile to load, in the current step or a later one up to `limit`?
     __aicore__ inline bool Find(int32_t limit) {
         for (; step_ <= limit; ++step_, tile_ = 0) {
-            const PrefillStep* step = steps_.At(step_);
+            const Step* step = steps_.At(step_);
             if (step == nullptr) return false;
             if (tile_ < step->Tiles()) return true;
         }
         return false;
     }
 
-    __aicore__ inline void Load(const PrefillStep& step, KeyRange keys) {
+    __aicore__ inline void Load(const Step& step, KeyRange keys) {
         const AscendC::LocalTensor<Element> tile = l1_[ring_.BeginFill()];
-        const uint32_t rows = RoundUp<Shape::STRIP_ROWS>(keys.size());
+        const uint32_t rows = RoundUp<Shape::kStripRows>(keys.size());
         // Scores of keys that do not exist are masked later, but have to be numbers.
-        if (rows != static_cast<uint32_t>(keys.size())) ZeroL1<Element>(tile, rows * Shape::HEAD_DIM);
+        if (rows != static_cast<uint32_t>(keys.size())) ZeroL1<Element>(tile, rows * Shape::kHeadDim);
         copy_(tile, layout::zN{rows}, a_.request.k_cache, a_.request.kv_view(step.task.s.n), step.task.kv_head, keys, 0,
-              Shape::HEAD_DIM);
+              Shape::kHeadDim);
         ring_.EndFill();
     }
 
     const AttentionArguments& a_;
-    PrefillSteps& steps_;
-    AscendC::LocalTensor<Element> l1_[Shape::K_RING];
-    arch::BufferRing<AscendC::HardEvent::MTE2_MTE1, AscendC::HardEvent::MTE1_MTE2, Shape::K_RING, PrefillEvents::KEYS>
-        ring_;
+    Steps& steps_;
+    AscendC::LocalTensor<Element> l1_[Shape::kKRing];
+    arch::BufferRing<AscendC::HardEvent::MTE2_MTE1, AscendC::HardEvent::MTE1_MTE2, Shape::kKRing, Events::kKeys> ring_;
     int32_t step_ = 0, tile_ = 0;  // to load next
     uint32_t loaded_ = 0, used_ = 0;
     tile::CopyKeysToL1<ArchTag, Element> copy_;
@@ -118,25 +116,25 @@ private:
 /// "P is there" says it of V too. And it is overwritten only after the P tile of its last use has been overwritten, for
 /// which the load has waited.
 template <class ArchTag, class Element, class Shape>
-class PrefillOutputOperands {
+class OutputOperands {
 public:
-    /// probabilitiesReady: cross-core flag that says that P of a sub-block is in the workspace.
-    __aicore__ inline PrefillOutputOperands(arch::Resource<ArchTag>& resource, const AttentionArguments& a,
-                                            PrefillSteps& steps, __gm__ uint8_t* workspace, uint16_t probabilitiesReady)
-        : a_(a), steps_(steps), workspace_(workspace), probabilities_ready_(probabilitiesReady) {
-        for (uint32_t i = 0; i < Shape::P_RING; ++i) {
-            l1P_[i] = resource.l1Buf.template GetBufferByByte<Element>((Shape::P_AT + i * Shape::P_TILE) * 2);
+    /// probabilities_ready: cross-core flag that says that P of a sub-block is in the workspace.
+    __aicore__ inline OutputOperands(arch::Resource<ArchTag>& resource, const AttentionArguments& a, Steps& steps,
+                                     __gm__ uint8_t* workspace, uint16_t probabilities_ready)
+        : a_(a), steps_(steps), workspace_(workspace), probabilities_ready_(probabilities_ready) {
+        for (uint32_t i = 0; i < Shape::kPRing; ++i) {
+            l1_p_[i] = resource.l1Buf.template GetBufferByByte<Element>((Shape::kPAt + i * Shape::kPTile) * 2);
         }
-        for (uint32_t i = 0; i < Shape::V_RING; ++i) {
-            l1V_[i] = resource.l1Buf.template GetBufferByByte<Element>((Shape::V_AT + i * Shape::V_TILE) * 2);
-            last_use_[i] = FREE;
+        for (uint32_t i = 0; i < Shape::kVRing; ++i) {
+            l1_v_[i] = resource.l1Buf.template GetBufferByByte<Element>((Shape::kVAt + i * Shape::kVTile) * 2);
+            last_use_[i] = kFree;
         }
     }
 
     /// Loads P tiles (and what they need of V) up to step `limit` while the ring has room.
     __aicore__ inline void LoadAhead(int32_t limit) {
-        while (p_loaded_ < used_ + static_cast<int32_t>(Shape::P_RING) && Find(limit)) {
-            const PrefillStep& step = *steps_.At(step_);
+        while (p_loaded_ < used_ + static_cast<int32_t>(Shape::kPRing) && Find(limit)) {
+            const Step& step = *steps_.At(step_);
             const int32_t tiles = step.Tiles(), per_pass = tiles * step.SubBlocks();
             const int32_t tile = item_ % tiles, sub = item_ % per_pass / tiles, pass = item_ / per_pass;
             while (v_loaded_ <= v_first_ + pass * tiles + tile) LoadValues(step_);
@@ -147,33 +145,33 @@ public:
     }
     /// Loads one V tile of the steps up to `limit`, if there is one and room for it.
     __aicore__ inline void LoadOneValueTile(int32_t limit) {
-        if (last_use_[v_loaded_ % Shape::V_RING] + static_cast<int32_t>(Shape::P_RING) < p_loaded_) LoadValues(limit);
+        if (last_use_[v_loaded_ % Shape::kVRing] + static_cast<int32_t>(Shape::kPRing) < p_loaded_) LoadValues(limit);
     }
 
     /// The operands to use next: P tile, and the V tile that belongs to it.
-    __aicore__ inline const AscendC::LocalTensor<Element>& BeginProbabilities() { return l1P_[ring_.BeginUse()]; }
+    __aicore__ inline const AscendC::LocalTensor<Element>& BeginProbabilities() { return l1_p_[ring_.BeginUse()]; }
     __aicore__ inline const AscendC::LocalTensor<Element>& Values(int32_t tile) const {
-        return l1V_[(v_used_ + tile) % Shape::V_RING];
+        return l1_v_[(v_used_ + tile) % Shape::kVRing];
     }
-    /// lastUse: by the last sub-block of the pass.
-    __aicore__ inline void End(int32_t tile, bool lastUse) {
-        if (lastUse) last_use_[(v_used_ + tile) % Shape::V_RING] = used_;
+    /// last_use: by the last sub-block of the pass.
+    __aicore__ inline void End(int32_t tile, bool last_use) {
+        if (last_use) last_use_[(v_used_ + tile) % Shape::kVRing] = used_;
         ring_.EndUse();
         ++used_;
     }
-    __aicore__ inline void EndPass(const PrefillStep& step) { v_used_ += step.Tiles(); }
+    __aicore__ inline void EndPass(const Step& step) { v_used_ += step.Tiles(); }
 
 private:
-    static constexpr int32_t FREE = -1 - static_cast<int32_t>(Shape::P_RING);
-    static constexpr int32_t IN_USE = 0x7fffffff - static_cast<int32_t>(Shape::P_RING);
+    static constexpr int32_t kFree = -1 - static_cast<int32_t>(Shape::kPRing);
+    static constexpr int32_t kInUse = 0x7fffffff - static_cast<int32_t>(Shape::kPRing);
 
-    __aicore__ inline static int32_t ValueTiles(const PrefillStep& step) {
-        return step.Tiles() * static_cast<int32_t>(Shape::PASSES);
+    __aicore__ inline static int32_t ValueTiles(const Step& step) {
+        return step.Tiles() * static_cast<int32_t>(Shape::kPasses);
     }
 
     __aicore__ inline bool Find(int32_t limit) {
         for (; step_ <= limit; ++step_) {
-            const PrefillStep* step = steps_.At(step_);
+            const Step* step = steps_.At(step_);
             if (step == nullptr) return false;
             if (item_ < ValueTiles(*step) * step->SubBlocks()) return true;
             item_ = 0;
@@ -184,23 +182,23 @@ private:
 
     // P of a sub-block is stored as strips of 16 rows; a tile is the same columns of every strip. In L1, what one Mmad
     // takes is one piece.
-    __aicore__ inline void LoadProbabilities(const PrefillStep& step, int32_t sub, int32_t tile) {
-        constexpr uint32_t BLOCKS_PER_FRACTAL = Shape::FRACTAL * 2 / 32;
-        const uint32_t panels = CeilDiv<Shape::PANEL>(step.TileKeys(tile).size());
-        const uint32_t strips = CeilDiv<Shape::STRIP_ROWS>(step.Rows(sub));
+    __aicore__ inline void LoadProbabilities(const Step& step, int32_t sub, int32_t tile) {
+        constexpr uint32_t kBlocksPerFractal = Shape::kFractal * 2 / 32;
+        const uint32_t panels = CeilDiv<Shape::kPanel>(step.TileKeys(tile).size());
+        const uint32_t strips = CeilDiv<Shape::kStripRows>(step.Rows(sub));
         AscendC::GlobalTensor<Element> p;
         p.SetGlobalBuffer(
-            reinterpret_cast<__gm__ Element*>(workspace_ + PrefillWorkspace(Shape::HEAD_DIM_V).p(step.Slot(), sub)));
+            reinterpret_cast<__gm__ Element*>(workspace_ + PrefillWorkspace(Shape::kHeadDimV).p(step.Slot(), sub)));
         const uint32_t buffer = ring_.BeginFill();
-        for (uint32_t panel = 0; panel < panels; panel += Shape::DEPTH / Shape::PANEL) {
-            const uint32_t piece = Min(Shape::DEPTH / Shape::PANEL, panels - panel);
+        for (uint32_t panel = 0; panel < panels; panel += Shape::kDepth / Shape::kPanel) {
+            const uint32_t piece = Min(Shape::kDepth / Shape::kPanel, panels - panel);
             AscendC::DataCopyParams params;
             params.blockCount = static_cast<uint16_t>(strips);
-            params.blockLen = static_cast<uint16_t>(piece * BLOCKS_PER_FRACTAL);
-            params.srcGap = static_cast<uint16_t>((Shape::STEP_PANELS - piece) * BLOCKS_PER_FRACTAL);
+            params.blockLen = static_cast<uint16_t>(piece * kBlocksPerFractal);
+            params.srcGap = static_cast<uint16_t>((Shape::kStepPanels - piece) * kBlocksPerFractal);
             params.dstGap = 0;
-            AscendC::DataCopy(l1P_[buffer][panel * strips * Shape::FRACTAL],
-                              p[(tile * Shape::KEY_TILE / Shape::PANEL + panel) * Shape::FRACTAL], params);
+            AscendC::DataCopy(l1_p_[buffer][panel * strips * Shape::kFractal],
+                              p[(tile * Shape::kKeyTile / Shape::kPanel + panel) * Shape::kFractal], params);
         }
         ring_.EndFill();
         ++p_loaded_;
@@ -208,14 +206,14 @@ private:
 
     __aicore__ inline void LoadValues(int32_t limit) {
         for (; v_step_ <= limit; ++v_step_, v_item_ = 0) {
-            const PrefillStep* step = steps_.At(v_step_);
+            const Step* step = steps_.At(v_step_);
             if (step == nullptr) return;
             if (v_item_ == ValueTiles(*step)) continue;
-            const uint32_t col = static_cast<uint32_t>(v_item_ / step->Tiles()) * Shape::OUT_COLS;
-            copy_(l1V_[v_loaded_ % Shape::V_RING], layout::zN{Shape::KEY_TILE}, a_.request.v_cache,
+            const uint32_t col = static_cast<uint32_t>(v_item_ / step->Tiles()) * Shape::kOutCols;
+            copy_(l1_v_[v_loaded_ % Shape::kVRing], layout::zN{Shape::kKeyTile}, a_.request.v_cache,
                   a_.request.kv_view(step->task.s.n), step->task.kv_head, step->TileKeys(v_item_ % step->Tiles()), col,
-                  Shape::OUT_COLS);
-            last_use_[v_loaded_ % Shape::V_RING] = IN_USE;
+                  Shape::kOutCols);
+            last_use_[v_loaded_ % Shape::kVRing] = kInUse;
             ++v_item_;
             ++v_loaded_;
             return;
@@ -223,18 +221,18 @@ private:
     }
 
     const AttentionArguments& a_;
-    PrefillSteps& steps_;
+    Steps& steps_;
     __gm__ uint8_t* workspace_;
     const uint16_t probabilities_ready_;
-    AscendC::LocalTensor<Element> l1P_[Shape::P_RING], l1V_[Shape::V_RING];
-    arch::BufferRing<AscendC::HardEvent::MTE2_MTE1, AscendC::HardEvent::MTE1_MTE2, Shape::P_RING,
-                     PrefillEvents::PROBABILITIES>
+    AscendC::LocalTensor<Element> l1_p_[Shape::kPRing], l1_v_[Shape::kVRing];
+    arch::BufferRing<AscendC::HardEvent::MTE2_MTE1, AscendC::HardEvent::MTE1_MTE2, Shape::kPRing,
+                     Events::kProbabilities>
         ring_;
     // All counts run over all steps. P tiles: loaded, used; `item_` of `step_` is loaded next.
     int32_t p_loaded_ = 0, used_ = 0, step_ = 0, item_ = 0;
     // V tiles: loaded; first of the step whose P is loaded, and of the pass in use; `v_item_` of `v_step_` is next.
     int32_t v_loaded_ = 0, v_first_ = 0, v_used_ = 0, v_step_ = 0, v_item_ = 0;
-    int32_t last_use_[Shape::V_RING];  // P tile with which the V tile of a buffer was used last
+    int32_t last_use_[Shape::kVRing];  // P tile with which the V tile of a buffer was used last
     tile::CopyKeysToL1<ArchTag, Element> copy_;
 };
 

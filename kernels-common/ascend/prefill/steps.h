@@ -8,11 +8,11 @@
 
 namespace flash_attn_npu::ascend::prefill {
 
-/// Keys [keys.begin, keys.end) of one task: the cube works on tiles of KEY_TILE of them, the vector cores on panels of
+/// Keys [keys.begin, keys.end) of one task: the cube works on tiles of kKeyTile of them, the vector cores on panels of
 /// 16. A task without keys, or one that the kernel does not serve, has one step without keys.
-struct PrefillStep {
-    static constexpr int32_t KEY_TILE = 128;
-    static constexpr int32_t PANEL = 16;
+struct Step {
+    static constexpr int32_t kKeyTile = 128;
+    static constexpr int32_t kPanel = 16;
 
     Task task;
     KeyRange keys;
@@ -26,36 +26,35 @@ struct PrefillStep {
     __aicore__ inline int32_t SubBlocks() const { return task.rows() > tile_rows ? 2 : 1; }
     __aicore__ inline int32_t RowBegin(int32_t sub) const { return task.row_begin + sub * tile_rows; }
     __aicore__ inline int32_t Rows(int32_t sub) const { return min_of(tile_rows, task.row_end - RowBegin(sub)); }
-    __aicore__ inline int32_t Tiles() const { return ceil_div(keys.size(), KEY_TILE); }
-    __aicore__ inline int32_t Panels() const { return ceil_div(keys.size(), PANEL); }
+    __aicore__ inline int32_t Tiles() const { return ceil_div(keys.size(), kKeyTile); }
+    __aicore__ inline int32_t Panels() const { return ceil_div(keys.size(), kPanel); }
     __aicore__ inline KeyRange TileKeys(int32_t tile) const {
-        const int32_t begin = keys.begin + tile * KEY_TILE;
-        return KeyRange{begin, min_of(begin + KEY_TILE, keys.end)};
+        const int32_t begin = keys.begin + tile * kKeyTile;
+        return KeyRange{begin, min_of(begin + kKeyTile, keys.end)};
     }
     __aicore__ inline int32_t Slot() const { return number % kPrefillSlots; }
 };
 
-/// Steps by number, made on demand. The last HISTORY steps can be asked for.
-class PrefillSteps {
+/// Steps by number, made on demand. The last kHistory steps can be asked for.
+class Steps {
 public:
-    __aicore__ inline PrefillSteps(const AttentionArguments& arguments, int32_t step_keys, uint32_t core,
-                                   uint32_t cores)
+    __aicore__ inline Steps(const AttentionArguments& arguments, int32_t step_keys, uint32_t core, uint32_t cores)
         : a_(arguments),
           schedule_(arguments, core, cores, TilesPerTask(arguments, cores)),
           tile_rows_(arguments.plan.tile.rows),
           step_keys_(step_keys) {}
 
-    /// Null when this core has fewer steps, and for negative numbers. Valid until step number + HISTORY is asked for.
-    __aicore__ inline const PrefillStep* At(int32_t number) {
+    /// Null when this core has fewer steps, and for negative numbers. Valid until step number + kHistory is asked for.
+    __aicore__ inline const Step* At(int32_t number) {
         while (number >= made_ && more_) {
-            more_ = Make(ring_[made_ % HISTORY]);
+            more_ = Make(ring_[made_ % kHistory]);
             made_ += more_ ? 1 : 0;
         }
-        return number >= 0 && number < made_ ? &ring_[number % HISTORY] : nullptr;
+        return number >= 0 && number < made_ ? &ring_[number % kHistory] : nullptr;
     }
 
 private:
-    static constexpr int32_t HISTORY = 5;
+    static constexpr int32_t kHistory = 5;
 
     // Row tiles share keys and values, unless there are so few that each can have a core to itself.
     __aicore__ inline static int32_t TilesPerTask(const AttentionArguments& a, uint32_t cores) {
@@ -63,7 +62,7 @@ private:
         return tiles <= static_cast<int64_t>(cores) ? 1 : kPrefillSubBlocks;
     }
 
-    __aicore__ inline bool Make(PrefillStep& step) {
+    __aicore__ inline bool Make(Step& step) {
         const bool first = begin_ >= task_.keys.end;
         if (first) {
             if (!schedule_.Next(task_)) return false;
@@ -101,7 +100,7 @@ private:
     float scale_ = 1.0f, v_scale_ = 1.0f;
     Task task_{};
     int32_t begin_ = 0;  // first key of the next step
-    PrefillStep ring_[HISTORY];
+    Step ring_[kHistory];
     int32_t made_ = 0;
     bool more_ = true;
 };

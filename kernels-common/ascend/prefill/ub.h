@@ -12,47 +12,47 @@
 namespace flash_attn_npu::ascend::prefill {
 
 template <class Shape>
-struct PrefillUbPlan : arch::MemoryPlan {
-    static constexpr uint32_t ROWS = Shape::HALF_ROWS, STRIPS = ROWS / Shape::STRIP_ROWS;
-    static constexpr uint32_t CHUNK = Shape::STRIP_ROWS * Shape::STEP_KEYS;  // halves
-    static constexpr uint32_t CHUNKS = Shape::HEAD_DIM_V <= 128 ? 3 : 2;
-    static constexpr uint32_t PANEL_SUMS = Shape::STEP_PANELS * Shape::STRIP_ROWS;
-    static constexpr uint32_t STATISTICS = kPrefillSlots * Shape::SUB_BLOCKS * ROWS;
-    static constexpr uint32_t OUTPUT = ROWS * Shape::HEAD_DIM_V;
+struct UbPlan : arch::MemoryPlan {
+    static constexpr uint32_t kRows = Shape::kHalfRows, kStrips = kRows / Shape::kStripRows;
+    static constexpr uint32_t kChunk = Shape::kStripRows * Shape::kStepKeys;  // halves
+    static constexpr uint32_t kChunks = Shape::kHeadDimV <= 128 ? 3 : 2;
+    static constexpr uint32_t kPanelSums = Shape::kStepPanels * Shape::kStripRows;
+    static constexpr uint32_t kStatistics = kPrefillSlots * Shape::kSubBlocks * kRows;
+    static constexpr uint32_t kOutput = kRows * Shape::kHeadDimV;
     // Blocks of 32 bytes lie in 16 bank groups. The two sources of an instruction should not meet in one: maxima of a
     // strip against its scores, and increments of the output (in a chunk) against the output, are half a turn apart.
-    static constexpr uint32_t HALF_TURN = 256;
+    static constexpr uint32_t kHalfTurn = 256;
 
-    arch::Place<half> chunks = Take<half, CHUNKS * CHUNK>();
-    arch::Place<uint8_t> half_turn = Take<uint8_t, HALF_TURN>();
-    arch::Place<float> output = Take<float, Shape::SUB_BLOCKS * OUTPUT>();
-    arch::Place<half> strip_blocks = Take<half, Shape::STRIP_ROWS * 16>();
-    arch::Place<half> strip_scratch = Take<half, Shape::FRACTAL + Shape::STRIP_ROWS>();
-    arch::Place<half> panel_sums = Take<half, STRIPS * PANEL_SUMS>();
-    arch::Place<float> wide = Take<float, STRIPS * PANEL_SUMS>();
-    arch::Place<half> maximum = Take<half, STATISTICS>();
-    arch::Place<float> sum = Take<float, STATISTICS>();
-    arch::Place<float> factor = Take<float, STATISTICS>();
-    arch::Place<half> no_maximum = Take<half, ROWS>();
-    arch::Place<float> ones = Take<float, ROWS>();
-    arch::Place<float> row_scratch = Take<float, 3 * ROWS>();
+    arch::Place<half> chunks = Take<half, kChunks * kChunk>();
+    arch::Place<uint8_t> half_turn = Take<uint8_t, kHalfTurn>();
+    arch::Place<float> output = Take<float, Shape::kSubBlocks * kOutput>();
+    arch::Place<half> strip_blocks = Take<half, Shape::kStripRows * 16>();
+    arch::Place<half> strip_scratch = Take<half, Shape::kFractal + Shape::kStripRows>();
+    arch::Place<half> panel_sums = Take<half, kStrips * kPanelSums>();
+    arch::Place<float> wide = Take<float, kStrips * kPanelSums>();
+    arch::Place<half> maximum = Take<half, kStatistics>();
+    arch::Place<float> sum = Take<float, kStatistics>();
+    arch::Place<float> factor = Take<float, kStatistics>();
+    arch::Place<half> no_maximum = Take<half, kRows>();
+    arch::Place<float> ones = Take<float, kRows>();
+    arch::Place<float> row_scratch = Take<float, 3 * kRows>();
 };
 
 template <class ArchTag, class Shape>
-class PrefillUb {
+class Buffers {
 public:
-    using Plan = PrefillUbPlan<Shape>;
-    static constexpr uint32_t ROWS = Plan::ROWS, STRIPS = Plan::STRIPS;
-    static constexpr uint32_t CHUNK_BYTES = Plan::CHUNK * sizeof(half);
-    static constexpr uint32_t CHUNKS = Plan::CHUNKS;
+    using Plan = UbPlan<Shape>;
+    static constexpr uint32_t kRows = Plan::kRows, kStrips = Plan::kStrips;
+    static constexpr uint32_t kChunkBytes = Plan::kChunk * sizeof(half);
+    static constexpr uint32_t kChunks = Plan::kChunks;
 
-    __aicore__ inline explicit PrefillUb(arch::Resource<ArchTag>& resource) : ub_(resource.ubBuf) {
-        AscendC::Duplicate(NoMaximum(), static_cast<half>(NO_MAXIMUM), static_cast<int32_t>(ROWS));
-        AscendC::Duplicate(Ones(), 1.0f, static_cast<int32_t>(ROWS));
+    __aicore__ inline explicit Buffers(arch::Resource<ArchTag>& resource) : ub_(resource.ubBuf) {
+        AscendC::Duplicate(NoMaximum(), static_cast<half>(kNoMaximum), static_cast<int32_t>(kRows));
+        AscendC::Duplicate(Ones(), 1.0f, static_cast<int32_t>(kRows));
         // Rows that do not exist take part in statistics of whole sub-blocks.
-        AscendC::Duplicate(Maximum(0, 0), static_cast<half>(0.0f), static_cast<int32_t>(STATISTICS));
-        AscendC::Duplicate(Sum(0, 0), 1.0f, static_cast<int32_t>(STATISTICS));
-        AscendC::Duplicate(PanelSums(0), static_cast<half>(0.0f), static_cast<int32_t>(STRIPS * PANEL_SUMS));
+        AscendC::Duplicate(Maximum(0, 0), static_cast<half>(0.0f), static_cast<int32_t>(kStatistics));
+        AscendC::Duplicate(Sum(0, 0), 1.0f, static_cast<int32_t>(kStatistics));
+        AscendC::Duplicate(PanelSums(0), static_cast<half>(0.0f), static_cast<int32_t>(kStrips * kPanelSums));
         tile::VectorBarrier();
     }
 
@@ -64,12 +64,12 @@ public:
     __aicore__ inline void EndStore() { ring_.EndUse(); }
     template <class T>
     __aicore__ inline AscendC::LocalTensor<T> Chunk(uint32_t chunk) const {
-        return At(kPlan.chunks, chunk * Plan::CHUNK).template ReinterpretCast<T>();
+        return At(kPlan.chunks, chunk * Plan::kChunk).template ReinterpretCast<T>();
     }
 
     /// Accumulated output of a sub-block, 64 rows.
     __aicore__ inline AscendC::LocalTensor<float> Output(int32_t sub) const {
-        return At(kPlan.output, static_cast<uint32_t>(sub) * Plan::OUTPUT);
+        return At(kPlan.output, static_cast<uint32_t>(sub) * Plan::kOutput);
     }
 
     // Per row of a sub-block, for the steps under way. Maximum and sum: running, up to and with the step. Factor: by
@@ -89,32 +89,32 @@ public:
     // Scratch. Panel maxima and sums of a strip: (panel, row). Blocks: a row statistic, every value in a block of its
     // own.
     __aicore__ inline AscendC::LocalTensor<half> PanelSums(int32_t strip) const {
-        return At(kPlan.panel_sums, static_cast<uint32_t>(strip) * PANEL_SUMS);
+        return At(kPlan.panel_sums, static_cast<uint32_t>(strip) * kPanelSums);
     }
     __aicore__ inline AscendC::LocalTensor<float> WidePanelSums(int32_t strip) const {
-        return At(kPlan.wide, static_cast<uint32_t>(strip) * PANEL_SUMS);
+        return At(kPlan.wide, static_cast<uint32_t>(strip) * kPanelSums);
     }
     __aicore__ inline AscendC::LocalTensor<half> StripScratch() const { return At(kPlan.strip_scratch); }
     __aicore__ inline AscendC::LocalTensor<half> StripMaximumBlocks() const { return At(kPlan.strip_blocks); }
     __aicore__ inline AscendC::LocalTensor<float> RowScratch(uint32_t i) const {
-        return At(kPlan.row_scratch, i * ROWS);
+        return At(kPlan.row_scratch, i * kRows);
     }
     __aicore__ inline AscendC::LocalTensor<float> RowBlocks() const { return At(kPlan.wide); }
 
     // Where running maxima begin: below every score of a row that is not given up.
-    static constexpr float NO_MAXIMUM = -32768.0f;
-    static constexpr uint32_t PANEL_SUMS = Plan::PANEL_SUMS;
+    static constexpr float kNoMaximum = -32768.0f;
+    static constexpr uint32_t kPanelSums = Plan::kPanelSums;
 
 private:
     static constexpr Plan kPlan{};
-    static constexpr uint32_t STATISTICS = Plan::STATISTICS;
+    static constexpr uint32_t kStatistics = Plan::kStatistics;
     static_assert(kPlan.end() <= ArchTag::UB_SIZE, "UB overflows");
-    static_assert(kPlan.strip_blocks.offset % (2 * Plan::HALF_TURN) == Plan::HALF_TURN &&
-                      kPlan.chunks.offset % (2 * Plan::HALF_TURN) == 0,
+    static_assert(kPlan.strip_blocks.offset % (2 * Plan::kHalfTurn) == Plan::kHalfTurn &&
+                      kPlan.chunks.offset % (2 * Plan::kHalfTurn) == 0,
                   "bank groups meet");
 
     __aicore__ inline static uint32_t Row(int32_t slot, int32_t sub) {
-        return (static_cast<uint32_t>(slot) * Shape::SUB_BLOCKS + static_cast<uint32_t>(sub)) * ROWS;
+        return (static_cast<uint32_t>(slot) * Shape::kSubBlocks + static_cast<uint32_t>(sub)) * kRows;
     }
     template <class T>
     __aicore__ inline AscendC::LocalTensor<T> At(arch::Place<T> place, uint32_t first = 0) const {
@@ -122,7 +122,7 @@ private:
     }
 
     const arch::LocalTensorBuffer<AscendC::TPosition::VECCALC, ArchTag::UB_SIZE>& ub_;
-    arch::BufferRing<AscendC::HardEvent::MTE2_V, AscendC::HardEvent::MTE3_MTE2, CHUNKS> ring_;
+    arch::BufferRing<AscendC::HardEvent::MTE2_V, AscendC::HardEvent::MTE3_MTE2, kChunks> ring_;
 };
 
 }  // namespace flash_attn_npu::ascend::prefill

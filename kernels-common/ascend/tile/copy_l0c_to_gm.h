@@ -10,30 +10,30 @@ template <class Element>
 struct FixpipeQuant;
 template <>
 struct FixpipeQuant<float> {
-    static constexpr auto VALUE = QuantMode_t::NoQuant;
+    static constexpr auto kValue = QuantMode_t::NoQuant;
 };
 template <>
 struct FixpipeQuant<half> {
-    static constexpr auto VALUE = QuantMode_t::F322F16;
+    static constexpr auto kValue = QuantMode_t::F322F16;
 };
 template <>
 struct FixpipeQuant<bfloat16_t> {
-    static constexpr auto VALUE = QuantMode_t::F322BF16;
+    static constexpr auto kValue = QuantMode_t::F322BF16;
 };
 
 template <class ArchTag, class Element>
 struct CopyL0CToGm {
-    /// l0CRows: rows of the L0C tile, rounded up to 16 (distance of its 16-column panels).
+    /// l0c_rows: rows of the L0C tile, rounded up to 16 (distance of its 16-column panels).
     __aicore__ inline void operator()(const AscendC::GlobalTensor<Element>& dst, const AscendC::LocalTensor<float>& src,
-                                      const layout::RowMajor& layoutDst, uint32_t l0CRows, uint8_t unitFlag) const {
+                                      const layout::RowMajor& layout_dst, uint32_t l0c_rows, uint8_t unit_flag) const {
         AscendC::FixpipeParamsV220 params;
-        params.nSize = layoutDst.cols;
-        params.mSize = layoutDst.rows;
-        params.srcStride = l0CRows;
-        params.dstStride = layoutDst.stride;
+        params.nSize = layout_dst.cols;
+        params.mSize = layout_dst.rows;
+        params.srcStride = l0c_rows;
+        params.dstStride = layout_dst.stride;
         params.ndNum = 1;
-        params.quantPre = FixpipeQuant<Element>::VALUE;
-        params.unitFlag = unitFlag;
+        params.quantPre = FixpipeQuant<Element>::kValue;
+        params.unitFlag = unit_flag;
         AscendC::Fixpipe<Element, float, AscendC::CFG_ROW_MAJOR>(dst, src, params);
     }
 };

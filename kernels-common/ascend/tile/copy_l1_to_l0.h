@@ -19,23 +19,23 @@ __aicore__ inline void CopyFractals(const AscendC::LocalTensor<Element>& dst, co
     AscendC::LoadData(dst, src, params);
 }
 
-/// A: rows x cols (M x K), both rounded up to fractals, from a zN tile whose panels have layoutSrc.rows rows.
+/// A: rows x cols (M x K), both rounded up to fractals, from a zN tile whose panels have layout_src.rows rows.
 template <class ArchTag, class Element>
 struct CopyL1ToL0A {
-    static constexpr uint32_t C0 = ArchTag::BYTE_PER_C0 / sizeof(Element);
-    static constexpr uint32_t FRACTAL = ArchTag::BYTE_PER_FRACTAL / sizeof(Element);
+    static constexpr uint32_t kC0 = ArchTag::BYTE_PER_C0 / sizeof(Element);
+    static constexpr uint32_t kFractal = ArchTag::BYTE_PER_FRACTAL / sizeof(Element);
 
     __aicore__ inline void operator()(const AscendC::LocalTensor<Element>& dst,
-                                      const AscendC::LocalTensor<Element>& src, const layout::zN& layoutSrc,
+                                      const AscendC::LocalTensor<Element>& src, const layout::zN& layout_src,
                                       uint32_t rows, uint32_t cols) const {
         AscendC::LoadData2DParams params;
         params.startIndex = 0;
-        params.repeatTimes = static_cast<uint8_t>(CeilDiv<C0>(cols));
-        params.srcStride = layoutSrc.rows / ArchTag::C0_NUM_PER_FRACTAL;
+        params.repeatTimes = static_cast<uint8_t>(CeilDiv<kC0>(cols));
+        params.srcStride = layout_src.rows / ArchTag::C0_NUM_PER_FRACTAL;
         params.dstGap = 0;
         params.ifTranspose = false;
         for (uint32_t strip = 0; strip < CeilDiv<16>(rows); ++strip) {
-            AscendC::LoadData(dst[strip * CeilDiv<C0>(cols) * FRACTAL], src[strip * FRACTAL], params);
+            AscendC::LoadData(dst[strip * CeilDiv<kC0>(cols) * kFractal], src[strip * kFractal], params);
         }
     }
 };
@@ -44,20 +44,20 @@ struct CopyL1ToL0A {
 template <class ArchTag, class Element>
 struct CopyL1ToL0B {
     static_assert(sizeof(Element) == 2, "transposing load of 2-byte elements");
-    static constexpr uint32_t C0 = ArchTag::BYTE_PER_C0 / sizeof(Element);
-    static constexpr uint32_t FRACTAL = ArchTag::BYTE_PER_FRACTAL / sizeof(Element);
+    static constexpr uint32_t kC0 = ArchTag::BYTE_PER_C0 / sizeof(Element);
+    static constexpr uint32_t kFractal = ArchTag::BYTE_PER_FRACTAL / sizeof(Element);
 
     __aicore__ inline void operator()(const AscendC::LocalTensor<Element>& dst,
-                                      const AscendC::LocalTensor<Element>& src, const layout::zN& layoutSrc,
+                                      const AscendC::LocalTensor<Element>& src, const layout::zN& layout_src,
                                       uint32_t rows, uint32_t cols) const {
         AscendC::LoadData2DParams params;
         params.startIndex = 0;
         params.repeatTimes = static_cast<uint8_t>(CeilDiv<16>(cols));
-        params.srcStride = layoutSrc.rows / ArchTag::C0_NUM_PER_FRACTAL;
+        params.srcStride = layout_src.rows / ArchTag::C0_NUM_PER_FRACTAL;
         params.dstGap = 0;
         params.ifTranspose = true;
         for (uint32_t strip = 0; strip < CeilDiv<16>(rows); ++strip) {
-            AscendC::LoadData(dst[strip * CeilDiv<16>(cols) * FRACTAL], src[strip * FRACTAL], params);
+            AscendC::LoadData(dst[strip * CeilDiv<16>(cols) * kFractal], src[strip * kFractal], params);
         }
     }
 };
@@ -65,20 +65,20 @@ struct CopyL1ToL0B {
 /// B^T: cols x rows (N x K) row-major in L1, as keys are for q.k: fractals keep their order, nothing is transposed.
 template <class ArchTag, class Element>
 struct CopyL1ToL0BTransposed {
-    static constexpr uint32_t C0 = ArchTag::BYTE_PER_C0 / sizeof(Element);
-    static constexpr uint32_t FRACTAL = ArchTag::BYTE_PER_FRACTAL / sizeof(Element);
-    static constexpr uint32_t REPEAT_LIMIT = 255;
+    static constexpr uint32_t kC0 = ArchTag::BYTE_PER_C0 / sizeof(Element);
+    static constexpr uint32_t kFractal = ArchTag::BYTE_PER_FRACTAL / sizeof(Element);
+    static constexpr uint32_t kRepeatLimit = 255;
 
     __aicore__ inline void operator()(const AscendC::LocalTensor<Element>& dst,
-                                      const AscendC::LocalTensor<Element>& src, const layout::zN& layoutSrc,
+                                      const AscendC::LocalTensor<Element>& src, const layout::zN& layout_src,
                                       uint32_t rows, uint32_t cols) const {
         AscendC::LoadData2DParams params;
         params.startIndex = 0;
         params.srcStride = 1;
         params.dstGap = 0;
         params.ifTranspose = false;
-        const uint32_t panels = CeilDiv<C0>(rows), fractals = CeilDiv<16>(cols);
-        if (fractals * ArchTag::C0_NUM_PER_FRACTAL == layoutSrc.rows && panels * fractals <= REPEAT_LIMIT) {
+        const uint32_t panels = CeilDiv<kC0>(rows), fractals = CeilDiv<16>(cols);
+        if (fractals * ArchTag::C0_NUM_PER_FRACTAL == layout_src.rows && panels * fractals <= kRepeatLimit) {
             // Whole panels lie in L1 as they must lie in L0B.
             params.repeatTimes = static_cast<uint8_t>(panels * fractals);
             AscendC::LoadData(dst, src, params);
@@ -86,7 +86,7 @@ struct CopyL1ToL0BTransposed {
         }
         params.repeatTimes = static_cast<uint8_t>(fractals);
         for (uint32_t panel = 0; panel < panels; ++panel) {
-            AscendC::LoadData(dst[panel * fractals * FRACTAL], src[panel * layoutSrc.rows * C0], params);
+            AscendC::LoadData(dst[panel * fractals * kFractal], src[panel * layout_src.rows * kC0], params);
         }
     }
 };

@@ -29,8 +29,8 @@ public:
 
     /// `constants`: kConstantBytes of UB, aligned to as many, that stay untouched while this object is used.
     __aicore__ inline explicit Fp8ToHalf(const AscendC::LocalTensor<int16_t>& constants)
-        : even_(constants), odd_(constants[LANES]) {
-        AscendC::Duplicate(constants, kSignAndMagnitude, static_cast<int32_t>(2 * LANES));
+        : even_(constants), odd_(constants[kLanes]) {
+        AscendC::Duplicate(constants, kSignAndMagnitude, static_cast<int32_t>(2 * kLanes));
         VectorBarrier();
     }
 
@@ -59,7 +59,7 @@ public:
     }
 
 private:
-    static constexpr uint32_t LANES = 16;                  // of a 32-byte block
+    static constexpr uint32_t kLanes = 16;                 // of a 32-byte block
     static constexpr float kRebias = 256.0f;               // exponent bias of half minus that of e4m3 is 8
     static constexpr int16_t kSignAndMagnitude = -0x4080;  // 0xbf80
 
@@ -83,10 +83,10 @@ private:
         }
         // s s eeee mmm 0000000: the second s goes. Even and odd blocks apart, each with a constant of the other kind: a
         // cycle reads one block of each bank group.
-        const BinaryRepeatParams everyOther(2, 2, 0, 16, 16, 0);
+        const BinaryRepeatParams every_other(2, 2, 0, 16, 16, 0);
         const CountedLanes half_of_them(count / 2);
-        And<int16_t, false>(bits, bits, odd_, MASK_PLACEHOLDER, 1, everyOther);
-        And<int16_t, false>(bits[LANES], bits[LANES], even_, MASK_PLACEHOLDER, 1, everyOther);
+        And<int16_t, false>(bits, bits, odd_, MASK_PLACEHOLDER, 1, every_other);
+        And<int16_t, false>(bits[kLanes], bits[kLanes], even_, MASK_PLACEHOLDER, 1, every_other);
         VectorBarrier();
     }
 

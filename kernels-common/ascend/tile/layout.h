@@ -36,14 +36,14 @@ struct RowMajor {
     }
 };
 
-/// Fractals of 16 rows x C0 columns, row-major inside, column panels of `rows` (a multiple of 16) rows one after
+/// Fractals of 16 rows x kC0 columns, row-major inside, column panels of `rows` (a multiple of 16) rows one after
 /// another.
 struct zN {
     uint32_t rows;
     template <class Element>
     __aicore__ inline uint32_t GetOffset(uint32_t row, uint32_t col) const {
-        constexpr uint32_t C0 = 32 / sizeof(Element);
-        return col / C0 * rows * C0 + row * C0 + col % C0;
+        constexpr uint32_t kC0 = 32 / sizeof(Element);
+        return col / kC0 * rows * kC0 + row * kC0 + col % kC0;
     }
 };
 

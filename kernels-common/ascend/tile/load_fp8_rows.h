@@ -12,12 +12,12 @@ namespace flash_attn_npu::ascend::tile {
 /// Keys [keys.begin, keys.end) of `heads` neighbouring kv heads: (key, head, feature) in UB, each head's `dim` features
 /// followed by zeros up to a whole 32-byte block, so that the conversion finds numbers there too.
 struct LoadFp8Rows {
-    static constexpr uint32_t BLOCK = 32;  // bytes
+    static constexpr uint32_t kBlock = 32;  // bytes
 
     __aicore__ inline void operator()(const AscendC::LocalTensor<uint8_t>& dst, const KvTensor& cache,
                                       const KvView& view, int32_t head, uint32_t heads, KeyRange keys,
                                       uint32_t dim) const {
-        const uint32_t row = heads * RoundUp<BLOCK>(dim);
+        const uint32_t row = heads * RoundUp<kBlock>(dim);
         AscendC::GlobalTensor<uint8_t> gm;
         gm.SetGlobalBuffer(reinterpret_cast<__gm__ uint8_t*>(cache.data));
         for (KvRuns run(cache, view, head, keys); run.Next();) {
@@ -29,7 +29,7 @@ struct LoadFp8Rows {
 private:
     __aicore__ inline void LoadRun(const AscendC::LocalTensor<uint8_t>& dst, const AscendC::GlobalTensor<uint8_t>& src,
                                    uint32_t keys, const KvTensor& cache, uint32_t heads, uint32_t dim) const {
-        const uint32_t pitch = RoundUp<BLOCK>(dim);
+        const uint32_t pitch = RoundUp<kBlock>(dim);
         if (cache.stride_head == dim && pitch == dim) {
             Load(dst, src, keys, heads * dim, cache.stride_row, heads * dim);
             return;

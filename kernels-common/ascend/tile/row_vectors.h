@@ -8,17 +8,17 @@
 
 namespace flash_attn_npu::ascend::tile {
 
-constexpr uint32_t STRIP = 64;  // float lanes of a repeat
+constexpr uint32_t kStrip = 64;  // float lanes of a repeat
 
 /// A matrix tile in UB.
 struct RowTile {
     AscendC::LocalTensor<float> data;
     uint32_t rows, cols, pitch;
 
-    __aicore__ inline uint32_t Strips() const { return CeilDiv<STRIP>(cols); }
-    __aicore__ inline uint64_t Lanes(uint32_t strip) const { return Min(STRIP, cols - strip * STRIP); }
+    __aicore__ inline uint32_t Strips() const { return CeilDiv<kStrip>(cols); }
+    __aicore__ inline uint64_t Lanes(uint32_t strip) const { return Min(kStrip, cols - strip * kStrip); }
     __aicore__ inline AscendC::LocalTensor<float> At(uint32_t row, uint32_t strip) const {
-        return data[row * pitch + strip * STRIP];
+        return data[row * pitch + strip * kStrip];
     }
     __aicore__ inline uint8_t RepeatStride() const { return static_cast<uint8_t>(pitch / 8); }
     __aicore__ inline uint8_t Repeats() const { return static_cast<uint8_t>(rows); }
@@ -66,12 +66,12 @@ __aicore__ inline void ScaleTile(const RowTile& tile, const RowTile& other, floa
         AscendC::Muls(tile.At(0, strip), other.At(0, strip), factor, tile.Lanes(strip), tile.Repeats(), strides);
     }
 }
-/// dst (2-byte elements, rows `dstPitch` apart, a multiple of 16) = tile, rounded to nearest even
+/// dst (2-byte elements, rows `dst_pitch` apart, a multiple of 16) = tile, rounded to nearest even
 template <class Element>
-__aicore__ inline void RoundTile(const AscendC::LocalTensor<Element>& dst, uint32_t dstPitch, const RowTile& tile) {
-    const AscendC::UnaryRepeatParams strides(1, 1, static_cast<uint8_t>(dstPitch / 16), tile.RepeatStride());
+__aicore__ inline void RoundTile(const AscendC::LocalTensor<Element>& dst, uint32_t dst_pitch, const RowTile& tile) {
+    const AscendC::UnaryRepeatParams strides(1, 1, static_cast<uint8_t>(dst_pitch / 16), tile.RepeatStride());
     for (uint32_t strip = 0; strip < tile.Strips(); ++strip) {
-        AscendC::Cast(dst[strip * STRIP], tile.At(0, strip), AscendC::RoundMode::CAST_RINT, tile.Lanes(strip),
+        AscendC::Cast(dst[strip * kStrip], tile.At(0, strip), AscendC::RoundMode::CAST_RINT, tile.Lanes(strip),
                       tile.Repeats(), strides);
     }
 }
@@ -81,46 +81,47 @@ __aicore__ inline void RowMaximum(const AscendC::LocalTensor<float>& dst, const 
                                   const AscendC::LocalTensor<float>& scratch) {
     const uint8_t stride = tile.RepeatStride();
     if (tile.Strips() == 1) {
-        AscendC::WholeReduceMax(dst, tile.data, STRIP, tile.rows, 1, 1, stride, AscendC::ReduceOrder::ORDER_ONLY_VALUE);
+        AscendC::WholeReduceMax(dst, tile.data, kStrip, tile.rows, 1, 1, stride,
+                                AscendC::ReduceOrder::ORDER_ONLY_VALUE);
         return;
     }
-    AscendC::Max(scratch, tile.At(0, 0), tile.At(0, 1), uint64_t{STRIP}, tile.Repeats(),
+    AscendC::Max(scratch, tile.At(0, 0), tile.At(0, 1), uint64_t{kStrip}, tile.Repeats(),
                  AscendC::BinaryRepeatParams(1, 1, 1, 8, stride, stride));
     for (uint32_t strip = 2; strip < tile.Strips(); ++strip) {
         VectorBarrier();
-        AscendC::Max(scratch, scratch, tile.At(0, strip), uint64_t{STRIP}, tile.Repeats(),
+        AscendC::Max(scratch, scratch, tile.At(0, strip), uint64_t{kStrip}, tile.Repeats(),
                      AscendC::BinaryRepeatParams(1, 1, 1, 8, 8, stride));
     }
     VectorBarrier();
-    AscendC::WholeReduceMax(dst, scratch, STRIP, tile.rows, 1, 1, 8, AscendC::ReduceOrder::ORDER_ONLY_VALUE);
+    AscendC::WholeReduceMax(dst, scratch, kStrip, tile.rows, 1, 1, 8, AscendC::ReduceOrder::ORDER_ONLY_VALUE);
 }
 __aicore__ inline void RowSum(const AscendC::LocalTensor<float>& dst, const RowTile& tile,
                               const AscendC::LocalTensor<float>& scratch) {
     const uint8_t stride = tile.RepeatStride();
     if (tile.Strips() == 1) {
-        AscendC::WholeReduceSum(dst, tile.data, STRIP, tile.rows, 1, 1, stride);
+        AscendC::WholeReduceSum(dst, tile.data, kStrip, tile.rows, 1, 1, stride);
         return;
     }
-    AscendC::Add(scratch, tile.At(0, 0), tile.At(0, 1), uint64_t{STRIP}, tile.Repeats(),
+    AscendC::Add(scratch, tile.At(0, 0), tile.At(0, 1), uint64_t{kStrip}, tile.Repeats(),
                  AscendC::BinaryRepeatParams(1, 1, 1, 8, stride, stride));
     for (uint32_t strip = 2; strip < tile.Strips(); ++strip) {
         VectorBarrier();
-        AscendC::Add(scratch, scratch, tile.At(0, strip), uint64_t{STRIP}, tile.Repeats(),
+        AscendC::Add(scratch, scratch, tile.At(0, strip), uint64_t{kStrip}, tile.Repeats(),
                      AscendC::BinaryRepeatParams(1, 1, 1, 8, 8, stride));
     }
     VectorBarrier();
-    AscendC::WholeReduceSum(dst, scratch, STRIP, tile.rows, 1, 1, 8);
+    AscendC::WholeReduceSum(dst, scratch, kStrip, tile.rows, 1, 1, 8);
 }
 
 /// Columns [begin, end) of rows [row, row + rows) become `value`.
 __aicore__ inline void FillColumns(const RowTile& tile, uint32_t row, uint32_t rows, uint32_t begin, uint32_t end,
                                    float value) {
-    constexpr uint64_t ALL = ~uint64_t{0};
-    for (uint32_t strip = begin / STRIP; strip * STRIP < end; ++strip) {
-        const uint32_t col = strip * STRIP;
-        uint64_t lanes[2] = {ALL, 0};
-        if (begin > col) lanes[0] &= ALL << (begin - col);
-        if (end < col + STRIP) lanes[0] &= ALL >> (col + STRIP - end);
+    constexpr uint64_t kAll = ~uint64_t{0};
+    for (uint32_t strip = begin / kStrip; strip * kStrip < end; ++strip) {
+        const uint32_t col = strip * kStrip;
+        uint64_t lanes[2] = {kAll, 0};
+        if (begin > col) lanes[0] &= kAll << (begin - col);
+        if (end < col + kStrip) lanes[0] &= kAll >> (col + kStrip - end);
         AscendC::Duplicate(tile.At(row, strip), value, lanes, static_cast<uint8_t>(rows), 1, tile.RepeatStride());
     }
 }

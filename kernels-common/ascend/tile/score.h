@@ -12,8 +12,8 @@ constexpr float kHidden = -3e38f;
 constexpr float kNoMaximum = -1e37f;
 
 /// x = tanh(x) by 1 - 2 / (exp(2 x) + 1), `count` (a multiple of 64) of x2 = 2 x: exact to 1e-7 absolutely, and 0 for
-/// 0. minusTwo: 64 times -2.
-__aicore__ inline void TanhOfHalf(const AscendC::LocalTensor<float>& x2, const AscendC::LocalTensor<float>& minusTwo,
+/// 0. minus_two: 64 times -2.
+__aicore__ inline void TanhOfHalf(const AscendC::LocalTensor<float>& x2, const AscendC::LocalTensor<float>& minus_two,
                                   int32_t count) {
     constexpr float kLargest = 80.0f;  // exp stays finite and tanh is 1 long before
     AscendC::Mins(x2, x2, kLargest, count);
@@ -22,7 +22,7 @@ __aicore__ inline void TanhOfHalf(const AscendC::LocalTensor<float>& x2, const A
     VectorBarrier();
     AscendC::Adds(x2, x2, 1.0f, count);
     VectorBarrier();
-    AscendC::Div(x2, minusTwo, x2, uint64_t{STRIP}, static_cast<uint8_t>(count / static_cast<int32_t>(STRIP)),
+    AscendC::Div(x2, minus_two, x2, uint64_t{kStrip}, static_cast<uint8_t>(count / static_cast<int32_t>(kStrip)),
                  AscendC::BinaryRepeatParams(1, 1, 1, 8, 0, 8));
     VectorBarrier();
     AscendC::Adds(x2, x2, 1.0f, count);
@@ -41,7 +41,7 @@ __aicore__ inline void AddThenMultiply(const AscendC::LocalTensor<float>& v, flo
 /// inside +-1/4, by its series, and d the rest, which is 0 for small x. t, u, v: scratch like x.
 __aicore__ inline void TanhOfSmall(const AscendC::LocalTensor<float>& x, const AscendC::LocalTensor<float>& t,
                                    const AscendC::LocalTensor<float>& u, const AscendC::LocalTensor<float>& v,
-                                   const AscendC::LocalTensor<float>& minusTwo, int32_t count) {
+                                   const AscendC::LocalTensor<float>& minus_two, int32_t count) {
     constexpr float kSmall = 0.25f;
     AscendC::Mins(t, x, kSmall, count);
     VectorBarrier();
@@ -54,7 +54,7 @@ __aicore__ inline void TanhOfSmall(const AscendC::LocalTensor<float>& x, const A
     // tanh t / t = 1 - u / 3 + 2 u^2 / 15 - 17 u^3 / 315 + 62 u^4 / 2835
     AscendC::Muls(v, u, 62.0f / 2835.0f, count);
     VectorBarrier();
-    TanhOfHalf(x, minusTwo, count);
+    TanhOfHalf(x, minus_two, count);
     AddThenMultiply(v, -17.0f / 315.0f, u, count);
     AddThenMultiply(v, 2.0f / 15.0f, u, count);
     AddThenMultiply(v, -1.0f / 3.0f, u, count);
@@ -71,21 +71,21 @@ __aicore__ inline void TanhOfSmall(const AscendC::LocalTensor<float>& x, const A
 }
 
 /// s = softcap * tanh(scale * s / softcap). Whole strips, rows next to each other. constant: 64 floats of scratch;
-/// scratch: `scratchElements` floats.
+/// scratch: `scratch_elements` floats.
 __aicore__ inline void CapScores(const RowTile& s, float scale, float softcap,
                                  const AscendC::LocalTensor<float>& constant,
-                                 const AscendC::LocalTensor<float>& scratch, uint32_t scratchElements) {
+                                 const AscendC::LocalTensor<float>& scratch, uint32_t scratch_elements) {
     // Up to here the error of tanh, times softcap, does not matter to a logit.
     constexpr float kModerate = 100.0f;
     const uint32_t count = s.rows * s.pitch;
     const bool moderate = softcap <= kModerate;
-    AscendC::Duplicate(constant, -2.0f, static_cast<int32_t>(STRIP));
+    AscendC::Duplicate(constant, -2.0f, static_cast<int32_t>(kStrip));
     AscendC::Muls(s.data, s.data, moderate ? 2.0f * scale / softcap : scale / softcap, static_cast<int32_t>(count));
     VectorBarrier();
     if (moderate) {
         TanhOfHalf(s.data, constant, static_cast<int32_t>(count));
     } else {
-        const uint32_t part = scratchElements / 3 / STRIP * STRIP;
+        const uint32_t part = scratch_elements / 3 / kStrip * kStrip;
         for (uint32_t begin = 0; begin < count; begin += part) {
             TanhOfSmall(s.data[begin], scratch, scratch[part], scratch[2 * part], constant,
                         static_cast<int32_t>(Min(part, count - begin)));
@@ -96,11 +96,11 @@ __aicore__ inline void CapScores(const RowTile& s, float scale, float softcap,
     AscendC::Muls(s.data, s.data, softcap, static_cast<int32_t>(count));
 }
 
-/// distance[c] = |position - (firstKey + c)|, given firstKey - position. columns: 0, 1, ...
+/// distance[c] = |position - (first_key + c)|, given first_key - position. columns: 0, 1, ...
 __aicore__ inline void DistanceToKeys(const AscendC::LocalTensor<float>& distance,
-                                      const AscendC::LocalTensor<float>& columns, int32_t keyMinusPosition,
+                                      const AscendC::LocalTensor<float>& columns, int32_t key_minus_position,
                                       uint32_t cols) {
-    AscendC::Adds(distance, columns, static_cast<float>(keyMinusPosition), static_cast<int32_t>(cols));
+    AscendC::Adds(distance, columns, static_cast<float>(key_minus_position), static_cast<int32_t>(cols));
     VectorBarrier();
     AscendC::Abs(distance, distance, static_cast<int32_t>(cols));
     VectorBarrier();

@@ -5,7 +5,7 @@
 
 namespace flash_attn_npu::ascend::tile {
 
-/// While it lives, vector instructions with isSetMask = false work on the first `count` lanes of their operands.
+/// While it lives, vector instructions with is_set_mask = false work on the first `count` lanes of their operands.
 class CountedLanes {
 public:
     __aicore__ inline explicit CountedLanes(uint32_t count) {
