@@ -61,4 +61,4 @@ def ascend910b_ninja(root: Path, out: str, cann: Cann) -> str:
 
 
 def device_headers(root: Path) -> list[str]:
-    return sources.glob(root, f"{ASCEND}/**/*.h", f"{sources.KERNELS}/include/**/*.h")
+    return sources.glob(root, f"{ASCEND}/**/*.h", f"{ASCEND}/**/*.def", f"{sources.KERNELS}/include/**/*.h")

@@ -7,9 +7,6 @@
 
 namespace flash_attn_npu::ascend {
 
-// Decode results need no second pass by the general kernel.
-constexpr bool kDecodeExact = true;
-
 // How decode cuts a call. A task is one sequence and `heads` neighbouring kv heads: heads of a token are neighbours in
 // most caches, so one transfer takes whole cache rows (2 KB for 8 heads of 128) and page sizes do not matter.
 struct DecodeShape {

@@ -54,11 +54,4 @@ FA_HOST_DEVICE int64_t attention_core_workspace_bytes(const Forward& p, const Pl
     return AttentionWorkspace(p, plan).bytes();
 }
 
-// Whether flash_attn_attention_* can serve the call. `plan` was made with attention_tile.
-FA_HOST_DEVICE bool attention_can_implement(const Forward& p, const Plan& plan) {
-    const bool dtype = p.dtype == DType::kFloat16 || p.dtype == DType::kBFloat16 || p.dtype == DType::kFloat8E4M3;
-    return dtype && p.head_dim <= 256 && p.head_dim_v <= 512 && plan.tile.rows <= (p.head_dim_v <= 256 ? 128 : 64) &&
-           plan.tile.keys <= 512 && plan.tile.keys % 128 == 0;
-}
-
 }  // namespace flash_attn_npu::ascend

@@ -44,10 +44,6 @@ FA_HOST_DEVICE int64_t prefill_core_workspace_bytes(const Forward& p, const Plan
     return PrefillWorkspace(p.head_dim_v).bytes();
 }
 
-// Row tiles that the kernel marks in `redo` (scores beyond half, rows that see no key) need the general kernel after
-// it.
-constexpr bool kPrefillExact = false;
-
 FA_HOST_DEVICE constexpr bool prefill_has_head_dims(int32_t head_dim, int32_t head_dim_v) {
     return (head_dim == 64 && head_dim_v == 64) || (head_dim == 128 && head_dim_v == 128) ||
            (head_dim == 192 && head_dim_v == 128) || (head_dim == 256 && head_dim_v == 256);

@@ -21,41 +21,26 @@ constexpr SplitPolicy kSplitPolicy{/*wanted_tiles=*/48, /*min_keys=*/512, /*max_
 // Only the splits the caller asked for.
 constexpr SplitPolicy kNeverSplit{/*wanted_tiles=*/1, /*min_keys=*/1, /*max_splits=*/1};
 
+// The instance that serves a call; null when there is none.
 AttentionLauncher general_kernel(DType dtype) {
-    switch (dtype) {
-        case DType::kFloat16: return launch_flash_attn_attention_f16;
-        case DType::kBFloat16: return launch_flash_attn_attention_bf16;
-        default: return launch_flash_attn_attention_fp8;
-    }
+#define GENERAL(NAME, DTYPE) \
+    if (dtype == DType::DTYPE) return launch_flash_attn_attention_##NAME;
+#include "host/instances.def"
+    return nullptr;
 }
 
 AttentionLauncher decode_kernel(DType dtype) {
-    switch (dtype) {
-        case DType::kFloat16: return launch_flash_attn_decode_f16;
-        case DType::kBFloat16: return launch_flash_attn_decode_bf16;
-        default: return launch_flash_attn_decode_fp8;
-    }
+#define DECODE(NAME, DTYPE) \
+    if (dtype == DType::DTYPE) return launch_flash_attn_decode_##NAME;
+#include "host/instances.def"
+    return nullptr;
 }
 
 AttentionLauncher prefill_kernel(DType dtype, int32_t head_dim) {
-    const auto of_dtype = [&](AttentionLauncher f16, AttentionLauncher bf16, AttentionLauncher fp8) {
-        return dtype == DType::kFloat16 ? f16 : dtype == DType::kBFloat16 ? bf16 : fp8;
-    };
-    switch (head_dim) {
-        case 64:
-            return of_dtype(launch_flash_attn_prefill_f16_d64, launch_flash_attn_prefill_bf16_d64,
-                            launch_flash_attn_prefill_fp8_d64);
-        case 128:
-            return of_dtype(launch_flash_attn_prefill_f16_d128, launch_flash_attn_prefill_bf16_d128,
-                            launch_flash_attn_prefill_fp8_d128);
-        case 192:
-            return of_dtype(launch_flash_attn_prefill_f16_d192, launch_flash_attn_prefill_bf16_d192,
-                            launch_flash_attn_prefill_fp8_d192);
-        case 256:
-            return of_dtype(launch_flash_attn_prefill_f16_d256, launch_flash_attn_prefill_bf16_d256,
-                            launch_flash_attn_prefill_fp8_d256);
-        default: return nullptr;
-    }
+#define PREFILL(NAME, DTYPE, HEAD_DIM) \
+    if (dtype == DType::DTYPE && head_dim == HEAD_DIM) return launch_flash_attn_prefill_##NAME##_d##HEAD_DIM;
+#include "host/instances.def"
+    return nullptr;
 }
 
 // Fast paths are taken where they pay, unless FLASH_ATTN_NPU_DEVICE_KERNELS says otherwise: "general" for nowhere, to

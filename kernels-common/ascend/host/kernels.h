@@ -19,25 +19,13 @@ extern "C" {
 
 FLASH_ATTN_NPU_KERNEL(flash_attn_prepare, PrepareArguments);
 FLASH_ATTN_NPU_KERNEL(flash_attn_convert_kv, ConvertKvArguments);
-FLASH_ATTN_NPU_KERNEL(flash_attn_attention_f16, AttentionArguments);
-FLASH_ATTN_NPU_KERNEL(flash_attn_attention_bf16, AttentionArguments);
-FLASH_ATTN_NPU_KERNEL(flash_attn_attention_fp8, AttentionArguments);
-FLASH_ATTN_NPU_KERNEL(flash_attn_decode_f16, AttentionArguments);
-FLASH_ATTN_NPU_KERNEL(flash_attn_decode_bf16, AttentionArguments);
-FLASH_ATTN_NPU_KERNEL(flash_attn_decode_fp8, AttentionArguments);
-FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_f16_d64, AttentionArguments);
-FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_f16_d128, AttentionArguments);
-FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_f16_d192, AttentionArguments);
-FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_f16_d256, AttentionArguments);
-FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_bf16_d64, AttentionArguments);
-FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_bf16_d128, AttentionArguments);
-FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_bf16_d192, AttentionArguments);
-FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_bf16_d256, AttentionArguments);
-FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_fp8_d64, AttentionArguments);
-FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_fp8_d128, AttentionArguments);
-FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_fp8_d192, AttentionArguments);
-FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_fp8_d256, AttentionArguments);
 FLASH_ATTN_NPU_KERNEL(flash_attn_combine, AttentionArguments);
+
+#define GENERAL(NAME, DTYPE) FLASH_ATTN_NPU_KERNEL(flash_attn_attention_##NAME, AttentionArguments);
+#define DECODE(NAME, DTYPE) FLASH_ATTN_NPU_KERNEL(flash_attn_decode_##NAME, AttentionArguments);
+#define PREFILL(NAME, DTYPE, HEAD_DIM) \
+    FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_##NAME##_d##HEAD_DIM, AttentionArguments);
+#include "host/instances.def"
 
 #undef FLASH_ATTN_NPU_KERNEL
 
