@@ -17,8 +17,9 @@ import numpy as np
 
 from .build import INCLUDE, Library, build_kernel, runtime_library
 
+C_API = (INCLUDE / "twin" / "c_api.h").read_text()
 MODES = {"fast": 0, "check": 1, "cycles": 2}
-DEFAULT_CHIP = "910B2"
+DEFAULT_CHIP = dict(re.findall(r'^#define (\w+) "(\w+)"$', C_API, re.MULTILINE))["TWIN_DEFAULT_CHIP"]
 KINDS = {"aiv": 0, "aic": 1, "mix_aiv_1_0": 2, "mix_aic_1_0": 3, "mix_1_1": 4, "mix_1_2": 5}
 
 
@@ -101,8 +102,7 @@ def c_functions() -> dict[str, tuple[Any, list[Any]]]:
         True
     """
     found: dict[str, tuple[Any, list[Any]]] = {}
-    header = (INCLUDE / "twin" / "c_api.h").read_text()
-    for result, name, text in re.findall(r"^TWIN_API ([\w *]+?) (twin_\w+)\(([^)]*)\);", header, re.MULTILINE):
+    for result, name, text in re.findall(r"^TWIN_API ([\w *]+?) (twin_\w+)\(([^)]*)\);", C_API, re.MULTILINE):
         types = [parameter.rsplit(maxsplit=1)[0] for parameter in text.split(",") if parameter.strip()]
         found[name] = C_TYPES[result], [C_TYPES[" ".join(words.split())] for words in types]
     return found

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "ascendc/numeric.h"
+#include "twin/abi.h"
 
 enum pipe_t {
     PIPE_S = 0,
@@ -155,13 +156,13 @@ constexpr int32_t CUBE_MAX_SIZE = 256;
 constexpr int32_t BYTE_PER_FRACTAL = 512;
 constexpr int32_t HALF_SIZE = 2;
 constexpr uint32_t MAX_REPEAT_TIMES = 255;
-constexpr uint32_t TOTAL_UB_SIZE = 192 * 1024;
-constexpr uint32_t TOTAL_L1_SIZE = 512 * 1024;
-constexpr uint32_t TOTAL_L0A_SIZE = 64 * 1024;
-constexpr uint32_t TOTAL_L0B_SIZE = 64 * 1024;
-constexpr uint32_t TOTAL_L0C_SIZE = 128 * 1024;
+constexpr uint32_t TOTAL_UB_SIZE = twin::bytes_of(twin::Memory::kUb);
+constexpr uint32_t TOTAL_L1_SIZE = twin::bytes_of(twin::Memory::kL1);
+constexpr uint32_t TOTAL_L0A_SIZE = twin::bytes_of(twin::Memory::kL0A);
+constexpr uint32_t TOTAL_L0B_SIZE = twin::bytes_of(twin::Memory::kL0B);
+constexpr uint32_t TOTAL_L0C_SIZE = twin::bytes_of(twin::Memory::kL0C);
 constexpr uint32_t TMP_UB_SIZE = 8 * 1024;
-constexpr uint32_t TMP_UB_OFFSET = 184 * 1024;
+constexpr uint32_t TMP_UB_OFFSET = twin::kUbForKernels;
 constexpr int32_t NCHW_CONV_ADDR_LIST_SIZE = 16;
 constexpr int32_t PAD_SIZE = 4;
 

@@ -12,6 +12,11 @@
 namespace twin {
 
 enum class Memory : uint8_t { kGm, kL1, kL0A, kL0B, kL0C, kUb, kBt, kFb, kCount };
+/// Bytes of each memory of dav-2201; the device's own of GM is not modelled.
+constexpr uint64_t kMemoryBytes[] = {0, 512 << 10, 64 << 10, 64 << 10, 128 << 10, 192 << 10, 1 << 10, 7 << 10};
+constexpr uint64_t bytes_of(Memory memory) { return kMemoryBytes[static_cast<int>(memory)]; }
+/// The rest of UB is what some instructions take for themselves.
+constexpr uint64_t kUbForKernels = 184 << 10;
 
 enum class DType : uint8_t {
     kHalf,

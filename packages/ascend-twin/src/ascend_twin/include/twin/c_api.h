@@ -4,6 +4,8 @@
 #pragma once
 #include <cstdint>
 
+/// The chip where none is named; Python reads it here.
+#define TWIN_DEFAULT_CHIP "910B2"
 #define TWIN_API __attribute__((visibility("default")))
 
 extern "C" {
@@ -51,7 +53,7 @@ TWIN_API uint64_t twin_recorded_lines(int index);
 TWIN_API const char* twin_simulate(int index, const char* chip, const char* changes, int traced, double traced_us,
                                    int runs);
 /// Predicted microseconds, launch overhead included, of the launches recorded since the last call, which are forgotten;
-/// 0 without any. `chip`: a name of twin_chips; null: 910B2.
+/// 0 without any. `chip`: a name of twin_chips; null: TWIN_DEFAULT_CHIP.
 TWIN_API double twin_take_predicted_us(const char* chip);
 /// Lines that the timelines of this process have issued, and lines of all that were begun, since twin_clear_progress.
 TWIN_API uint64_t twin_progress_done();

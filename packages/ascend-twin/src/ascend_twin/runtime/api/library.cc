@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "machine/cores.h"
-#include "timing/costs.h"
 #include "twin/c_api.h"
 
 extern "C" {
@@ -40,7 +39,7 @@ const char* twin_error_text() {
 double twin_take_predicted_us(const char* chip) {
     double us = 0;
     for (const auto& launch : twin::recorded_launches())
-        us += twin::predicted_us(launch, chip != nullptr ? chip : twin::kDefaultChip);
+        us += twin::predicted_us(launch, chip != nullptr ? chip : TWIN_DEFAULT_CHIP);
     twin::recorded_launches().clear();
     return us;
 }

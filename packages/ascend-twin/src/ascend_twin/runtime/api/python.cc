@@ -6,8 +6,8 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "api/json.h"
 #include "machine/cores.h"
+#include "machine/json.h"
 #include "timing/progress.h"
 #include "twin/c_api.h"
 

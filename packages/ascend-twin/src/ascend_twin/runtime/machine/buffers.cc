@@ -18,11 +18,6 @@ const char* name_of(Memory memory) {
     return names[static_cast<int>(memory)];
 }
 
-uint64_t capacity_of(Memory memory) {
-    static const uint64_t bytes[] = {0, 512 << 10, 64 << 10, 64 << 10, 128 << 10, 192 << 10, 1 << 10, 7 << 10};
-    return bytes[static_cast<int>(memory)];
-}
-
 uint32_t alignment_of(Memory memory) {
     static const uint32_t bytes[] = {1, 32, 512, 512, 64, 32, 64, 64};
     return bytes[static_cast<int>(memory)];
@@ -49,15 +44,15 @@ Core::Core(AiCore& group_, bool cube_, int sub_, int global_index)
         const Memory which = static_cast<Memory>(m);
         if (cube == (which == Memory::kUb)) continue;
         // A NaN pattern, so that a read of bytes nobody wrote shows up in results as well.
-        memory[m].data.assign(capacity_of(which), timing_only() ? 0 : 0xff);
+        memory[m].data.assign(bytes_of(which), timing_only() ? 0 : 0xff);
         if (checking) {
-            memory[m].valid.assign(capacity_of(which), 0);
-            memory[m].blocks.resize(capacity_of(which));
+            memory[m].valid.assign(bytes_of(which), 0);
+            memory[m].blocks.resize(bytes_of(which));
         }
     }
     if (cube) {
-        unit_flags.assign(capacity_of(Memory::kL0C) / 512, 0);
-        sparse_index.assign(capacity_of(Memory::kL0B) / 4, 0xff);
+        unit_flags.assign(bytes_of(Memory::kL0C) / 512, 0);
+        sparse_index.assign(bytes_of(Memory::kL0B) / 4, 0xff);
         sparse_valid.assign(sparse_index.size(), 0);
     }
 }

@@ -21,7 +21,6 @@ constexpr int kCrossFlags = 16;
 
 const char* name_of(Pipe);
 const char* name_of(Memory);
-uint64_t capacity_of(Memory);
 uint32_t alignment_of(Memory);
 uint32_t bits_of(DType);
 inline uint32_t bytes_of(DType t) { return bits_of(t) / 8; }

@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "checking/data_cache.h"
+#include "timing/costs.h"
 #include "twin/abi.h"
+#include "twin/c_api.h"
 
 namespace twin {
 
@@ -41,12 +43,12 @@ struct GmRange {
 
 struct Options {
     Mode mode = Mode::kFast;
-    uint64_t seed = 0;        // core scheduling order; 0: block order
-    int threads = 0;          // fast and cycles: host threads, 0 = all
-    int physical_cores = 24;  // AI cores blocks are dealt to
-    int kernel_kind = -1;     // -1: what the kernel declares
-    bool auto_sync = false;   // accept V->V hazards and scalar hazards that bisheng's auto-sync covers
-    bool skip_math = false;   // no results: with cycles mode timing only (timing_only.h), with check mode only ordering
+    uint64_t seed = 0;                                          // core scheduling order; 0: block order
+    int threads = 0;                                            // fast and cycles: host threads, 0 = all
+    int physical_cores = Chip::named(TWIN_DEFAULT_CHIP).cores;  // AI cores blocks are dealt to
+    int kernel_kind = -1;                                       // -1: what the kernel declares
+    bool auto_sync = false;  // accept V->V hazards and scalar hazards that bisheng's auto-sync covers
+    bool skip_math = false;  // no results: with cycles mode timing only (timing_only.h), with check mode only ordering
     int max_findings = 200;
 };
 

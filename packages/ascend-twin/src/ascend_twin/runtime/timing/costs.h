@@ -5,8 +5,6 @@
 
 namespace twin {
 
-constexpr char kDefaultChip[] = "910B2";
-
 struct Costs {
 #define COST(name, value, low, high, unit, confidence, source) double name = value;
 #include "timing/costs.def"

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <sstream>
 
-#include "api/json.h"
+#include "machine/json.h"
 #include "timing/timeline.h"
 
 namespace twin {

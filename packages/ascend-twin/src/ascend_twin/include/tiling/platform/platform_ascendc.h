@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 
+#include "twin/abi.h"
 #include "twin/c_api.h"
 
 namespace platform_ascendc {
@@ -17,12 +18,12 @@ public:
     uint32_t GetLibApiWorkSpaceSize() const { return 16 << 20; }
     void GetCoreMemSize(CoreMemType type, uint64_t& bytes) const {
         switch (type) {
-            case CoreMemType::L0_A:
-            case CoreMemType::L0_B: bytes = 64 << 10; break;
-            case CoreMemType::L0_C: bytes = 128 << 10; break;
-            case CoreMemType::L1: bytes = 512 << 10; break;
+            case CoreMemType::L0_A: bytes = twin::bytes_of(twin::Memory::kL0A); break;
+            case CoreMemType::L0_B: bytes = twin::bytes_of(twin::Memory::kL0B); break;
+            case CoreMemType::L0_C: bytes = twin::bytes_of(twin::Memory::kL0C); break;
+            case CoreMemType::L1: bytes = twin::bytes_of(twin::Memory::kL1); break;
             case CoreMemType::L2: bytes = 192 << 20; break;
-            case CoreMemType::UB: bytes = 192 << 10; break;
+            case CoreMemType::UB: bytes = twin::bytes_of(twin::Memory::kUb); break;
             default: bytes = 64ull << 30;
         }
     }

@@ -81,8 +81,7 @@ bool legal_stride(Core& core, const VectorArgs& a, const Loc& loc) {
 void check_reserved(Core& core, const VectorArgs& a, const Loc& loc) {
     const bool selects = ((a.op == VecOp::kSelect && a.mode != 0) || a.op == VecOp::kSelectScalar) && !a.extra[1];
     if (!selects && a.op != VecOp::kAddDeqRelu) return;
-    const uint64_t top = 184 << 10;
-    if (a.dst.address >= top || a.src0.address >= top)
+    if (a.dst.address >= kUbForKernels || a.src0.address >= kUbForKernels)
         core.error("reserved_ub", format("%s uses the reserved 8 KB at UB byte 188416 for itself", loc.api), loc);
 }
 
