@@ -1,20 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Local memories of dav-2201 and the tensors over them.
+// The tensors over the local memories of a core.
 #pragma once
+#include "arch/atlas_a2_numbers.h"
 #include "kernel_operator.h"
 
 namespace flash_attn_npu::ascend::arch {
-
-struct AtlasA2 {
-    static constexpr uint32_t L1_SIZE = 512 * 1024;
-    static constexpr uint32_t L0A_SIZE = 64 * 1024;
-    static constexpr uint32_t L0B_SIZE = 64 * 1024;
-    static constexpr uint32_t L0C_SIZE = 128 * 1024;
-    static constexpr uint32_t UB_SIZE = 192 * 1024;
-    static constexpr uint32_t BYTE_PER_C0 = 32;
-    static constexpr uint32_t BYTE_PER_FRACTAL = 512;
-    static constexpr uint32_t C0_NUM_PER_FRACTAL = 16;
-};
 
 /// One local memory as a whole; GetBufferByByte hands out typed tensors by byte offset.
 template <AscendC::TPosition POSITION, uint32_t BYTES>

@@ -14,7 +14,7 @@ struct DecodeShape {
     static constexpr int32_t kTaskRows = 128;      // packed rows of a task
     static constexpr int32_t kTaskColumns = 1024;  // elements of a cache row that a task takes
     static constexpr int32_t kTaskHeads = 16;
-    static constexpr int32_t kUncutTasks = 96;           // a few for each of two dozen cores
+    static constexpr int32_t kUncutTasks = 4 * arch::AtlasA2::kCores;
     static constexpr int32_t kTileElements = 32 * 1024;  // of K or V in one L1 buffer
     static constexpr int32_t kHeadElements = 16 * 1024;  // of one head in half of L0B
     static constexpr int32_t kTileScores = 512;          // heads * keys of a tile: an accumulator of the cube

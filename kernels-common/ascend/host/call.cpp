@@ -16,8 +16,8 @@ namespace flash_attn_npu::ascend::host {
 
 namespace {
 
-// Two waves of tasks on 24 AI cores; a split has to be worth its partial result.
-constexpr SplitPolicy kSplitPolicy{/*wanted_tiles=*/48, /*min_keys=*/512, /*max_splits=*/128};
+// Two waves of tasks; a split has to be worth its partial result.
+constexpr SplitPolicy kSplitPolicy{/*wanted_tiles=*/2 * arch::AtlasA2::kCores, /*min_keys=*/512, /*max_splits=*/128};
 // Only the splits the caller asked for.
 constexpr SplitPolicy kNeverSplit{/*wanted_tiles=*/1, /*min_keys=*/1, /*max_splits=*/1};
 
