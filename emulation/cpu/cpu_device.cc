@@ -51,7 +51,7 @@ double run(void* argument) {
     return 0.0;
 }
 
-uint64_t workspace_bytes(const Forward*) { return kWorkspace; }
+uint64_t workspace_bytes(const Forward*, BackendStatus*) { return kWorkspace; }
 
 void check(const Forward* request, BackendStatus* status) {
     if (request->dtype != DType::kFloat32) return;

@@ -59,7 +59,7 @@ def ninja_text(root: Path, out: str, toolchain: Toolchain, runtime: Path) -> str
     link = ["-shared", "-pthread", f"-Wl,--version-script={out}/{EXPORTS_FILE}", "-Wl,-Bsymbolic", "-Wl,-z,defs"]
     link += [str(runtime), f"-Wl,-rpath,{runtime.parent}", "-ldl"]
     ninja.rule("link", [*toolchain.command, "$in", *link, "-o", "$out"], "link $out")
-    objects = [ninja.object(path, "kernel") for path in device_targets.kernel_sources(root)]
+    objects = device_targets.kernel_objects(ninja, root, out)
     objects += [ninja.object(path, "host") for path in host_sources(root)]
     ninja.default(LIBRARY, "link", objects, implicit=[f"{out}/{EXPORTS_FILE}", str(runtime)])
     return ninja.text()
@@ -82,6 +82,7 @@ def build_twin(out: Path) -> Path:
     text = ninja_text(ROOT, str(out), find_toolchain(), runtime)
     with locked(out):
         write_if_changed(out / EXPORTS_FILE, EXPORTS)
+        device_targets.write_instances(ROOT, out)
         write_if_changed(out / "build.ninja", text)
         run_ninja(out / "build.ninja", ROOT, Options.from_environ(os.environ).jobs)
     return out / LIBRARY

@@ -57,23 +57,23 @@ void configure(int32_t threads) {
     }
 }
 
-void launch_and_look(const Call& call, const Execution& execution) {
+void launch_and_look(const LaunchPlan& launches, const Execution& execution) {
     twin_clear_findings();
-    call.launch(execution.workspace, nullptr, cross_core_flags());
+    launches.launch(execution.workspace, nullptr, cross_core_flags());
     if (const char* errors = twin_error_text()) throw std::runtime_error(std::string("the twin found:\n") + errors);
 }
 
-void run(const Call& call, const Execution& execution) {
+void run(const LaunchPlan& launches, const Execution& execution) {
     const std::lock_guard<std::mutex> lock(machine());
     configure(execution.threads);
-    const TwinMemory memory(call.request(), execution.workspace, execution.workspace_bytes, twin_checking());
-    launch_and_look(call, execution);
+    const TwinMemory memory(launches.request(), execution.workspace, execution.workspace_bytes, twin_checking());
+    launch_and_look(launches, execution);
 }
 
 // A call that waits for its turn on a stream. The memory is that of the emulated device, which registers its
 // allocations.
 struct Queued {
-    Call call;
+    LaunchPlan launches;
     Execution execution;
 };
 
@@ -82,7 +82,7 @@ double run_queued(void* argument) {
     const std::lock_guard<std::mutex> lock(machine());
     try {
         configure(queued.execution.threads);
-        launch_and_look(queued.call, queued.execution);
+        launch_and_look(queued.launches, queued.execution);
     } catch (const std::exception& error) {
         emulated<EmulatedFail>("acl_emulated_fail")(error.what());
     }
@@ -113,11 +113,11 @@ void set_zero(void* memory, uint64_t bytes, void*) {
     twin_initialise_gm(reinterpret_cast<uint64_t>(memory), bytes);
 }
 
-void submit(const Call& call, const Execution& execution) {
-    if (execution.stream == nullptr) return run(call, execution);
+void submit(const LaunchPlan& launches, const Execution& execution) {
+    if (execution.stream == nullptr) return run(launches, execution);
     watch_memory();
     const auto launch = emulated<EmulatedLaunch>("acl_emulated_launch");
-    auto queued = std::make_unique<Queued>(Queued{call, execution});
+    auto queued = std::make_unique<Queued>(Queued{launches, execution});
     if (launch(execution.stream, "flash_attn_with_kvcache", run_queued, queued.get(), destroy_queued) != 0) {
         throw std::runtime_error("the emulated ACL runtime refused the launch");
     }

@@ -12,15 +12,15 @@ namespace flash_attn_npu::ascend::matmul {
 template <class ArchTag, class L1TileShape, class L0TileShape, class Element, class ElementC>
 class BlockMmadPingpong {
 public:
-    static constexpr uint32_t STAGES = 2;
-    static constexpr uint32_t L1A_BYTES = L1TileShape::M * L1TileShape::K * sizeof(Element);
-    static constexpr uint32_t L1B_BYTES = L1TileShape::N * L1TileShape::K * sizeof(Element);
-    static constexpr uint32_t L0A_BYTES = ArchTag::L0A_SIZE / STAGES;
-    static constexpr uint32_t L0B_BYTES = ArchTag::L0B_SIZE / STAGES;
-    static_assert(STAGES * (L1A_BYTES + L1B_BYTES) <= ArchTag::L1_SIZE, "the L1 tiles do not fit");
-    static_assert(L0TileShape::M * L0TileShape::K * sizeof(Element) <= L0A_BYTES, "the L0A tile does not fit");
-    static_assert(L0TileShape::N * L0TileShape::K * sizeof(Element) <= L0B_BYTES, "the L0B tile does not fit");
-    static_assert(L1TileShape::M * L1TileShape::N * sizeof(float) <= ArchTag::L0C_SIZE, "the L0C tile does not fit");
+    static constexpr uint32_t kStages = 2;
+    static constexpr uint32_t kL1ABytes = L1TileShape::M * L1TileShape::K * sizeof(Element);
+    static constexpr uint32_t kL1BBytes = L1TileShape::N * L1TileShape::K * sizeof(Element);
+    static constexpr uint32_t kL0ABytes = ArchTag::kL0ABytes / kStages;
+    static constexpr uint32_t kL0BBytes = ArchTag::kL0BBytes / kStages;
+    static_assert(kStages * (kL1ABytes + kL1BBytes) <= ArchTag::kL1Bytes, "the L1 tiles do not fit");
+    static_assert(L0TileShape::M * L0TileShape::K * sizeof(Element) <= kL0ABytes, "the L0A tile does not fit");
+    static_assert(L0TileShape::N * L0TileShape::K * sizeof(Element) <= kL0BBytes, "the L0B tile does not fit");
+    static_assert(L1TileShape::M * L1TileShape::N * sizeof(float) <= ArchTag::kL0CBytes, "the L0C tile does not fit");
     static_assert(L1TileShape::M == L0TileShape::M && L1TileShape::N == L0TileShape::N,
                   "L1 and L0 tiles share M and N");
 
@@ -33,11 +33,11 @@ public:
     };
 
     __aicore__ inline explicit BlockMmadPingpong(arch::Resource<ArchTag>& resource) {
-        for (uint32_t i = 0; i < STAGES; ++i) {
-            l1A_[i] = resource.l1Buf.template GetBufferByByte<Element>(L1A_BYTES * i);
-            l1B_[i] = resource.l1Buf.template GetBufferByByte<Element>(L1A_BYTES * STAGES + L1B_BYTES * i);
-            l0A_[i] = resource.l0ABuf.template GetBufferByByte<Element>(L0A_BYTES * i);
-            l0B_[i] = resource.l0BBuf.template GetBufferByByte<Element>(L0B_BYTES * i);
+        for (uint32_t i = 0; i < kStages; ++i) {
+            l1A_[i] = resource.l1Buf.template GetBufferByByte<Element>(kL1ABytes * i);
+            l1B_[i] = resource.l1Buf.template GetBufferByByte<Element>(kL1ABytes * kStages + kL1BBytes * i);
+            l0A_[i] = resource.l0ABuf.template GetBufferByByte<Element>(kL0ABytes * i);
+            l0B_[i] = resource.l0BBuf.template GetBufferByByte<Element>(kL0BBytes * i);
             AscendC::SetFlag<AscendC::HardEvent::MTE1_MTE2>(i);
             AscendC::SetFlag<AscendC::HardEvent::M_MTE1>(i);
         }
@@ -45,7 +45,7 @@ public:
     }
 
     __aicore__ inline ~BlockMmadPingpong() {
-        for (uint32_t i = 0; i < STAGES; ++i) {
+        for (uint32_t i = 0; i < kStages; ++i) {
             AscendC::WaitFlag<AscendC::HardEvent::MTE1_MTE2>(i);
             AscendC::WaitFlag<AscendC::HardEvent::M_MTE1>(i);
         }
@@ -59,7 +59,7 @@ public:
         const uint32_t steps = CeilDiv<L1TileShape::K>(tile.shape.k);
         for (uint32_t step = 0; step < steps; ++step) {
             const uint32_t stage = loadStage_;
-            loadStage_ = (loadStage_ + 1) % STAGES;
+            loadStage_ = (loadStage_ + 1) % kStages;
             if (step + 1 < steps) {
                 LoadStep(tile, step + 1, loadStage_);
             } else if (next != nullptr) {
@@ -67,11 +67,11 @@ public:
             }
             MultiplyStep(tile, step, step + 1 == steps, stage);
         }
-        copyL0CToGm_(tile.gmC, l0C_, tile.layoutC, RoundUp<16>(tile.shape.m), UNIT_LAST);
+        copyL0CToGm_(tile.gmC, l0C_, tile.layoutC, RoundUp<16>(tile.shape.m), kUnitLast);
     }
 
 private:
-    static constexpr uint8_t UNIT_CHECK = 2, UNIT_LAST = 3;
+    static constexpr uint8_t kUnitCheck = 2, kUnitLast = 3;
 
     __aicore__ inline void LoadStep(const Tile& tile, uint32_t step, uint32_t stage) {
         const uint32_t k0 = step * L1TileShape::K;
@@ -102,13 +102,13 @@ private:
             AscendC::SetFlag<AscendC::HardEvent::MTE1_M>(l0Stage_);
             AscendC::WaitFlag<AscendC::HardEvent::MTE1_M>(l0Stage_);
             tileMmad_(l0C_, l0A_[l0Stage_], l0B_[l0Stage_], tile.shape.m, tile.shape.n, kPart, step == 0 && part == 0,
-                      lastStep && part + 1 == parts ? UNIT_LAST : UNIT_CHECK);
+                      lastStep && part + 1 == parts ? kUnitLast : kUnitCheck);
             AscendC::SetFlag<AscendC::HardEvent::M_MTE1>(l0Stage_);
-            l0Stage_ = (l0Stage_ + 1) % STAGES;
+            l0Stage_ = (l0Stage_ + 1) % kStages;
         }
     }
 
-    AscendC::LocalTensor<Element> l1A_[STAGES], l1B_[STAGES], l0A_[STAGES], l0B_[STAGES];
+    AscendC::LocalTensor<Element> l1A_[kStages], l1B_[kStages], l0A_[kStages], l0B_[kStages];
     AscendC::LocalTensor<float> l0C_;
     uint32_t loadStage_ = 0, l0Stage_ = 0;
     tile::CopyGmToL1<ArchTag, Element> copyGmToL1_;

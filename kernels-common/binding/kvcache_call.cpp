@@ -58,7 +58,9 @@ void raise_if_failed(const BackendStatus& status) {
 void compute(const Forward& request, const Backend& backend, const ArgumentReader& in) {
     Execution execution;
     execution.threads = num_threads();
-    execution.workspace_bytes = backend.workspace_bytes(&request);
+    BackendStatus status;
+    execution.workspace_bytes = backend.workspace_bytes(&request, &status);
+    raise_if_failed(status);
     Object workspace;
     if (execution.workspace_bytes > 0) {
         workspace = new_empty_bytes(in.q(), static_cast<int64_t>(execution.workspace_bytes));
@@ -68,7 +70,6 @@ void compute(const Forward& request, const Backend& backend, const ArgumentReade
         const Object stream = Object::take(PyObject_CallObject(in.current_stream(), nullptr));
         execution.stream = reinterpret_cast<void*>(static_cast<intptr_t>(read_int("current_stream", stream.get())));
     }
-    BackendStatus status;
     PyThreadState* const state = PyEval_SaveThread();
     backend.forward(&request, &execution, &status);
     PyEval_RestoreThread(state);

@@ -38,6 +38,7 @@ def build_device(out: Path, root: Path = ROOT) -> Path:
     text = device_targets.ascend910b_ninja(root, str(out), find_cann(os.environ))
     with locked(out):
         write_if_changed(out / device_targets.EXPORTS_FILE, device_targets.EXPORTS)
+        device_targets.write_instances(root, out)
         write_if_changed(out / "build.ninja", text)
         run_ninja(out / "build.ninja", root, Options.from_environ(os.environ).jobs)
     return out / device_targets.LIBRARY

@@ -69,11 +69,16 @@ class Ninja:
         self._out.rule(name, line, description=description, **extra)
 
     def object(
-        self, source: str, rule: str, implicit: Sequence[str] = (), variables: Optional[dict[str, str]] = None
+        self,
+        source: str,
+        rule: str,
+        implicit: Sequence[str] = (),
+        variables: Optional[dict[str, str]] = None,
+        name: Optional[str] = None,
     ) -> str:
-        """Compiles `source`; returns the path of the object."""
+        """Compiles `source`; returns the path of the object, which is called after `name` (default: `source`)."""
         self._begin("objects")
-        path = f"{self._build_dir}/obj/{source}.o"
+        path = f"{self._build_dir}/obj/{name or source}.o"
         self._out.build(path, rule, source, implicit=list(implicit), variables=variables)
         return path
 

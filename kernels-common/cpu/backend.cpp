@@ -222,7 +222,7 @@ void fail(BackendStatus* status, const char* message) {
     std::snprintf(status->message, sizeof(status->message), "%s", message);
 }
 
-uint64_t workspace_bytes(const Forward*) { return 0; }
+uint64_t workspace_bytes(const Forward*, BackendStatus*) { return 0; }
 
 void check(const Forward*, BackendStatus*) {}
 

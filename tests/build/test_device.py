@@ -17,6 +17,7 @@ import pytest
 
 from buildtools import device, device_targets, wheel_hook
 from buildtools.cann import Cann, find_cann
+from buildtools.instances import INSTANCES, TEMPLATE, instances
 from buildtools.toolchain import ToolchainError, find_toolchain
 
 ARCH = f"{platform.machine()}-linux"
@@ -125,7 +126,6 @@ def sources(tmp_path: Path) -> Path:
     """A tree with one file of each kind."""
     root = tmp_path / "root"
     for name in (
-        "ascend/general/attention_f16.cpp",
         "ascend/general/kernel.h",
         "ascend/host/backend.cpp",
         "ascend/host/device_acl.cpp",
@@ -134,6 +134,10 @@ def sources(tmp_path: Path) -> Path:
         path = root / "kernels-common" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
+    ascend = root / device_targets.ASCEND
+    (ascend / INSTANCES).parent.mkdir()
+    (ascend / INSTANCES).write_text("KERNEL(general, flash_attn_attention_f16, kFloat16, 0, 0)\n")
+    (ascend / "general" / TEMPLATE).write_text("@SYMBOL@ of @ELEMENT@")
     return root
 
 
@@ -156,7 +160,7 @@ KERNEL = (
     "-x asc --npu-arch=dav-2201 -O2 -fPIC -std=c++17 -Wno-macro-redefined -Wno-ignored-attributes "
     "-Ikernels-common/ascend -Ikernels-common/include "
     "-ICANN/compiler/tikcpp/include -ICANN/ARCH/tikcpp/include -ICANN/include "
-    "-c kernels-common/ascend/general/attention_f16.cpp -o OUT/obj/kernels-common/ascend/general/attention_f16.cpp.o"
+    "-c OUT/kernels/flash_attn_attention_f16.cpp -o OUT/obj/kernels/flash_attn_attention_f16.cpp.o"
 )
 HOST = (
     "-std=c++17 -O2 -fPIC -fvisibility=hidden -Wall -Wextra -Ikernels-common/ascend -Ikernels-common/include "
@@ -164,7 +168,7 @@ HOST = (
     "-c kernels-common/ascend/host/{0} -o OUT/obj/kernels-common/ascend/host/{0}.o"
 )
 LINK = (
-    "OUT/obj/kernels-common/ascend/general/attention_f16.cpp.o OUT/obj/kernels-common/ascend/host/backend.cpp.o "
+    "OUT/obj/kernels/flash_attn_attention_f16.cpp.o OUT/obj/kernels-common/ascend/host/backend.cpp.o "
     "OUT/obj/kernels-common/ascend/host/device_acl.cpp.o -shared -fPIC --npu-arch=dav-2201 "
     "-Wl,--version-script=OUT/exports.map -static-libstdc++ -LCANN/lib64 -lascendcl -o OUT/_ascend910b.so"
 )
@@ -176,6 +180,7 @@ def test_every_command_line(sources: Path, toolkit: Path, monkeypatch: pytest.Mo
     assert sorted(calls[:-1]) == sorted(line.split() for line in compiles)
     assert calls[-1] == LINK.split()
     assert (sources / "out" / "exports.map").read_text() == device_targets.EXPORTS
+    assert (sources / "out/kernels/flash_attn_attention_f16.cpp").read_text() == "flash_attn_attention_f16 of half"
 
 
 def test_kernel_types_are_not_inferred_by_newer_toolkits(
@@ -245,19 +250,25 @@ def test_wheel_with_cann_that_is_too_old(
         files_of_the_wheel(hook)
 
 
-def test_every_kernel_of_the_host_half_has_a_source() -> None:
-    """What host/kernels.h declares (host/instances.def among it) is what the kernels' sources launch."""
+def test_every_kernel_of_the_host_half_has_a_source(tmp_path: Path) -> None:
+    """What host/kernels.h declares (instances.def among it) is what the kernels' sources launch."""
     header = f"{device_targets.ASCEND}/host/kernels.h"
     command = [*find_toolchain().command, *device_targets.HOST_FLAGS, "-x", "c++", "-E", header]
     text = subprocess.run(command, cwd=device.ROOT, text=True, capture_output=True, check=True).stdout
     declared = set(names_in(text, r"void launch_(\w+)\("))
     assert len(declared) > 3
-    launched = {
-        name
-        for path in device_targets.kernel_sources(device.ROOT)
-        for name in names_in((device.ROOT / path).read_text(), r"FLASH_ATTN_NPU_LAUNCHER\((\w+),")
-    }
+    device_targets.write_instances(device.ROOT, tmp_path)
+    sources = [device.ROOT / path for path in device_targets.pass_sources(device.ROOT)]
+    sources += (tmp_path / device_targets.INSTANCES_DIR).glob("*.cpp")
+    launched = {name for path in sources for name in names_in(path.read_text(), r"FLASH_ATTN_NPU_LAUNCHER\((\w+),")}
     assert launched == declared
+
+
+def test_instances_name_a_line_that_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / INSTANCES).parent.mkdir()
+    (tmp_path / INSTANCES).write_text("// fine\nKERNEL(decode, flash_attn_decode_f32, kFloat32, 0, 0)\n")
+    with pytest.raises(ValueError, match=r"instances.def:2: .*kFloat32.*expected KERNEL\(room"):
+        list(instances(tmp_path))
 
 
 def names_in(text: str, pattern: str) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from buildtools.device_targets import device_headers, host_sources, kernel_sources
+from buildtools.device_targets import device_headers, host_sources, pass_sources
 from buildtools.extension import Options, build_extension, extension_target
 from buildtools.toolchain import Toolchain, ToolchainError
 
@@ -124,7 +124,7 @@ def test_sdist_holds_every_source(sdist: tuple[str, tarfile.TarFile]) -> None:
     target = extension_target(PACKAGES[version], GCC, Options(test_isas=True), "build/x", "/include")
     assert {source.path for source in target.sources} - sdist_files(archive) == set()
     device = {
-        *kernel_sources(PACKAGES[version]),
+        *pass_sources(PACKAGES[version]),
         *host_sources(PACKAGES[version]),
         *device_headers(PACKAGES[version]),
     }
@@ -143,7 +143,6 @@ def test_sdist_holds_only_what_the_wheel_needs(sdist: tuple[str, tarfile.TarFile
         f"src/flash_attn_npu_{version}/",
         *(f"kernels-common/{part}/" for part in ("include", "api", "binding", "cpu", "buildtools")),
         *(f"kernels-common/ascend/{room}/" for room in ASCEND_ROOMS),
-        "kernels-common/ascend/instances.def",
     )
     top = {"hatch_build.py", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "PKG-INFO", ".gitignore"}
     files = sdist_files(archive)

@@ -38,7 +38,7 @@ def problems(tree: Path, path: str, included: str) -> list[str]:
         ("kernels-common/ascend/decode/kernel.h", "general/x.h"),
         ("kernels-common/ascend/decode/kernel.h", "../prefill/x.h"),
         ("kernels-common/ascend/decode/kernel.h", "host/x.h"),
-        ("kernels-common/ascend/host/call.cpp", "decode/x.h"),
+        ("kernels-common/ascend/host/launch_plan.cpp", "decode/x.h"),
         ("packages/ascend-twin/src/ascend_twin/runtime/cube.cc", "flash_attn_npu/x.h"),
         ("packages/flash-attn-npu-v3/csrc/module.cpp", "cpu/x.h"),
     ],

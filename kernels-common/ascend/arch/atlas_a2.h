@@ -1,51 +1,25 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The tensors over the local memories of a core.
+// The numbers of dav-2201 (the 910B family). Plain C++, so that the host, which has no Ascend C, includes it too.
 #pragma once
-#include "arch/atlas_a2_numbers.h"
-#include "kernel_operator.h"
+#include <cstdint>
 
 namespace flash_attn_npu::ascend::arch {
 
-/// One local memory as a whole; GetBufferByByte hands out typed tensors by byte offset.
-template <AscendC::TPosition POSITION, uint32_t BYTES>
-class LocalTensorBuffer {
-public:
-    __aicore__ inline void Init(AscendC::TPipe& pipe) {
-        AscendC::TBuf<POSITION> buffer;
-        pipe.InitBuffer(buffer, BYTES);
-        tensor_ = buffer.template Get<uint8_t>();
-    }
-    template <class Element>
-    __aicore__ inline AscendC::LocalTensor<Element> GetBufferByByte(uint32_t offset) const {
-        return tensor_[offset].template ReinterpretCast<Element>();
-    }
-
-private:
-    AscendC::LocalTensor<uint8_t> tensor_;
+struct AtlasA2 {
+    static constexpr int32_t kCores = 24;      // AI cores of the largest 910B; plans cut work for so many
+    static constexpr int32_t kCubeRows = 128;  // rows of a product that fill the cube's L0A and L0C
+    static constexpr uint32_t kL1Bytes = 512 * 1024;
+    static constexpr uint32_t kL0ABytes = 64 * 1024;
+    static constexpr uint32_t kL0BBytes = 64 * 1024;
+    static constexpr uint32_t kL0CBytes = 128 * 1024;
+    static constexpr uint32_t kUbBytes = 192 * 1024;
+    static constexpr uint32_t kBytesPerC0 = 32;
+    static constexpr uint32_t kBytesPerFractal = 512;
+    static constexpr uint32_t kC0PerFractal = 16;
+    static constexpr int64_t kL2Bytes = int64_t{192} << 20;
 };
 
-/// All local memories of a core. Events and addresses are the kernel's own: the pipe hands out no queues.
-template <class ArchTag>
-struct Resource {
-    AscendC::TPipe pipe;
-    LocalTensorBuffer<AscendC::TPosition::A1, ArchTag::L1_SIZE> l1Buf;
-    LocalTensorBuffer<AscendC::TPosition::A2, ArchTag::L0A_SIZE> l0ABuf;
-    LocalTensorBuffer<AscendC::TPosition::B2, ArchTag::L0B_SIZE> l0BBuf;
-    LocalTensorBuffer<AscendC::TPosition::CO1, ArchTag::L0C_SIZE> l0CBuf;
-    LocalTensorBuffer<AscendC::TPosition::VECCALC, ArchTag::UB_SIZE> ubBuf;
-
-    __aicore__ inline Resource() {
-        if ASCEND_IS_AIC {
-            l1Buf.Init(pipe);
-            l0ABuf.Init(pipe);
-            l0BBuf.Init(pipe);
-            l0CBuf.Init(pipe);
-        }
-        if ASCEND_IS_AIV {
-            ubBuf.Init(pipe);
-        }
-        pipe.Destroy();
-    }
-};
+// The chip that this library is built for: another one is a file like this and a set of instances.
+using Chip = AtlasA2;
 
 }  // namespace flash_attn_npu::ascend::arch

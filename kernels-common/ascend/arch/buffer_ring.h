@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The buffers of one local memory that two pipes hand to each other, and the events that guard them.
 #pragma once
-#include "arch/atlas_a2.h"
+#include "arch/resource.h"
 
 namespace flash_attn_npu::ascend::arch {
 

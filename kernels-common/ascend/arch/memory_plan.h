@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Where the buffers of a local memory lie, at compile time.
 #pragma once
-#include "arch/atlas_a2.h"
+#include "arch/resource.h"
 
 namespace flash_attn_npu::ascend::arch {
 

@@ -3,7 +3,7 @@
 // be captured in a graph.
 #pragma once
 
-#include "arch/atlas_a2_numbers.h"
+#include "arch/atlas_a2.h"
 #include "flash_attn_npu/plan.h"
 #include "flash_attn_npu/request.h"
 
@@ -53,7 +53,7 @@ struct FoldedScale {
 // Packed query rows of a row tile: what one pass of the cube covers. Whole positions, so that all heads of a group
 // share the tile's causal boundary and queries are loaded with one strided copy.
 FA_HOST_DEVICE constexpr int32_t row_tile_rows(int32_t group) {
-    constexpr int32_t kCubeRows = arch::AtlasA2::kCubeRows;
+    constexpr int32_t kCubeRows = arch::Chip::kCubeRows;
     return group > kCubeRows ? kCubeRows : kCubeRows / group * group;
 }
 

@@ -3,7 +3,7 @@
 // the host, which has no Ascend C, includes it too.
 #pragma once
 
-#include "contract/arguments.h"
+#include "contract/fast_path.h"
 
 namespace flash_attn_npu::ascend {
 
@@ -14,7 +14,7 @@ struct DecodeShape {
     static constexpr int32_t kTaskRows = 128;      // packed rows of a task
     static constexpr int32_t kTaskColumns = 1024;  // elements of a cache row that a task takes
     static constexpr int32_t kTaskHeads = 16;
-    static constexpr int32_t kUncutTasks = 4 * arch::AtlasA2::kCores;
+    static constexpr int32_t kUncutTasks = 4 * arch::Chip::kCores;
     static constexpr int32_t kTileElements = 32 * 1024;  // of K or V in one L1 buffer
     static constexpr int32_t kHeadElements = 16 * 1024;  // of one head in half of L0B
     static constexpr int32_t kTileScores = 512;          // heads * keys of a tile: an accumulator of the cube
@@ -91,13 +91,9 @@ FA_HOST_DEVICE int64_t decode_core_workspace_bytes(const Forward& p, const Plan&
 // Whether flash_attn_decode_* can serve the call. It cuts sequences for the cores by itself (all AI cores should be
 // launched): plan.num_splits is 1, or what the caller asked for, whose partial results flash_attn_combine merges.
 FA_HOST_DEVICE bool decode_can_implement(const Forward& p, const Plan& plan) {
-    const bool fp8 = p.dtype == DType::kFloat8E4M3 && p.out_dtype == DType::kBFloat16;
-    const bool dtype = (p.dtype == DType::kFloat16 || p.dtype == DType::kBFloat16) && p.out_dtype == p.dtype;
-    const bool descaled = p.score.q_descale.data || p.score.k_descale.data || p.score.v_descale.data;
-    const bool plain_score = !p.score.has_softcap() && !p.score.has_alibi() && p.qv.data == nullptr;
     // fp8 scores are scaled before their maxima are taken: any scale of any head will do.
-    const bool scale = fp8 || (p.score.scale > 0 && !descaled);
-    return (fp8 || dtype) && plain_score && scale && p.head_dim <= 256 && p.head_dim_v <= 256 &&
+    const bool scale = is_fp8(p) || (p.score.scale > 0 && !has_descale(p));
+    return fast_path_can_implement(p) && scale && p.head_dim <= 256 && p.head_dim_v <= 256 &&
            int64_t{p.max_seqlen_q} * p.heads_per_kv_head() <= DecodeShape::kRows &&
            plan.num_splits == max_of(1, p.num_splits);
 }

@@ -4,6 +4,8 @@
 #pragma once
 
 #include "contract/convert_kv.h"
+#include "contract/fast_path.h"
+#include "contract/instances.h"
 
 namespace flash_attn_npu::ascend {
 
@@ -44,11 +46,6 @@ FA_HOST_DEVICE int64_t prefill_core_workspace_bytes(const Forward& p, const Plan
     return PrefillWorkspace(p.head_dim_v).bytes();
 }
 
-FA_HOST_DEVICE constexpr bool prefill_has_head_dims(int32_t head_dim, int32_t head_dim_v) {
-    return (head_dim == 64 && head_dim_v == 64) || (head_dim == 128 && head_dim_v == 128) ||
-           (head_dim == 192 && head_dim_v == 128) || (head_dim == 256 && head_dim_v == 256);
-}
-
 // Whether flash_attn_prefill_* can serve the call. `plan` was made with attention_tile.
 FA_HOST_DEVICE bool prefill_can_implement(const Forward& p, const Plan& plan) {
     // Masked scores of -65504 must vanish beside the smallest maximum that is not marked, -32752; and scale is a half.
@@ -56,18 +53,15 @@ FA_HOST_DEVICE bool prefill_can_implement(const Forward& p, const Plan& plan) {
     // Strides of instructions' 16-bit fields.
     constexpr int64_t kStrideLimit = 65536;
 
-    const bool fp8 = p.dtype == DType::kFloat8E4M3 && p.out_dtype == DType::kBFloat16;
-    const bool dtype = (p.dtype == DType::kFloat16 || p.dtype == DType::kBFloat16) && p.out_dtype == p.dtype;
-    const bool plain_score = !p.score.has_softcap() && !p.score.has_alibi() && p.qv.data == nullptr;
+    const bool fp8 = is_fp8(p);
     // With fp8, every core checks the scale of each head: FoldedScale.
-    const bool descaled = p.score.q_descale.data || p.score.k_descale.data || p.score.v_descale.data;
-    const bool scale = fp8 || (p.score.scale >= kSmallestScale && p.score.scale <= kLargestScale && !descaled);
+    const bool scale = fp8 || (p.score.scale >= kSmallestScale && p.score.scale <= kLargestScale && !has_descale(p));
     const int64_t k_row = fp8 ? int64_t{p.num_heads_kv} * p.head_dim : p.k_cache.stride_row;
     const int64_t v_row = fp8 ? int64_t{p.num_heads_kv} * p.head_dim_v : p.v_cache.stride_row;
     const bool strides = k_row >= p.head_dim && k_row < kStrideLimit && v_row >= p.head_dim_v && v_row < kStrideLimit;
     const bool memory = !fp8 || converted_kv_bytes(p) <= kMostConvertedBytes;
-    return (fp8 || dtype) && plain_score && scale && strides && memory &&
-           prefill_has_head_dims(p.head_dim, p.head_dim_v) && plan.num_splits == 1 && p.mask.attention_chunk == 0;
+    return fast_path_can_implement(p) && scale && strides && memory &&
+           has_instance(Room::prefill, p.head_dim, p.head_dim_v) && plan.num_splits == 1 && p.mask.attention_chunk == 0;
 }
 
 // Whether it takes less time than the general kernel, which needs one launch less and may split keys. By upper bounds:

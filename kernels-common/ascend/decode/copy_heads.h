@@ -10,7 +10,7 @@ namespace flash_attn_npu::ascend::decode {
 /// Keys [keys.begin, keys.end) of `heads` neighbouring kv heads: to one zN tile of `rows` rows per head.
 template <class ArchTag, class Element>
 struct CopyHeadsOfKeysToL1 {
-    static constexpr uint32_t kC0 = ArchTag::BYTE_PER_C0 / sizeof(Element);
+    static constexpr uint32_t kC0 = ArchTag::kBytesPerC0 / sizeof(Element);
     static constexpr int64_t kStrideLimit = tile::CopyGmToL1<ArchTag, Element>::kStrideLimit;
 
     __aicore__ inline void operator()(const AscendC::LocalTensor<Element>& dst, uint32_t rows, const KvTensor& cache,
@@ -47,8 +47,8 @@ private:
 /// The queries of one position or more: packed rows of `heads` kv heads to one zN tile of 16 rows per head.
 template <class ArchTag, class Element>
 struct CopyHeadsOfQueriesToL1 {
-    static constexpr uint32_t kRows = ArchTag::C0_NUM_PER_FRACTAL;
-    static constexpr uint32_t kC0 = ArchTag::BYTE_PER_C0 / sizeof(Element);
+    static constexpr uint32_t kRows = ArchTag::kC0PerFractal;
+    static constexpr uint32_t kC0 = ArchTag::kBytesPerC0 / sizeof(Element);
 
     /// src: first position, first query head.
     __aicore__ inline void operator()(const AscendC::LocalTensor<Element>& dst,
@@ -85,7 +85,7 @@ template <class ArchTag, class Element>
 __aicore__ inline void CopyHeadsOfPToL1(const AscendC::LocalTensor<Element>& dst,
                                         const AscendC::GlobalTensor<Element>& src, uint32_t pitch, uint32_t heads,
                                         uint32_t rows, uint32_t cols) {
-    constexpr uint32_t kRows = ArchTag::C0_NUM_PER_FRACTAL;
+    constexpr uint32_t kRows = ArchTag::kC0PerFractal;
     AscendC::Nd2NzParams params;
     params.ndNum = static_cast<uint16_t>(heads);
     params.nValue = static_cast<uint16_t>(rows);

@@ -63,10 +63,10 @@ public:
         if constexpr (STAGED) {
             StagedKeys<ArchTag> keys(ub, a_, shape_, core_.index, core_.count, core_.workspace, kFlags,
                                      AscendC::GetSubBlockIdx());
-            Vector(ub, keys);
+            VectorSteps(ub, keys);
         } else {
             CachedKeys keys;
-            Vector(ub, keys);
+            VectorSteps(ub, keys);
         }
     }
 
@@ -76,7 +76,7 @@ private:
 
     /// Keys: CachedKeys or StagedKeys.
     template <class Keys>
-    __aicore__ inline void Vector(Buffers<ArchTag, STAGED>& ub, Keys& keys) {
+    __aicore__ inline void VectorSteps(Buffers<ArchTag, STAGED>& ub, Keys& keys) {
         Partition partition(a_, shape_, core_.index, core_.count);
         const int32_t sub_block = AscendC::GetSubBlockIdx();
         Softmax<ArchTag, Element, STAGED> softmax(ub, a_, shape_, core_.workspace);

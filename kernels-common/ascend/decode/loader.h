@@ -59,7 +59,7 @@ private:
     static constexpr uint32_t kTileElements = STAGED ? DecodeShape::kStagedTileElements : DecodeShape::kTileElements;
     static constexpr uint32_t kTileBytes = kTileElements * sizeof(Element);
     static constexpr uint32_t kPBytes = DecodeShape::kStepScores * DecodeShape::kRows * sizeof(Element);
-    static_assert(kStages * kTileBytes + kPStages * kPBytes <= ArchTag::L1_SIZE, "L1 overflows");
+    static_assert(kStages * kTileBytes + kPStages * kPBytes <= ArchTag::kL1Bytes, "L1 overflows");
 
     __aicore__ inline void LoadAhead() {
         while (true) {

@@ -84,15 +84,15 @@ private:
     using Event = AscendC::HardEvent;
     static constexpr uint32_t kStages = 2;
     static constexpr uint32_t kRows = Shape::kRows;
-    static constexpr uint32_t kFractal = ArchTag::BYTE_PER_FRACTAL / sizeof(Element);  // elements
+    static constexpr uint32_t kFractal = ArchTag::kBytesPerFractal / sizeof(Element);  // elements
     static constexpr uint32_t kQBytes = kRows * Shape::kTaskColumns * sizeof(Element);
     static constexpr uint32_t kPBytes = kRows * Shape::kTileScores * sizeof(Element);  // of one head
     static constexpr uint32_t kHeadBytes = Shape::kHeadElements * sizeof(Element);
     static constexpr uint32_t kOutputBytes = kRows * Shape::kTaskColumns * sizeof(float);
     static constexpr uint32_t kScoresBytes = kRows * Shape::kTileScores * sizeof(float);
-    static_assert(kQBytes + kStages * kPBytes <= ArchTag::L0A_SIZE, "L0A overflows");
-    static_assert(kStages * kHeadBytes <= ArchTag::L0B_SIZE, "L0B overflows");
-    static_assert(kOutputBytes + kStages * kScoresBytes <= ArchTag::L0C_SIZE, "L0C overflows");
+    static_assert(kQBytes + kStages * kPBytes <= ArchTag::kL0ABytes, "L0A overflows");
+    static_assert(kStages * kHeadBytes <= ArchTag::kL0BBytes, "L0B overflows");
+    static_assert(kOutputBytes + kStages * kScoresBytes <= ArchTag::kL0CBytes, "L0C overflows");
     static constexpr uint32_t kSlotScores = Shape::kStepScores * kRows;
     static constexpr uint32_t kSlotOutput = Shape::kTaskColumns * kRows;
 

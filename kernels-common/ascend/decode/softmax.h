@@ -56,7 +56,7 @@ public:
 
 private:
     using Ub = Buffers<ArchTag, STAGED>;
-    static constexpr uint32_t kC0 = ArchTag::BYTE_PER_C0 / sizeof(Element);
+    static constexpr uint32_t kC0 = ArchTag::kBytesPerC0 / sizeof(Element);
     static constexpr int64_t kSlotElements = int64_t{DecodeShape::kStepScores} * DecodeShape::kRows;
 
     // A vector core without rows still has to order its earlier reads before the flag that it is about to set on MTE3.

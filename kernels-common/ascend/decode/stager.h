@@ -136,7 +136,7 @@ private:
     // In the ring, a key's heads have whole fractals.
     __aicore__ inline void Store(const Chunk& chunk) {
         if (chunk.keys.empty()) return;
-        constexpr uint32_t kC0 = ArchTag::BYTE_PER_C0 / sizeof(half);
+        constexpr uint32_t kC0 = ArchTag::kBytesPerC0 / sizeof(half);
         const uint32_t cols = static_cast<uint32_t>(chunk.of_v() ? shape_.v_cols : shape_.k_cols);
         const uint32_t keys = static_cast<uint32_t>(chunk.keys.size());
         const uint32_t first = static_cast<uint32_t>(chunk.keys.begin - chunk.tile_begin) * chunk.heads * cols;

@@ -134,7 +134,7 @@ public:
 
 private:
     static constexpr Plan kPlan{};
-    static_assert(kPlan.end() <= ArchTag::UB_SIZE, "UB overflows");
+    static_assert(kPlan.end() <= ArchTag::kUbBytes, "UB overflows");
 
     __aicore__ inline AscendC::LocalTensor<float> Statistic(uint32_t index) const { return statistics_[index * kRows]; }
 

@@ -90,8 +90,8 @@ private:
     static constexpr uint32_t kPBytes = 128 * 1024;  // 128 rows of 512 keys
     static constexpr uint32_t kL0CBytes = kTile * kTile * sizeof(float);
     static constexpr int32_t kQEvent = kKVStages, kPEvent = kQEvent + 2;
-    static_assert(2 * kQBytes + kPBytes + kKVStages * kTileBytes <= ArchTag::L1_SIZE, "L1 overflows");
-    static_assert(2 * kTileBytes <= ArchTag::L0A_SIZE && 2 * kL0CBytes <= ArchTag::L0C_SIZE, "L0 overflows");
+    static_assert(2 * kQBytes + kPBytes + kKVStages * kTileBytes <= ArchTag::kL1Bytes, "L1 overflows");
+    static_assert(2 * kTileBytes <= ArchTag::kL0ABytes && 2 * kL0CBytes <= ArchTag::kL0CBytes, "L0 overflows");
 
     using Tile = GemmCoord;
 

@@ -80,7 +80,7 @@ public:
 private:
     static constexpr UbPlan kPlan{};
     static constexpr uint32_t kSlots = UbPlan::kSlots;
-    static_assert(kPlan.end() <= ArchTag::UB_SIZE, "UB overflows");
+    static_assert(kPlan.end() <= ArchTag::kUbBytes, "UB overflows");
 
     __aicore__ inline AscendC::LocalTensor<float> Statistic(uint32_t which, int32_t number) const {
         return statistics[(which * kSlots + number % kSlots) * kRows];

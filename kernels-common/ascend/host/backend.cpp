@@ -3,8 +3,8 @@
 #include <cstdio>
 #include <exception>
 
-#include "host/call.h"
 #include "host/device.h"
+#include "host/launch_plan.h"
 
 namespace flash_attn_npu::ascend::host {
 
@@ -27,13 +27,12 @@ void guarded(BackendStatus* status, Body body) {
 
 bool nothing_to_do(const Forward& p) { return p.batch == 0 || p.total_q == 0; }
 
-uint64_t workspace_bytes(const Forward* request) {
-    if (nothing_to_do(*request)) return 0;
-    try {
-        return Call(*request, core_count()).workspace_bytes();
-    } catch (const std::exception&) {
-        return 0;  // no device: `forward` finds out too, and has a status to say so
-    }
+uint64_t workspace_bytes(const Forward* request, BackendStatus* status) {
+    uint64_t bytes = 0;
+    guarded(status, [&] {
+        if (!nothing_to_do(*request)) bytes = LaunchPlan(*request, core_count()).workspace_bytes();
+    });
+    return bytes;
 }
 
 void check(const Forward* request, BackendStatus* status) {
@@ -47,11 +46,11 @@ void forward(const Forward* request, const Execution* execution, BackendStatus* 
     guarded(status, [&] {
         check(request, status);
         if (status->code != BackendStatus::kOk || nothing_to_do(*request)) return;
-        const Call call(*request, core_count());
-        if (execution->workspace_bytes < call.workspace_bytes()) {
+        const LaunchPlan launches(*request, core_count());
+        if (execution->workspace_bytes < launches.workspace_bytes()) {
             return set(status, BackendStatus::kRuntimeError, "the workspace is smaller than workspace_bytes() said");
         }
-        submit(call, *execution);
+        submit(launches, *execution);
     });
 }
 

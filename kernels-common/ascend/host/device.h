@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "flash_attn_npu/backend.h"
-#include "host/call.h"
+#include "host/launch_plan.h"
 
 namespace flash_attn_npu::ascend::host {
 
@@ -20,8 +20,8 @@ uint64_t cross_core_flags();
 // Zeroes device memory in stream order.
 void set_zero(void* memory, uint64_t bytes, void* stream);
 
-// Puts the launches of `call` on the stream of `execution`; on the twin without a stream, runs them.
-void submit(const Call& call, const Execution& execution);
+// Puts the launches on the stream of `execution`; on the twin without a stream, runs them.
+void submit(const LaunchPlan& launches, const Execution& execution);
 
 extern const char* const kName;
 extern const bool kHostMemory;

@@ -40,8 +40,8 @@ void set_zero(void* memory, uint64_t bytes, void* stream) {
     require(aclrtMemsetAsync(memory, bytes, 0, bytes, stream), "aclrtMemsetAsync");
 }
 
-void submit(const Call& call, const Execution& execution) {
-    call.launch(execution.workspace, execution.stream, cross_core_flags());
+void submit(const LaunchPlan& launches, const Execution& execution) {
+    launches.launch(execution.workspace, execution.stream, cross_core_flags());
 }
 
 const char* describe() {

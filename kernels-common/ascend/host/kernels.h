@@ -4,6 +4,7 @@
 
 #include "contract/arguments.h"
 #include "contract/convert_kv.h"
+#include "contract/instances.h"
 #include "contract/prepare.h"
 
 namespace flash_attn_npu::ascend::host {
@@ -21,11 +22,9 @@ FLASH_ATTN_NPU_KERNEL(flash_attn_prepare, PrepareArguments);
 FLASH_ATTN_NPU_KERNEL(flash_attn_convert_kv, ConvertKvArguments);
 FLASH_ATTN_NPU_KERNEL(flash_attn_combine, AttentionArguments);
 
-#define GENERAL(NAME, DTYPE) FLASH_ATTN_NPU_KERNEL(flash_attn_attention_##NAME, AttentionArguments);
-#define DECODE(NAME, DTYPE) FLASH_ATTN_NPU_KERNEL(flash_attn_decode_##NAME, AttentionArguments);
-#define PREFILL(NAME, DTYPE, HEAD_DIM) \
-    FLASH_ATTN_NPU_KERNEL(flash_attn_prefill_##NAME##_d##HEAD_DIM, AttentionArguments);
-#include "host/instances.def"
+#define KERNEL(ROOM, SYMBOL, DTYPE, HEAD_DIM, HEAD_DIM_V) FLASH_ATTN_NPU_KERNEL(SYMBOL, AttentionArguments);
+#include "contract/instances.def"
+#undef KERNEL
 
 #undef FLASH_ATTN_NPU_KERNEL
 

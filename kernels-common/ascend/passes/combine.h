@@ -156,7 +156,7 @@ public:
 private:
     using Plan = CombineUbPlan<ElementOut>;
     static constexpr Plan kPlan{};
-    static_assert(kPlan.end() <= ArchTag::UB_SIZE, "UB overflows");
+    static_assert(kPlan.end() <= ArchTag::kUbBytes, "UB overflows");
     static constexpr int32_t kMostRows = Plan::kMostRows, kPartElements = Plan::kPartElements;
     static constexpr int32_t kWeights = Plan::kWeights;
     static constexpr float kEmptyLse = -1e30f;  // stands for -inf, which must not meet -inf

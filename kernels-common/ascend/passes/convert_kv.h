@@ -50,7 +50,7 @@ public:
 private:
     static constexpr ConvertKvUbPlan kPlan{};
     static constexpr uint32_t kChunk = ConvertKvUbPlan::kChunk;
-    static_assert(kPlan.end() <= ArchTag::UB_SIZE, "UB overflows");
+    static_assert(kPlan.end() <= ArchTag::kUbBytes, "UB overflows");
     static_assert(tile::Fp8ToHalf::kFactor == kStagedFactor, "K and V are not what attention takes them for");
 
     // dim: whole 32-byte blocks of codes.

@@ -78,7 +78,7 @@ private:
     static constexpr bool kFp8 = kDType == DType::kFloat8E4M3;
     using Plan = PrepareUbPlan<Stored, Wide>;
     static constexpr Plan kPlan{};
-    static_assert(kPlan.end() <= ArchTag::UB_SIZE, "UB overflows");
+    static_assert(kPlan.end() <= ArchTag::kUbBytes, "UB overflows");
     static constexpr int32_t kSlots = Plan::kSlots, kTileElements = Plan::kTileElements;
     static constexpr uint32_t kSlotBytes = Plan::kSlotBytes;
     static constexpr int32_t kMostRows = 255;  // repeats of one instruction
@@ -352,7 +352,7 @@ private:
     const bool folded_scale_;
     const RowTensor prepared_q_;
     const int32_t rotary_dim_;
-    const arch::LocalTensorBuffer<AscendC::TPosition::VECCALC, ArchTag::UB_SIZE>& ub_;
+    const arch::LocalTensorBuffer<AscendC::TPosition::VECCALC, ArchTag::kUbBytes>& ub_;
     uint32_t slot_ = 0;
     int32_t table_position_ = -1;
     int32_t table_rows_ = 0;

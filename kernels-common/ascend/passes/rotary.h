@@ -4,7 +4,7 @@
 // Evaluated as x * cc + partner(x) * ss over whole rows, where partner swaps the two features of a pair, and cc and ss
 // hold cos, and -sin or +sin, at the features' own places.
 #pragma once
-#include "arch/atlas_a2.h"
+#include "arch/resource.h"
 #include "flash_attn_npu/platform.h"
 #include "tile/barrier.h"
 #include "tile/vector_mask.h"

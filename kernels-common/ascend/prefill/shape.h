@@ -32,7 +32,7 @@ struct TileShape {
     // L1, in elements of two bytes.
     static constexpr uint32_t kQTile = kRows * kHeadDim, kKTile = kKeyTile * kHeadDim, kPTile = kRows * kKeyTile,
                               kVTile = kKeyTile * kOutCols;
-    static constexpr uint32_t kL1Elements = ArchTag::L1_SIZE / 2;
+    static constexpr uint32_t kL1Elements = ArchTag::kL1Bytes / 2;
     static constexpr uint32_t kPRing = 2;
     static constexpr uint32_t kKRing = HEAD_DIM_ <= 128 ? 3 : 2;
     static constexpr uint32_t kQAt = 0;
@@ -46,14 +46,14 @@ struct TileShape {
 
     // L0A and L0B: operands of Mmads to come, of both products in turn.
     static constexpr uint32_t kL0AStage = kRows * kDepth, kL0BStage = kKeyTile * kDepth;
-    static constexpr uint32_t kL0Stages = ArchTag::L0A_SIZE / (kL0AStage * 2);
+    static constexpr uint32_t kL0Stages = ArchTag::kL0ABytes / (kL0AStage * 2);
     static_assert(kHeadDim % kScoreDepth == 0 && kKeyTile % kDepth == 0 && kOutCols <= kKeyTile,
                   "L0 stages do not fit");
 
     // L0C, in floats: two score tiles, and as many output tiles as there is room for.
     static constexpr uint32_t kSTile = kHalfRows * kKeyTile, kOTile = kRows * kOutCols;
     static constexpr uint32_t kOAt = 2 * kSTile;
-    static constexpr uint32_t kOTiles = (ArchTag::L0C_SIZE / 4 - kOAt) / kOTile;
+    static constexpr uint32_t kOTiles = (ArchTag::kL0CBytes / 4 - kOAt) / kOTile;
     static_assert(kOTiles >= 1, "L0C overflows");
 };
 

@@ -108,7 +108,7 @@ public:
 private:
     static constexpr Plan kPlan{};
     static constexpr uint32_t kStatistics = Plan::kStatistics;
-    static_assert(kPlan.end() <= ArchTag::UB_SIZE, "UB overflows");
+    static_assert(kPlan.end() <= ArchTag::kUbBytes, "UB overflows");
     static_assert(kPlan.strip_blocks.offset % (2 * Plan::kHalfTurn) == Plan::kHalfTurn &&
                       kPlan.chunks.offset % (2 * Plan::kHalfTurn) == 0,
                   "bank groups meet");
@@ -121,7 +121,7 @@ private:
         return arch::TensorAt(ub_, place, first);
     }
 
-    const arch::LocalTensorBuffer<AscendC::TPosition::VECCALC, ArchTag::UB_SIZE>& ub_;
+    const arch::LocalTensorBuffer<AscendC::TPosition::VECCALC, ArchTag::kUbBytes>& ub_;
     arch::BufferRing<AscendC::HardEvent::MTE2_V, AscendC::HardEvent::MTE3_MTE2, kChunks> ring_;
 };
 

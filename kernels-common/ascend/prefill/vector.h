@@ -3,7 +3,7 @@
 // that a panel's row is one block of 32 bytes. Callers put the barriers between the functions.
 #pragma once
 
-#include "arch/atlas_a2.h"
+#include "arch/resource.h"
 #include "flash_attn_npu/mask.h"
 #include "tile/barrier.h"
 #include "tile/layout.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Where the running core stands in a launch of attention kernels: the same on the AIC and the AIVs of an AI core.
 #pragma once
-#include "arch/atlas_a2.h"
+#include "arch/resource.h"
 #include "contract/arguments.h"
 
 namespace flash_attn_npu::ascend {

@@ -119,8 +119,8 @@ private:
     static constexpr int64_t kStepCost = 128;
     // Visits of sequences that ordering may cost.
     static constexpr int64_t kVisits = 2048;
-    // K and V of the heads that are worked on at a time should stay in L2 (192 MB), beside S, P and O.
-    static constexpr int64_t kCacheBytes = int64_t{64} << 20;
+    // K and V of the heads that are worked on at a time should stay in L2, beside S, P and O.
+    static constexpr int64_t kCacheBytes = arch::Chip::kL2Bytes / 3;
 
     FA_HOST_DEVICE void Fill(Task& task) const {
         task.s = s_;

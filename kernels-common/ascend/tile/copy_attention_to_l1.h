@@ -12,7 +12,7 @@ namespace flash_attn_npu::ascend::tile {
 /// zN tile.
 template <class ArchTag, class Element>
 struct CopyKeysToL1 {
-    static constexpr uint32_t kC0 = ArchTag::BYTE_PER_C0 / sizeof(Element);
+    static constexpr uint32_t kC0 = ArchTag::kBytesPerC0 / sizeof(Element);
 
     __aicore__ inline void operator()(const AscendC::LocalTensor<Element>& dst, const layout::zN& layout_dst,
                                       const KvTensor& cache, const KvView& view, int32_t kv_head, KeyRange keys,
@@ -33,7 +33,7 @@ private:
 /// Packed rows [begin, end) of one kv head: row r is position r / group of query head r % group of the group.
 template <class ArchTag, class Element>
 struct CopyPackedRowsToL1 {
-    static constexpr uint32_t kC0 = ArchTag::BYTE_PER_C0 / sizeof(Element);
+    static constexpr uint32_t kC0 = ArchTag::kBytesPerC0 / sizeof(Element);
     static constexpr int64_t kStrideLimit = CopyGmToL1<ArchTag, Element>::kStrideLimit;
 
     /// src: position 0, first head of the group. stride_row, stride_head: of position and head, in elements.

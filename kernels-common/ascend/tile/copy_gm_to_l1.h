@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // GM row-major -> L1 zN, one ND->NZ instruction per tile.
 #pragma once
-#include "arch/atlas_a2.h"
+#include "arch/resource.h"
 #include "tile/layout.h"
 
 namespace flash_attn_npu::ascend::tile {
@@ -10,7 +10,7 @@ namespace flash_attn_npu::ascend::tile {
 /// (columns are zero, rows stale); the Mmad never reads them as data.
 template <class ArchTag, class Element>
 struct CopyGmToL1 {
-    static constexpr uint32_t kC0 = ArchTag::BYTE_PER_C0 / sizeof(Element);
+    static constexpr uint32_t kC0 = ArchTag::kBytesPerC0 / sizeof(Element);
     static constexpr uint64_t kStrideLimit = 65536;
 
     __aicore__ inline void operator()(const AscendC::LocalTensor<Element>& dst,

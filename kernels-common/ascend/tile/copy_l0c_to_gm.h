@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // L0C -> GM row-major through Fixpipe, with the conversion of the output type.
 #pragma once
-#include "arch/atlas_a2.h"
+#include "arch/resource.h"
 #include "tile/layout.h"
 
 namespace flash_attn_npu::ascend::tile {

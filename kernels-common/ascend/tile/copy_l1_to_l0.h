@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // L1 zN -> L0A zZ and L1 zN -> L0B nZ (transposing).
 #pragma once
-#include "arch/atlas_a2.h"
+#include "arch/resource.h"
 #include "tile/layout.h"
 
 namespace flash_attn_npu::ascend::tile {
@@ -22,8 +22,8 @@ __aicore__ inline void CopyFractals(const AscendC::LocalTensor<Element>& dst, co
 /// A: rows x cols (M x K), both rounded up to fractals, from a zN tile whose panels have layout_src.rows rows.
 template <class ArchTag, class Element>
 struct CopyL1ToL0A {
-    static constexpr uint32_t kC0 = ArchTag::BYTE_PER_C0 / sizeof(Element);
-    static constexpr uint32_t kFractal = ArchTag::BYTE_PER_FRACTAL / sizeof(Element);
+    static constexpr uint32_t kC0 = ArchTag::kBytesPerC0 / sizeof(Element);
+    static constexpr uint32_t kFractal = ArchTag::kBytesPerFractal / sizeof(Element);
 
     __aicore__ inline void operator()(const AscendC::LocalTensor<Element>& dst,
                                       const AscendC::LocalTensor<Element>& src, const layout::zN& layout_src,
@@ -31,7 +31,7 @@ struct CopyL1ToL0A {
         AscendC::LoadData2DParams params;
         params.startIndex = 0;
         params.repeatTimes = static_cast<uint8_t>(CeilDiv<kC0>(cols));
-        params.srcStride = layout_src.rows / ArchTag::C0_NUM_PER_FRACTAL;
+        params.srcStride = layout_src.rows / ArchTag::kC0PerFractal;
         params.dstGap = 0;
         params.ifTranspose = false;
         for (uint32_t strip = 0; strip < CeilDiv<16>(rows); ++strip) {
@@ -44,8 +44,8 @@ struct CopyL1ToL0A {
 template <class ArchTag, class Element>
 struct CopyL1ToL0B {
     static_assert(sizeof(Element) == 2, "transposing load of 2-byte elements");
-    static constexpr uint32_t kC0 = ArchTag::BYTE_PER_C0 / sizeof(Element);
-    static constexpr uint32_t kFractal = ArchTag::BYTE_PER_FRACTAL / sizeof(Element);
+    static constexpr uint32_t kC0 = ArchTag::kBytesPerC0 / sizeof(Element);
+    static constexpr uint32_t kFractal = ArchTag::kBytesPerFractal / sizeof(Element);
 
     __aicore__ inline void operator()(const AscendC::LocalTensor<Element>& dst,
                                       const AscendC::LocalTensor<Element>& src, const layout::zN& layout_src,
@@ -53,7 +53,7 @@ struct CopyL1ToL0B {
         AscendC::LoadData2DParams params;
         params.startIndex = 0;
         params.repeatTimes = static_cast<uint8_t>(CeilDiv<16>(cols));
-        params.srcStride = layout_src.rows / ArchTag::C0_NUM_PER_FRACTAL;
+        params.srcStride = layout_src.rows / ArchTag::kC0PerFractal;
         params.dstGap = 0;
         params.ifTranspose = true;
         for (uint32_t strip = 0; strip < CeilDiv<16>(rows); ++strip) {
@@ -65,8 +65,8 @@ struct CopyL1ToL0B {
 /// B^T: cols x rows (N x K) row-major in L1, as keys are for q.k: fractals keep their order, nothing is transposed.
 template <class ArchTag, class Element>
 struct CopyL1ToL0BTransposed {
-    static constexpr uint32_t kC0 = ArchTag::BYTE_PER_C0 / sizeof(Element);
-    static constexpr uint32_t kFractal = ArchTag::BYTE_PER_FRACTAL / sizeof(Element);
+    static constexpr uint32_t kC0 = ArchTag::kBytesPerC0 / sizeof(Element);
+    static constexpr uint32_t kFractal = ArchTag::kBytesPerFractal / sizeof(Element);
     static constexpr uint32_t kRepeatLimit = 255;
 
     __aicore__ inline void operator()(const AscendC::LocalTensor<Element>& dst,
@@ -78,7 +78,7 @@ struct CopyL1ToL0BTransposed {
         params.dstGap = 0;
         params.ifTranspose = false;
         const uint32_t panels = CeilDiv<kC0>(rows), fractals = CeilDiv<16>(cols);
-        if (fractals * ArchTag::C0_NUM_PER_FRACTAL == layout_src.rows && panels * fractals <= kRepeatLimit) {
+        if (fractals * ArchTag::kC0PerFractal == layout_src.rows && panels * fractals <= kRepeatLimit) {
             // Whole panels lie in L1 as they must lie in L0B.
             params.repeatTimes = static_cast<uint8_t>(panels * fractals);
             AscendC::LoadData(dst, src, params);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // UB -> GM: rows in packed-row order to a tensor with a stride per position and a stride per head.
 #pragma once
-#include "arch/atlas_a2.h"
+#include "arch/resource.h"
 #include "flash_attn_npu/platform.h"
 #include "tile/strided_rows.h"
 

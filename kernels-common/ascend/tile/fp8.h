@@ -4,7 +4,7 @@
 // Two things are asked of the vector unit: that half arithmetic keeps subnormals (a device that flushed them would read
 // codes below 2^-6 as 0), and that infinities stay (CTRL[48] is 1, as at the start of a kernel).
 #pragma once
-#include "arch/atlas_a2.h"
+#include "arch/resource.h"
 #include "tile/barrier.h"
 #include "tile/vector_mask.h"
 

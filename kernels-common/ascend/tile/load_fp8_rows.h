@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Rows of fp8 K or V from the cache to UB, for the vector cores to convert.
 #pragma once
-#include "arch/atlas_a2.h"
+#include "arch/resource.h"
 #include "flash_attn_npu/kv_runs.h"
 #include "flash_attn_npu/request.h"
 #include "tile/layout.h"

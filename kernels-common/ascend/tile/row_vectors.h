@@ -2,7 +2,7 @@
 // Vector tiles on matrices of float rows in UB: `rows` rows, `pitch` elements apart (a multiple of 8, at most 2040).
 // Operations on strips of 64 columns; statistics of rows are vectors of one float per row. Callers put the barriers.
 #pragma once
-#include "arch/atlas_a2.h"
+#include "arch/resource.h"
 #include "tile/barrier.h"
 #include "tile/layout.h"
 

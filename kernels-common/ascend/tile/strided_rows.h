@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Rows of any length at any element-aligned address of global memory <-> rows at a fixed pitch in UB, byte exact.
 #pragma once
-#include "arch/atlas_a2.h"
+#include "arch/resource.h"
 #include "flash_attn_npu/platform.h"
 
 namespace flash_attn_npu::ascend::tile {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // One Mmad on L0 tiles.
 #pragma once
-#include "arch/atlas_a2.h"
+#include "arch/resource.h"
 #include "tile/layout.h"
 
 namespace flash_attn_npu::ascend::tile {

@@ -11,7 +11,7 @@
 namespace flash_attn_npu {
 
 // Raised with every change of the types below or of a request.
-constexpr uint32_t kBackendAbiVersion = 3;
+constexpr uint32_t kBackendAbiVersion = 4;
 
 // What went wrong, if anything.
 struct BackendStatus {
@@ -35,7 +35,7 @@ struct Backend {
     bool host_memory;  // works on tensors that the host can read: cpu, twin
 
     // Memory a call needs for itself; 0 on the cpu. Depends on the request's bounds only, not on tensor contents.
-    uint64_t (*workspace_bytes)(const Forward* request);
+    uint64_t (*workspace_bytes)(const Forward* request, BackendStatus* status);
 
     // Whether the backend can compute the request at all; asked before anything is written.
     void (*check)(const Forward* request, BackendStatus* status);

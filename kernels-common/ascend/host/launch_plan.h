@@ -13,10 +13,10 @@ struct Region {
     uint64_t bytes = 0;
 };
 
-class Call {
+class LaunchPlan {
 public:
     // `cores`: AI cores of the device.
-    Call(const Forward& request, uint32_t cores);
+    LaunchPlan(const Forward& request, uint32_t cores);
 
     const Forward& request() const { return request_; }
     const Plan& plan() const { return plan_; }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "host/call.h"
+#include "host/launch_plan.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -17,30 +17,23 @@ namespace flash_attn_npu::ascend::host {
 namespace {
 
 // Two waves of tasks; a split has to be worth its partial result.
-constexpr SplitPolicy kSplitPolicy{/*wanted_tiles=*/2 * arch::AtlasA2::kCores, /*min_keys=*/512, /*max_splits=*/128};
+constexpr SplitPolicy kSplitPolicy{/*wanted_tiles=*/2 * arch::Chip::kCores, /*min_keys=*/512, /*max_splits=*/128};
 // Only the splits the caller asked for.
 constexpr SplitPolicy kNeverSplit{/*wanted_tiles=*/1, /*min_keys=*/1, /*max_splits=*/1};
 
-// The instance that serves a call; null when there is none.
-AttentionLauncher general_kernel(DType dtype) {
-#define GENERAL(NAME, DTYPE) \
-    if (dtype == DType::DTYPE) return launch_flash_attn_attention_##NAME;
-#include "host/instances.def"
+// The kernel of `room` that serves these, or null.
+AttentionLauncher find_kernel(Room room, DType dtype, int32_t head_dim, int32_t head_dim_v) {
+#define KERNEL(ROOM, SYMBOL, DTYPE, HEAD_DIM, HEAD_DIM_V)                                         \
+    if (room == Room::ROOM && dtype == DType::DTYPE && (HEAD_DIM == 0 || HEAD_DIM == head_dim) && \
+        (HEAD_DIM_V == 0 || HEAD_DIM_V == head_dim_v))                                            \
+        return launch_##SYMBOL;
+#include "contract/instances.def"
+#undef KERNEL
     return nullptr;
 }
 
-AttentionLauncher decode_kernel(DType dtype) {
-#define DECODE(NAME, DTYPE) \
-    if (dtype == DType::DTYPE) return launch_flash_attn_decode_##NAME;
-#include "host/instances.def"
-    return nullptr;
-}
-
-AttentionLauncher prefill_kernel(DType dtype, int32_t head_dim) {
-#define PREFILL(NAME, DTYPE, HEAD_DIM) \
-    if (dtype == DType::DTYPE && head_dim == HEAD_DIM) return launch_flash_attn_prefill_##NAME##_d##HEAD_DIM;
-#include "host/instances.def"
-    return nullptr;
+AttentionLauncher find_kernel(Room room, const Forward& request) {
+    return find_kernel(room, request.dtype, request.head_dim, request.head_dim_v);
 }
 
 // Fast paths are taken where they pay, unless FLASH_ATTN_NPU_DEVICE_KERNELS says otherwise: "general" for nowhere, to
@@ -62,7 +55,7 @@ T* at(void* workspace, Region region) {
 
 }  // namespace
 
-Call::Call(const Forward& request, uint32_t cores) : request_(request), cores_(cores) {
+LaunchPlan::LaunchPlan(const Forward& request, uint32_t cores) : request_(request), cores_(cores) {
     const FastPaths allowed = fast_paths();
     const bool fast = allowed != FastPaths::kNone;
     if (!(fast && choose_decode()) && !(fast && choose_prefill(allowed == FastPaths::kAll))) {
@@ -79,19 +72,19 @@ Call::Call(const Forward& request, uint32_t cores) : request_(request), cores_(c
     core_workspace_ = take(core_workspace_bytes_ * blocks_);
 }
 
-bool Call::choose_decode() {
+bool LaunchPlan::choose_decode() {
     plan_ = make_plan(request_, attention_tile(request_), kNeverSplit);
-    fast_ = decode_can_implement(request_, plan_) ? decode_kernel(request_.dtype) : nullptr;
+    fast_ = decode_can_implement(request_, plan_) ? find_kernel(Room::decode, request_) : nullptr;
     if (fast_ == nullptr) return false;
     blocks_ = cores_;
     core_workspace_bytes_ = decode_core_workspace_bytes(request_, plan_);
     return true;
 }
 
-bool Call::choose_prefill(bool even_if_slower) {
+bool LaunchPlan::choose_prefill(bool even_if_slower) {
     plan_ = make_plan(request_, attention_tile(request_), kNeverSplit);
     const bool serves = prefill_can_implement(request_, plan_) && (even_if_slower || prefill_pays(request_, plan_));
-    fast_ = serves ? prefill_kernel(request_.dtype, request_.head_dim) : nullptr;
+    fast_ = serves ? find_kernel(Room::prefill, request_) : nullptr;
     if (fast_ == nullptr) return false;
     const uint64_t tasks = choose_general();
     redo_ = take(tasks * sizeof(int32_t));
@@ -101,21 +94,21 @@ bool Call::choose_prefill(bool even_if_slower) {
 }
 
 // By plan_; returns the upper bound of tasks.
-uint64_t Call::choose_general() {
-    general_ = general_kernel(request_.dtype);
+uint64_t LaunchPlan::choose_general() {
+    general_ = find_kernel(Room::general, request_);
     const int64_t tasks = int64_t{request_.batch} * request_.num_heads_kv * plan_.row_tiles * plan_.num_splits;
     blocks_ = static_cast<uint32_t>(std::clamp<int64_t>(tasks, 1, cores_));
     core_workspace_bytes_ = attention_core_workspace_bytes(request_, plan_);
     return static_cast<uint64_t>(tasks);
 }
 
-Region Call::take(uint64_t bytes) {
+Region LaunchPlan::take(uint64_t bytes) {
     const Region region{workspace_bytes_, bytes};
     workspace_bytes_ = round_up(workspace_bytes_ + bytes, kAlignment);
     return region;
 }
 
-void Call::launch(void* workspace, void* stream, uint64_t ffts) const {
+void LaunchPlan::launch(void* workspace, void* stream, uint64_t ffts) const {
     workspace = reinterpret_cast<void*>(round_up<uint64_t>(reinterpret_cast<uint64_t>(workspace), kAlignment));
     auto* const prepared_q = at<uint8_t>(workspace, prepared_q_);
     const bool convert_kv = converted_kv_.bytes > 0;
