@@ -5,8 +5,10 @@
 
 #include <cstdint>
 
+#include "flash_attn_npu/platform.h"
+
 // Host pass of the device compiler, and the twin, which compiles host and device code in one go.
-#if defined(ASCEND_TWIN) || !(defined(__DAV_C220_CUBE__) || defined(__DAV_C220_VEC__))
+#if defined(ASCEND_TWIN) || !defined(FA_CORE_PASS)
 #define FLASH_ATTN_NPU_LAUNCHER(KERNEL, ARGUMENTS)                                     \
     extern "C" __attribute__((visibility("default"))) void launch_##KERNEL(            \
         uint32_t blocks, void* stream, const ::flash_attn_npu::ascend::ARGUMENTS& a) { \

@@ -48,8 +48,6 @@ private:
     using Ub = Buffers<ArchTag, true>;
     using Event = AscendC::HardEvent;
     static constexpr int32_t kRing = DecodeWorkspace::kStagedTiles;
-    static_assert(tile::Fp8ToHalf::kFactor == kStagedFactor, "K and V are not what softmax takes them for");
-
     // Keys of a tile that are converted at a time. In UB every head has `pitch` columns.
     struct Chunk {
         Operand operand;

@@ -41,8 +41,6 @@ private:
     static constexpr uint32_t kChunkElements = 8192;
     static_assert(kChunkElements <= Ub::kInElements * sizeof(float), "codes do not fit");
     static_assert(kChunkElements * sizeof(half) <= Ub::kOutBytes, "halves do not fit");
-    static_assert(tile::Fp8ToHalf::kFactor == kStagedFactor, "K and V are not what softmax takes them for");
-
     __aicore__ inline static KeyRange Chunk(KeyRange keys, int32_t begin, int32_t chunk) {
         return KeyRange{begin, min_of(begin + chunk, keys.end)};
     }

@@ -51,8 +51,6 @@ private:
     static constexpr ConvertKvUbPlan kPlan{};
     static constexpr uint32_t kChunk = ConvertKvUbPlan::kChunk;
     static_assert(kPlan.end() <= ArchTag::kUbBytes, "UB overflows");
-    static_assert(tile::Fp8ToHalf::kFactor == kStagedFactor, "K and V are not what attention takes them for");
-
     // dim: whole 32-byte blocks of codes.
     __aicore__ inline void Convert(int32_t n, KeyRange keys, const KvTensor& from, const KvTensor& to, uint32_t dim) {
         const int32_t most_heads = min_of(p_.num_heads_kv, static_cast<int32_t>(kChunk / dim));

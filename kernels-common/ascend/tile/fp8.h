@@ -5,6 +5,7 @@
 // codes below 2^-6 as 0), and that infinities stay (CTRL[48] is 1, as at the start of a kernel).
 #pragma once
 #include "arch/resource.h"
+#include "contract/arguments.h"
 #include "tile/barrier.h"
 #include "tile/vector_mask.h"
 
@@ -25,7 +26,7 @@ constexpr int16_t kTwo = 0x4000;
 class Fp8ToHalf {
 public:
     static constexpr uint32_t kConstantBytes = 64;
-    static constexpr float kFactor = 140.0f;
+    static constexpr float kFactor = kStagedFactor;
 
     /// `constants`: kConstantBytes of UB, aligned to as many, that stay untouched while this object is used.
     __aicore__ inline explicit Fp8ToHalf(const AscendC::LocalTensor<int16_t>& constants)

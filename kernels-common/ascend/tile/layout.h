@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Shapes and layouts of matrices in global memory and in fractals.
 #pragma once
+#include "flash_attn_npu/platform.h"
 #include "kernel_operator.h"
 
 namespace flash_attn_npu::ascend {
 
 template <uint32_t ALIGN>
 __aicore__ inline constexpr uint32_t RoundUp(uint32_t value) {
-    return (value + ALIGN - 1) / ALIGN * ALIGN;
+    return round_up(value, ALIGN);
 }
 template <uint32_t STEP>
 __aicore__ inline constexpr uint32_t CeilDiv(uint32_t value) {
-    return (value + STEP - 1) / STEP;
+    return ceil_div(value, STEP);
 }
-__aicore__ inline uint32_t Min(uint32_t a, uint32_t b) { return a < b ? a : b; }
+__aicore__ inline uint32_t Min(uint32_t a, uint32_t b) { return min_of(a, b); }
 
 struct GemmCoord {
     uint32_t m, n, k;

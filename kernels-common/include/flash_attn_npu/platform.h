@@ -4,7 +4,12 @@
 
 #include <cstdint>
 
-#if defined(__CCE__) || defined(__DAV_C220_CUBE__) || defined(__DAV_C220_VEC__)
+// A pass for cores of an NPU, by the compiler's macros for each chip: a further chip adds its own here.
+#if defined(__DAV_C220_CUBE__) || defined(__DAV_C220_VEC__)
+#define FA_CORE_PASS
+#endif
+
+#if defined(__CCE__) || defined(FA_CORE_PASS)
 // Device code: every function is an AI core function and every pointer names its address space.
 #define FA_HOST_DEVICE __aicore__ inline
 #define FA_GM __gm__

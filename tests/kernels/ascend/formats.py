@@ -3,7 +3,15 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
+
+from tests.support.paths import ROOT
+
+_ARGUMENTS = (ROOT / "kernels-common/ascend/contract/arguments.h").read_text(encoding="utf-8")
+#: K and V that were fp8 are halves of so many times their values.
+STAGED_FACTOR = int(re.findall(r"kStagedFactor = (\d+)\.0f", _ARGUMENTS)[0])
 
 
 def bf16_to_float(bits: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from . import driver
-from .formats import e4m3fn
+from .formats import STAGED_FACTOR, e4m3fn
 from .test_attention import Case, Problem
 
 MODES = [("fast", 0), ("check", 0), ("check", 5)]
@@ -48,7 +48,7 @@ class Convert(Problem):
                 if len(seen) == 0:
                     continue
                 keys = np.arange(seen[0], seen[-1] + 1)
-                want = (e4m3fn(codes[keys]) * 140).astype(np.float16)
+                want = (e4m3fn(codes[keys]) * STAGED_FACTOR).astype(np.float16)
                 got = converted[n, first + keys].view(np.float16)
                 nan = np.isnan(want)
                 assert np.array_equal(np.isnan(got), nan)

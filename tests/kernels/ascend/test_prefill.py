@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 
 from . import driver
-from .formats import bf16, exact, nearest_code
+from .formats import STAGED_FACTOR, bf16, exact, nearest_code
 from .test_attention import KERNEL, Case, Problem
 
 HEAD_DIMS = (64, 128, 192, 256)
 KERNELS = {(dtype, d): f"{KERNEL[dtype]}_d{d}" for dtype in ("f16", "bf16", "f8") for d in HEAD_DIMS}
-FACTOR = 140  # of K and V that were fp8
 
 
 class Prefill(Problem):
@@ -45,7 +44,7 @@ class Prefill(Problem):
             cache = np.full((len(rows), flat.capacity, *rows[0].shape[1:]), np.nan, np.float16)
             for n, x in enumerate(rows):
                 first = c.leftpad[n] if c.leftpad else 0
-                cache[n, first : first + len(x)] = exact(x) * FACTOR
+                cache[n, first : first + len(x)] = exact(x) * STAGED_FACTOR
             self.call.arrays[name] = driver.place(cache)
             self.call._point(name, self.call.arrays[name])
         self.factor = 2.0 ** np.maximum(np.floor(np.log2(self.scores_scale())), -15)
@@ -63,7 +62,7 @@ class Prefill(Problem):
         if self.case.dtype != "f8":
             return np.full((len(self.case.seqlens_k), self.case.heads[1]), self.scale)
         scale = self.scale * self.descale["q_descale"].astype(np.float64) * self.descale["k_descale"]
-        return np.where(scale > 0, scale / FACTOR, 1.0)
+        return np.where(scale > 0, scale / STAGED_FACTOR, 1.0)
 
     def run(self, mode: str, seed: int) -> None:
         kernel = KERNELS[self.case.dtype, self.case.dims[0]]
@@ -93,7 +92,7 @@ class Prefill(Problem):
         c, sq, sk = self.case, self.case.seqlens_q[n], self.case.seqlens_k[n]
         at = slice(self.q_start[n], self.q_start[n] + sq)
         q = (self.q[at] if c.packed_q else self.q[n])[:, head]
-        factor = FACTOR if c.dtype == "f8" else 1
+        factor = STAGED_FACTOR if c.dtype == "f8" else 1
         return (
             exact(q),
             exact(self.k[n][:, head // self.group]) * factor,
@@ -106,7 +105,7 @@ class Prefill(Problem):
         if self.case.dtype != "f8":
             return self.scale, 1.0
         at = n, head // self.group
-        return float(self.scores_scale()[at] / self.factor[at]), float(self.descale["v_descale"][at]) / FACTOR
+        return float(self.scores_scale()[at] / self.factor[at]), float(self.descale["v_descale"][at]) / STAGED_FACTOR
 
     def redone(self, n: int, head: int) -> np.ndarray:
         """Which rows of a head the kernel left to the general one."""
@@ -306,7 +305,7 @@ def test_fp8_scores_beyond_half_are_left_to_the_general_kernel(libraries, genera
     # Products of 128 times 448 * 448, and the scale takes little of them.
     problem.q[0, 128:256, 1] = np.sign(problem.q[0, 128:256, 1]) * 448 * problem.factor[0, 1]
     problem.k[0][7, 1] = nearest_code(np.sign(exact(problem.q[0, 130, 1])) * 448)
-    problem.call.arrays["k_cache"][0, 7, 1] = exact(problem.k[0][7, 1]) * FACTOR
+    problem.call.arrays["k_cache"][0, 7, 1] = exact(problem.k[0][7, 1]) * STAGED_FACTOR
     page = problem.indices["page_table"][0, 0]
     problem.cached["k_cache"][page, 7, 1] = problem.k[0][7, 1]
     problem.run(mode, 0)
@@ -330,9 +329,9 @@ def test_fp8_scales_that_half_scores_are_not_for(libraries, general, descale):
     problem.run_general(general("f8"), "check", 1)
     assert np.isfinite(exact(problem.out)).all()
     q, k, v, _ = problem.rows(0, 3)
-    s = q @ k.T / FACTOR * problem.scale * problem.descale["q_descale"][0, 1] * np.float64(np.float32(descale))
+    s = q @ k.T / STAGED_FACTOR * problem.scale * problem.descale["q_descale"][0, 1] * np.float64(np.float32(descale))
     p = np.exp(s - s.max(-1, keepdims=True))
-    want = p / p.sum(-1, keepdims=True) @ v / FACTOR * problem.descale["v_descale"][0, 1]
+    want = p / p.sum(-1, keepdims=True) @ v / STAGED_FACTOR * problem.descale["v_descale"][0, 1]
     if abs(descale) <= 1:
         assert np.abs(exact(problem.out)[0, :, 3] - want).max() <= 2.0**-8 * np.abs(want).max() + 1e-3
 
