@@ -30,7 +30,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     f"{KERNELS}binding": (FACTS, f"{KERNELS}api", f"{KERNELS}cpu"),
     f"{ASCEND}arch": (),
     f"{ASCEND}contract": (FACTS, f"{ASCEND}arch"),
-    f"{ASCEND}tile": (FACTS, f"{ASCEND}arch"),
+    f"{ASCEND}tile": _FLOOR,
     f"{ASCEND}shared": (*_FLOOR, f"{ASCEND}tile"),
     f"{ASCEND}general": _KERNEL,
     f"{ASCEND}decode": _KERNEL,
