@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Refuses what the Ascend device compiler does not accept in kernels, as far as a look at the text can tell.
 
-    python ci/device_lint.py [FILE ...]        default: the device sources and the headers they share with the host
+    python -m ci.device_lint [FILE ...]        default: the device sources and the headers they share with the host
 
 The twin compiles kernels with a host compiler, which takes all of C++; bisheng's device side knows no exceptions,
 run-time types, virtual functions, heap, standard library, static locals or recursion, has no printf in release builds,
@@ -16,7 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from .findings import Finding, checked
+from .packages import ROOT
+
 ASCEND = ROOT / "kernels-common" / "ascend"
 SHARED = ROOT / "kernels-common" / "include" / "flash_attn_npu"
 HOST_ONLY = {SHARED / "backend.h"}
@@ -41,17 +43,6 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"\bgoto\b|\b(setjmp|longjmp)\b", "control flow must be structured"),
     (r"\basm\b", "no assembler"),
 )
-
-
-@dataclass(frozen=True)
-class Finding:
-    path: Path
-    line: int
-    text: str
-
-    def __str__(self) -> str:
-        path = self.path.relative_to(ROOT) if self.path.is_relative_to(ROOT) else self.path
-        return f"{path}:{self.line}: {self.text}"
 
 
 def device_sources() -> list[Path]:
@@ -131,12 +122,7 @@ def scope_of(head: str, outer: Scope) -> Scope:
 
 
 def main(arguments: list[str]) -> int:
-    paths = [Path(argument).resolve() for argument in arguments] or device_sources()
-    found = [finding for path in paths for finding in findings(path, path.read_text(encoding="utf-8"))]
-    for finding in found:
-        print(finding)
-    print(f"{len(paths)} device sources, {len(found)} findings")
-    return 1 if found else 0
+    return checked([Path(argument).resolve() for argument in arguments] or device_sources(), findings)
 
 
 if __name__ == "__main__":

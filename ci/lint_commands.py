@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from .findings import CPP, tracked
 from .packages import PACKAGES, ROOT
 
 # What mypy checks beyond the packages; all of it is found from the root, `buildtools` in kernels-common.
@@ -29,16 +29,9 @@ def commands(fix: bool) -> Iterator[tuple[str, ...]]:
         yield ("mypy", str(package.source.relative_to(ROOT)))
 
 
-def cpp_files() -> list[str]:
-    """C++ files in the work tree that git tracks or would track; symlinks into kernels-common count once."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.cpp", "*.h", "*.cc"]
-    listing = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=True).stdout
-    return sorted(path for path in set(listing.splitlines()) if (ROOT / path).is_file())
-
-
 def cpp_list() -> Path:
     """A file with the names of the C++ files: a command line with all of them hides what follows it."""
     file = ROOT / "build" / "lint" / "cpp-files.txt"
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("\n".join(cpp_files()) + "\n")
+    file.write_text("\n".join(str(path.relative_to(ROOT)) for path in tracked(CPP)) + "\n")
     return file

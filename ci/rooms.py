@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Optional
 
-from .device_lint import Finding
+from .findings import CPP, Finding, checked, tracked
 from .packages import ROOT
 
 KERNELS = "kernels-common/"
@@ -51,7 +51,6 @@ ROOMS: dict[str, tuple[str, ...]] = {
 # The headers of Ascend C are CANN's or the twin's: nobody's room.
 SEARCHED = ("kernels-common", ASCEND.rstrip("/"), FACTS)
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
-SUFFIXES = (".cpp", ".h", ".cc")
 
 
 def room_of(path: str) -> Optional[str]:
@@ -86,17 +85,10 @@ def findings(path: str, text: str, root: Path = ROOT) -> Iterator[Finding]:
             yield Finding(root / path, number, f"{room} includes {target}; it may include {allowed}")
 
 
-def main() -> None:
-    from .lint_commands import cpp_files
-
-    paths = [str(Path(name).resolve().relative_to(ROOT)) for name in sys.argv[1:]] or cpp_files()
-    paths = [path for path in paths if path.endswith(SUFFIXES)]
-    found = [f for path in paths for f in findings(path, (ROOT / path).read_text(encoding="utf-8"))]
-    for finding in found:
-        print(finding)
-    print(f"{len(paths)} files, {len(found)} includes out of order")
-    sys.exit(1 if found else 0)
+def main(arguments: list[str]) -> int:
+    paths = [Path(argument).resolve() for argument in arguments] or tracked(CPP)
+    return checked(paths, lambda path, text: findings(path.relative_to(ROOT).as_posix(), text))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

@@ -10,12 +10,12 @@ variables, edits of sys.path.
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from .device_lint import Finding, Scope, scope_of, without_comments_and_literals
+from .device_lint import Scope, scope_of, without_comments_and_literals
+from .findings import CPP, Finding, checked, tracked
 from .packages import ROOT
 
 COLUMNS = 120
@@ -24,7 +24,6 @@ FUNCTION_LINES = 100
 SPDX = "SPDX-License-Identifier: BSD-3-Clause"
 
 PYTHON = (".py", ".pyi")
-CPP = (".cpp", ".h", ".cc")
 SOURCE = (*PYTHON, *CPP, ".def")
 
 # Names of Ascend C and of the ACL runtime, which kernels and torch_npu are written against.
@@ -164,21 +163,13 @@ def findings(path: Path, text: str) -> list[Finding]:
     return [finding for rule in RULES for finding in rule(path, text)]
 
 
-def tracked() -> list[Path]:
-    """The files with rules for them that git tracks or would track; links count once."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    listing = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=True).stdout
-    paths = (ROOT / name for name in sorted(set(listing.split("\0"))) if name)
-    return [path for path in paths if path.suffix in (*SOURCE, ".md") and path.is_file() and not path.is_symlink()]
+def covered() -> list[Path]:
+    """The files with rules for them."""
+    return tracked((*SOURCE, ".md"))
 
 
 def main(arguments: list[str]) -> int:
-    paths = [Path(argument).resolve() for argument in arguments] or tracked()
-    found = [finding for path in paths for finding in findings(path, path.read_text(encoding="utf-8"))]
-    for finding in found:
-        print(finding)
-    print(f"{len(paths)} files, {len(found)} findings")
-    return 1 if found else 0
+    return checked([Path(argument).resolve() for argument in arguments] or covered(), findings)
 
 
 if __name__ == "__main__":
