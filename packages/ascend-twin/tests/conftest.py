@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from .building import kernels_of
+
 HERE = Path(__file__).resolve().parent
 KERNELS = HERE / "kernels"
 
@@ -24,15 +26,4 @@ def rng(request) -> np.random.Generator:
 @pytest.fixture(scope="session")
 def kernel():
     """kernel(file, name): a kernel of packages/ascend-twin/tests/kernels."""
-    from ascend_twin import build_kernel
-    from ascend_twin.machine import Kernel, Machine
-
-    Machine.get()
-    built: dict[str, object] = {}
-
-    def get(file: str, name: str) -> Kernel:
-        if file not in built:
-            built[file] = build_kernel(KERNELS / file)
-        return Kernel(built[file], name)
-
-    return get
+    return kernels_of(KERNELS)

@@ -7,21 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from ..building import kernels_of
+
 KERNELS = Path(__file__).resolve().parent / "kernels"
 
 
 @pytest.fixture(scope="session")
 def api_kernel():
     """api_kernel(file, name): a kernel of packages/ascend-twin/tests/api/kernels."""
-    from ascend_twin import build_kernel
-    from ascend_twin.machine import Kernel, Machine
-
-    Machine.get()
-    built: dict[str, object] = {}
-
-    def get(file: str, name: str) -> Kernel:
-        if file not in built:
-            built[file] = build_kernel(KERNELS / file)
-        return Kernel(built[file], name)
-
-    return get
+    return kernels_of(KERNELS)

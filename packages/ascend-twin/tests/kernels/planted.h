@@ -2,7 +2,7 @@
 // Frame of the planted kernels: tiny ones with one bug each. With `bad` set the bug is there, without it the kernel is
 // correct. `in` and `out` hold 1 MiB each. Tables of expectations: ../test_planted_bugs.py.
 #pragma once
-#include "kernel_operator.h"
+#include "memories.h"
 
 using namespace AscendC;
 
@@ -17,50 +17,7 @@ __aicore__ inline GlobalTensor<T> Gm(GM_ADDR p) {
     return g;
 }
 
-/// UB, L1, L0A, L0B and L0C by byte offset, as CATLASS's Resource gives them.
-struct Memories {
-    TPipe pipe;
-    LocalTensor<uint8_t> ub, l1, l0a, l0b, l0c;
-    __aicore__ inline Memories() {
-        if ASCEND_IS_AIV {
-            TBuf<TPosition::VECCALC> b;
-            pipe.InitBuffer(b, 192 * 1024);
-            ub = b.Get<uint8_t>();
-        }
-        if ASCEND_IS_AIC {
-            TBuf<TPosition::A1> b1;
-            TBuf<TPosition::A2> b2;
-            TBuf<TPosition::B2> b3;
-            TBuf<TPosition::CO1> b4;
-            pipe.InitBuffer(b1, 512 * 1024);
-            pipe.InitBuffer(b2, 64 * 1024);
-            pipe.InitBuffer(b3, 64 * 1024);
-            pipe.InitBuffer(b4, 128 * 1024);
-            l1 = b1.Get<uint8_t>();
-            l0a = b2.Get<uint8_t>();
-            l0b = b3.Get<uint8_t>();
-            l0c = b4.Get<uint8_t>();
-        }
-        pipe.Destroy();
-    }
-    template <typename T>
-    __aicore__ inline LocalTensor<T> Ub(uint32_t at) {
-        return ub[at].ReinterpretCast<T>();
-    }
-    template <typename T>
-    __aicore__ inline LocalTensor<T> L1(uint32_t at) {
-        return l1[at].ReinterpretCast<T>();
-    }
-    template <typename T>
-    __aicore__ inline LocalTensor<T> L0A(uint32_t at) {
-        return l0a[at].ReinterpretCast<T>();
-    }
-    template <typename T>
-    __aicore__ inline LocalTensor<T> L0B(uint32_t at) {
-        return l0b[at].ReinterpretCast<T>();
-    }
-    __aicore__ inline LocalTensor<float> L0C(uint32_t at) { return l0c[at].ReinterpretCast<float>(); }
-};
+using twin_test::Memories;
 
 template <HardEvent event>
 __aicore__ inline void Sync(int32_t id = 0) {

@@ -3,6 +3,7 @@
 //
 // L0 cannot be read back, so it is multiplied by a unit matrix: with k = C0 every fractal of L0A is 16 rows of the
 // product, every fractal of L0B 16 columns.
+#include "../../kernels/memories.h"
 #include "harness.h"
 
 namespace api_test {
@@ -10,29 +11,14 @@ namespace api_test {
 constexpr uint32_t kImage = 0, kUnit = 64 * 1024, kL1Bytes = 68 * 1024;
 constexpr uint32_t kFractals = 32;  // of L0 that are looked at
 
-/// Local memories and GM arguments; `in` holds the L1 image (data first, a unit matrix after it).
-struct Cube {
-    TPipe pipe;
-    LocalTensor<uint8_t> l1, l0a, l0b, l0c;
+/// With the GM arguments; `in` holds the L1 image (data first, a unit matrix after it).
+struct Cube : twin_test::Memories {
     GlobalTensor<uint8_t> in, out;
     GlobalTensor<int64_t> params;
     __aicore__ inline Cube(GM_ADDR in_, GM_ADDR out_, GM_ADDR params_) {
         in.SetGlobalBuffer(reinterpret_cast<__gm__ uint8_t*>(in_));
         out.SetGlobalBuffer(reinterpret_cast<__gm__ uint8_t*>(out_));
         params.SetGlobalBuffer(reinterpret_cast<__gm__ int64_t*>(params_));
-        TBuf<TPosition::A1> b1;
-        TBuf<TPosition::A2> b2;
-        TBuf<TPosition::B2> b3;
-        TBuf<TPosition::CO1> b4;
-        pipe.InitBuffer(b1, 512 * 1024);
-        pipe.InitBuffer(b2, 64 * 1024);
-        pipe.InitBuffer(b3, 64 * 1024);
-        pipe.InitBuffer(b4, 128 * 1024);
-        l1 = b1.Get<uint8_t>();
-        l0a = b2.Get<uint8_t>();
-        l0b = b3.Get<uint8_t>();
-        l0c = b4.Get<uint8_t>();
-        pipe.Destroy();
         DataCopy(l1, in, kL1Bytes);
         PipeBarrier<PIPE_ALL>();
     }

@@ -1,32 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // MmadWithSparse with LoadDataWithSparse; int4: LoadData3D, LoadDataWithTranspose and their Mmad. `a`, `b`, `index`
 // come as they lie in L1 (A in zN, B in nZ or zN); `out` is row-major int32.
-#include "kernel_operator.h"
+#include "../../kernels/memories.h"
 
 using namespace AscendC;
 
 namespace {
 
-struct Cube {
-    TPipe pipe;
-    LocalTensor<uint8_t> l1, l0a, l0b;
-    LocalTensor<int32_t> l0c;
+struct Cube : twin_test::Memories {
+    LocalTensor<int32_t> product;  // in L0C
     GlobalTensor<int64_t> params;
     __aicore__ inline Cube(GM_ADDR a, GM_ADDR b, GM_ADDR index, GM_ADDR numbers) {
         params.SetGlobalBuffer(reinterpret_cast<__gm__ int64_t*>(numbers));
-        TBuf<TPosition::A1> b1;
-        TBuf<TPosition::A2> b2;
-        TBuf<TPosition::B2> b3;
-        TBuf<TPosition::CO1> b4;
-        pipe.InitBuffer(b1, 512 * 1024);
-        pipe.InitBuffer(b2, 64 * 1024);
-        pipe.InitBuffer(b3, 64 * 1024);
-        pipe.InitBuffer(b4, 128 * 1024);
-        l1 = b1.Get<uint8_t>();
-        l0a = b2.Get<uint8_t>();
-        l0b = b3.Get<uint8_t>();
-        l0c = b4.Get<int32_t>();
-        pipe.Destroy();
+        product = l0c.ReinterpretCast<int32_t>();
         Take(a, 0, 3);
         Take(b, 128 * 1024, 4);
         Take(index, 256 * 1024, 5);
@@ -47,11 +33,7 @@ struct Cube {
         f.mSize = m;
         f.srcStride = (m + 15) / 16 * 16;
         f.dstStride = n;
-        Fixpipe<int32_t, int32_t, CFG_ROW_MAJOR>(out, l0c, f);
-    }
-    template <typename T>
-    __aicore__ inline LocalTensor<T> L1(uint32_t byte) {
-        return l1[byte].template ReinterpretCast<T>();
+        Fixpipe<int32_t, int32_t, CFG_ROW_MAJOR>(out, product, f);
     }
 };
 
@@ -80,10 +62,10 @@ extern "C" __global__ __aicore__ void sparse(GM_ADDR a, GM_ADDR b, GM_ADDR index
         mm.m = m;
         mm.n = n;
         mm.k = k;
-        MmadWithSparse(c.l0c, l0a, l0b, mm);
+        MmadWithSparse(c.product, l0a, l0b, mm);
         PipeBarrier<PIPE_M>();
         mm.cmatrixInitVal = false;  // twice
-        MmadWithSparse(c.l0c, l0a, l0b, mm);
+        MmadWithSparse(c.product, l0a, l0b, mm);
         c.Out(out, m, n);
     }
 }
@@ -116,7 +98,7 @@ extern "C" __global__ __aicore__ void int4(GM_ADDR a, GM_ADDR b, GM_ADDR index, 
         mm.m = m;
         mm.n = n;
         mm.k = k;
-        Mmad(c.l0c, l0a, l0b, mm);
+        Mmad(c.product, l0a, l0b, mm);
         c.Out(out, m, n);
     }
 }

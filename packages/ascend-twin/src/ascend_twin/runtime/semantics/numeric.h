@@ -10,6 +10,14 @@
 
 namespace twin {
 
+/// The value at an address of any alignment.
+template <typename T>
+T load(const uint8_t* p) {
+    T v;
+    std::memcpy(&v, p, sizeof(T));
+    return v;
+}
+
 struct bf16 {
     uint16_t bits;
 };

@@ -40,13 +40,6 @@ uint64_t get_prequant() { return current().prequant; }
 
 namespace {
 
-template <typename T>
-T load(const uint8_t* p) {
-    T v;
-    std::memcpy(&v, p, sizeof(T));
-    return v;
-}
-
 /// The scale register keeps 1 sign, 8 exponent and 10 mantissa bits.
 float scale_of(uint64_t bits) { return float_of_bits(static_cast<uint32_t>(bits) & 0xffffe000u); }
 

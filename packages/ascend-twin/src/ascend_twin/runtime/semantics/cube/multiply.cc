@@ -13,13 +13,6 @@ namespace twin {
 
 namespace {
 
-template <typename T>
-T load(const uint8_t* p) {
-    T v;
-    std::memcpy(&v, p, sizeof(T));
-    return v;
-}
-
 /// Element of a 4-bit packed array.
 int nibble(const uint8_t* base, uint64_t index) {
     const int v = base[index / 2] >> (index % 2 * 4) & 15;

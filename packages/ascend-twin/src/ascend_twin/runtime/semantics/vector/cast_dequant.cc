@@ -30,7 +30,7 @@ void cast_dequant(Core& core, Operands& ops, const Plan& plan, const VectorArgs&
             if (!src) return;
             const uint64_t word = words[lane % 16];
             const double moved =
-                std::nearbyint(get<int16_t>(src) * double(float_of_bits(static_cast<uint32_t>(word)))) +
+                std::nearbyint(load<int16_t>(src) * double(float_of_bits(static_cast<uint32_t>(word)))) +
                 (static_cast<int32_t>(word >> 37 & 0x1ff) - (word >> 45 & 1 ? 512 : 0));
             const uint8_t result =
                 word >> 46 & 1 ? static_cast<uint8_t>(saturate_to<int8_t>(moved)) : saturate_to<uint8_t>(moved);

@@ -41,7 +41,7 @@ void compare_as(Core& core, Operands& ops, Plan plan, const VectorArgs& a) {
             for (uint32_t i = 0; i < per_block; ++i) {
                 const uint32_t lane = b * per_block + i;
                 if (plan.of(r).on(lane) &&
-                    compares<T>(get<T>(x + i * sizeof(T)), y ? get<T>(y + i * sizeof(T)) : scalar, a.mode))
+                    compares<T>(load<T>(x + i * sizeof(T)), y ? load<T>(y + i * sizeof(T)) : scalar, a.mode))
                     bits[lane / 8] |= 1 << lane % 8;
             }
         }
@@ -86,8 +86,8 @@ void select_as(Core& core, Operands& ops, const Plan& plan, const VectorArgs& a)
             ops.fresh(first ? !ops.is_valid(a.src0, lane_offset(lane, r, sizeof(T), a.src0_stride), sizeof(T))
                             : y && !ops.is_valid(a.src1, lane_offset(lane, r, sizeof(T), a.src1_stride), sizeof(T)));
             store(ops, a.dst, lane_offset(lane, r, sizeof(T), a.dst_stride),
-                  first ? get<T>(x)
-                  : y   ? get<T>(y)
+                  first ? load<T>(x)
+                  : y   ? load<T>(y)
                         : scalar);
         }
 }

@@ -15,7 +15,7 @@ void gather(Operands& ops, const Plan& plan, const VectorArgs& a) {
             ops.fresh();
             const uint8_t* offset = ops.read(a.src1, (uint64_t(r) * plan.lanes + lane) * 4, 4, "offsets");
             if (!offset) return;
-            const uint64_t at = uint64_t(a.extra[0]) + get<uint32_t>(offset);
+            const uint64_t at = uint64_t(a.extra[0]) + load<uint32_t>(offset);
             if (at % size)
                 return ops.error("misaligned",
                                  format("offset %llu is not a multiple of the element size", (unsigned long long)at));
@@ -32,7 +32,7 @@ void gather_blocks(Operands& ops, const VectorArgs& a) {
         for (uint32_t j = 0; j < 8; ++j) {
             const uint8_t* offset = ops.read(a.src1, (uint64_t(r) * 8 + j) * 4, 4, "offsets");
             if (!offset) return;
-            const uint32_t at = get<uint32_t>(offset);
+            const uint32_t at = load<uint32_t>(offset);
             if (at % 32) return ops.error("misaligned", format("offset %u is not a multiple of 32", at));
             const uint8_t* src = ops.read(a.src0, at, 32, "source");
             uint8_t* dst =

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "machine/core.h"
+#include "semantics/numeric.h"
 
 namespace twin {
 
@@ -56,12 +57,5 @@ private:
     const Loc& loc_;
     bool tainted_ = false;
 };
-
-template <typename T>
-T get(const uint8_t* p) {
-    T v;
-    std::memcpy(&v, p, sizeof(T));
-    return v;
-}
 
 }  // namespace twin

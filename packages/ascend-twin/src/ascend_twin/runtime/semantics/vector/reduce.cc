@@ -72,7 +72,7 @@ bool gather_lanes(Operands& ops, const Plan& plan, const VectorArgs& a, uint32_t
     for (uint32_t lane = 0; lane < plan.lanes; ++lane)
         if (one.mask.on(lane)) {
             const uint64_t at = lane_offset(lane, repeat, sizeof(T), a.src0_stride);
-            out.push_back({lane, get<T>(src + at), ops.is_valid(a.src0, at, sizeof(T))});
+            out.push_back({lane, load<T>(src + at), ops.is_valid(a.src0, at, sizeof(T))});
         }
     return true;
 }
@@ -231,7 +231,7 @@ void reduce_matrix_as(Operands& ops, const VectorArgs& a, bool saturate) {
         const uint8_t* line = ops.read(a.src0, at, uint64_t(cols) * sizeof(T), "source");
         if (!line) return;
         for (uint32_t c = 0; c < cols; ++c) {
-            values[uint64_t(r) * cols + c] = get<T>(line + c * sizeof(T));
+            values[uint64_t(r) * cols + c] = load<T>(line + c * sizeof(T));
             valid[uint64_t(r) * cols + c] = ops.is_valid(a.src0, at + c * sizeof(T), sizeof(T));
         }
     }

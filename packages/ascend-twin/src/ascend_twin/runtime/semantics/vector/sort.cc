@@ -14,7 +14,7 @@ namespace {
 
 constexpr uint32_t kPair = 8;
 
-float score_at(const uint8_t* p, DType type) { return type == DType::kFloat ? get<float>(p) : widen(get<half>(p)); }
+float score_at(const uint8_t* p, DType type) { return type == DType::kFloat ? load<float>(p) : widen(load<half>(p)); }
 
 /// Whether a score has to stand before another one. NaN, which the documents leave open, counts as the largest.
 bool before(float a, float b) {
