@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -177,8 +178,12 @@ class Library:
         assert self.library.twin_call_bytes() == ctypes.sizeof(FlatCall), "driver.h and driver.py differ"
 
     @classmethod
+    @functools.cache
     def of(cls, room: str, kernel: str) -> Library:
-        """The library of one kernel. `<ROOM>_DRIVER(kernel)` is in the header `<room>_driver.h`."""
+        """The library of one kernel, built once per process.
+
+        `<ROOM>_DRIVER(kernel)` is in the header `<room>_driver.h`.
+        """
         made = {instance.symbol: instance for instance in instances(ASCEND)}.get(f"flash_attn_{kernel}")
         source = made.source(ASCEND) if made else f'#include "{room}/{kernel}.cpp"\n'
         return cls(f'{source}#include "{room}_driver.h"\n{room.upper()}_DRIVER({kernel})\n')

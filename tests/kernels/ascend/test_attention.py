@@ -9,6 +9,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
+from ascend_twin.machine import Finding
+
+from tests.support.mask import sees
 
 from . import driver
 from .formats import exact, storage
@@ -169,17 +172,23 @@ class Problem:
         )
         assert findings == []
 
+    def run_on_wild_integers(self, kernel: str, rng: np.random.Generator, seed: int) -> list[Finding]:
+        """Replaces part of the lengths, offsets and indices by anything; what check mode finds in a launch then."""
+        for name in ("cache_seqlens", "page_table", "batch_idx", "leftpad", "cu_seqlens_q"):
+            if name in self.call.arrays:
+                array = self.call.arrays[name]
+                wild = rng.integers(-(2**31), 2**31, array.shape).astype(np.int32)
+                near = rng.integers(-300, 300, array.shape).astype(np.int32)
+                choice = rng.integers(0, 3, array.shape)
+                array[...] = np.where(choice == 0, array, np.where(choice == 1, wild, near))
+        found = self.call.run(self.library, kernel, self.case.blocks, mode="check", seed=seed, clean=False)
+        # Offsets that make sequences overlap let two cores write the same rows of out: the caller's own memory.
+        overlap = self.case.packed_q
+        return [f for f in found if not (overlap and f.kind == "race_between_cores" and "writes GM" in f.message)]
+
     def visible(self, sq: int, sk: int) -> np.ndarray:
-        c = self.case
-        p, j = np.arange(sq)[:, None] + sk - sq, np.arange(sk)[None]
-        see = np.ones((sq, sk), bool)
-        if c.window[0] >= 0:
-            see &= j >= p - c.window[0]
-        if c.window[1] >= 0:
-            see &= j <= p + c.window[1]
-        if c.chunk:
-            see &= j // c.chunk == p // c.chunk
-        return see
+        position = np.arange(sq)[:, None] + sk - sq
+        return sees(position, np.arange(sk)[None], *self.case.window, self.case.chunk)
 
     def check(self) -> None:
         """Compares out and LSE (combined from the splits) with float64."""
@@ -248,14 +257,7 @@ class Problem:
 
 @pytest.fixture(scope="session")
 def libraries():
-    built: dict[str, driver.Library] = {}
-
-    def get(dtype: str) -> driver.Library:
-        if dtype not in built:
-            built[dtype] = driver.Library.of("general", f"attention_{KERNEL[dtype]}")
-        return built[dtype]
-
-    return get
+    return lambda dtype: driver.Library.of("general", f"attention_{KERNEL[dtype]}")
 
 
 CASES = {
@@ -411,16 +413,4 @@ def test_wild_integers_reach_no_foreign_memory(libraries, dtype, seed):
         seed=seed,
     )
     problem = Problem(case, libraries(dtype))
-    for name in ("cache_seqlens", "page_table", "batch_idx", "leftpad", "cu_seqlens_q"):
-        if name in problem.call.arrays:
-            array = problem.call.arrays[name]
-            wild = rng.integers(-(2**31), 2**31, array.shape).astype(np.int32)
-            near = rng.integers(-300, 300, array.shape).astype(np.int32)
-            choice = rng.integers(0, 3, array.shape)
-            array[...] = np.where(choice == 0, array, np.where(choice == 1, wild, near))
-    found = problem.call.run(
-        problem.library, f"flash_attn_attention_{KERNEL[dtype]}", case.blocks, mode="check", seed=seed, clean=False
-    )
-    # Offsets that make sequences overlap let two cores write the same rows of out: the caller's own memory.
-    overlap = case.packed_q
-    assert [f for f in found if not (overlap and f.kind == "race_between_cores" and "writes GM" in f.message)] == []
+    assert problem.run_on_wild_integers(f"flash_attn_attention_{KERNEL[dtype]}", rng, seed) == []

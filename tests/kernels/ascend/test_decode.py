@@ -23,15 +23,7 @@ class DecodeProblem(Problem):
 
 @pytest.fixture(scope="session")
 def libraries():
-    built: dict[str, driver.Library] = {}
-
-    def get(dtype: str) -> driver.Library:
-        if dtype not in built:
-            built[dtype] = driver.Library.of("decode", f"decode_{KERNEL[dtype]}")
-            built[dtype].library.can_implement.restype = ctypes.c_bool
-        return built[dtype]
-
-    return get
+    return lambda dtype: driver.Library.of("decode", f"decode_{KERNEL[dtype]}")
 
 
 def decode(lengths: tuple[int, ...], seqlen_q: int = 1, **options) -> Case:
@@ -191,16 +183,4 @@ def test_wild_integers_reach_no_foreign_memory(libraries, dtype, seed):
         seed=seed,
     )
     problem = DecodeProblem(case, libraries(dtype))
-    for name in ("cache_seqlens", "page_table", "batch_idx", "leftpad", "cu_seqlens_q"):
-        if name in problem.call.arrays:
-            array = problem.call.arrays[name]
-            wild = rng.integers(-(2**31), 2**31, array.shape).astype(np.int32)
-            near = rng.integers(-300, 300, array.shape).astype(np.int32)
-            choice = rng.integers(0, 3, array.shape)
-            array[...] = np.where(choice == 0, array, np.where(choice == 1, wild, near))
-    found = problem.call.run(
-        problem.library, f"flash_attn_decode_{KERNEL[dtype]}", case.blocks, mode="check", seed=seed, clean=False
-    )
-    # Offsets that make sequences overlap let two cores write the same rows of out: the caller's own memory.
-    overlap = case.packed_q
-    assert [f for f in found if not (overlap and f.kind == "race_between_cores" and "writes GM" in f.message)] == []
+    assert problem.run_on_wild_integers(f"flash_attn_decode_{KERNEL[dtype]}", rng, seed) == []

@@ -162,27 +162,12 @@ class Prefill(Problem):
 
 @pytest.fixture(scope="session")
 def general():
-    built: dict[str, driver.Library] = {}
-
-    def get(dtype: str) -> driver.Library:
-        if dtype not in built:
-            built[dtype] = driver.Library.of("general", f"attention_{KERNEL[dtype]}")
-        return built[dtype]
-
-    return get
+    return lambda dtype: driver.Library.of("general", f"attention_{KERNEL[dtype]}")
 
 
 @pytest.fixture(scope="session")
 def libraries():
-    built: dict[str, driver.Library] = {}
-
-    def get(case: Case) -> driver.Library:
-        kernel = KERNELS[case.dtype, case.dims[0]]
-        if kernel not in built:
-            built[kernel] = driver.Library.of("prefill", f"prefill_{kernel}")
-        return built[kernel]
-
-    return get
+    return lambda case: driver.Library.of("prefill", f"prefill_{KERNELS[case.dtype, case.dims[0]]}")
 
 
 CASES = {
