@@ -14,6 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ascend_twin.build import INCLUDE, BuildError, runtime_library
+
 from buildtools import device_targets, sources
 from buildtools.device_targets import EXPORTS, EXPORTS_FILE, HOST_FLAGS, INCLUDE_FLAGS
 from buildtools.extension import Options
@@ -41,8 +43,6 @@ def ninja_text(root: Path, out: str, toolchain: Toolchain, runtime: Path) -> str
         runtime: The twin's runtime library.
     """
     ninja = Ninja(f"{GLUE}/build.py", out)
-    from ascend_twin.build import INCLUDE
-
     flags = [*INCLUDE_FLAGS, f"-I{GLUE}", f"-I{INCLUDE}"]
     ninja.rule(
         "kernel",
@@ -72,8 +72,6 @@ def build_twin(out: Path) -> Path:
         ToolchainError: no usable compiler; the message says what was found and what is needed.
         subprocess.CalledProcessError: the compile failed; the compiler's messages went to stdout.
     """
-    from ascend_twin.build import BuildError, runtime_library
-
     out = out.resolve()
     try:
         runtime = runtime_library()

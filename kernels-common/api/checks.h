@@ -81,6 +81,4 @@ inline void check_fits_int32(const TensorArgument& t, int dim) {
     if (t.size(dim) > kMaxInt32) bad_value(t.name, "shape " + t.shape_text(), "sizes below 2^31");
 }
 
-inline bool is_fp8(const Attention& a) { return a.dtype == DType::kFloat8E4M3; }
-
 }  // namespace flash_attn_npu::api

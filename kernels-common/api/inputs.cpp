@@ -26,7 +26,7 @@ void read_queries(const KvCacheArguments& a, const Rules& rules, Forward& f) {
                                          : "torch.float16, torch.bfloat16 or torch.float32");
     }
     f.dtype = q.dtype;
-    f.out_dtype = is_fp8(f) ? DType::kBFloat16 : q.dtype;
+    f.out_dtype = f.is_fp8() ? DType::kBFloat16 : q.dtype;
     const bool packed_q = static_cast<bool>(a.cu_seqlens_q);
     if (packed_q) {
         check_rank(q, 3, "(total_q, num_heads_q, head_dim) when cu_seqlens_q is given");
@@ -201,7 +201,7 @@ void read_new_keys(const KvCacheArguments& a, Forward& f) {
 void read_query_value(const KvCacheArguments& a, Forward& f) {
     const TensorArgument& qv = a.qv;
     if (!qv) return;
-    if (is_fp8(f)) bad_value(qv.name, "a tensor", "None with torch.float8_e4m3fn");
+    if (f.is_fp8()) bad_value(qv.name, "a tensor", "None with torch.float8_e4m3fn");
     check_dtype_of_q(qv, a.q);
     std::vector<int64_t> shape = a.q.shape;
     shape.back() = f.head_dim_v;

@@ -41,7 +41,7 @@ void read_score(const KvCacheArguments& a, Forward& f) {
         s.alibi_slopes = PerHead{static_cast<const float*>(slopes.data), slopes.rank() == 2 ? slopes.stride(0) : 0, 1};
     }
     // Descales belong to fp8; other dtypes ignore them, as upstream.
-    if (is_fp8(f)) {
+    if (f.is_fp8()) {
         s.q_descale = read_descale(a.q_descale, f);
         s.k_descale = read_descale(a.k_descale, f);
         s.v_descale = read_descale(a.v_descale, f);

@@ -13,7 +13,6 @@ from pathlib import Path
 
 INSTANCES = "contract/instances.def"
 TEMPLATE = "instance.cpp.in"
-ARCH = "AtlasA2"  # the chip's class in ascend/arch/
 # By q's dtype: what the cube multiplies, what goes out, and whether K and V are converted on their way to the cube.
 TYPES = {
     "kFloat16": ("half", "half", False),
@@ -38,7 +37,6 @@ class Instance:
         values = {
             "SYMBOL": self.symbol,
             "DTYPE": self.dtype[1:],
-            "ARCH": ARCH,
             "ELEMENT": element,
             "OUTPUT": output,
             "STAGED": str(staged).lower(),

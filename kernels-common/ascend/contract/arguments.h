@@ -27,7 +27,7 @@ struct AttentionArguments {
 
 // fp8 K and V become halves of `kStagedFactor` times their values, on their way to the cube: see tile/fp8.h.
 constexpr float kStagedFactor = 140.0f;
-FA_HOST_DEVICE float staged_factor(const Forward& p) { return p.dtype == DType::kFloat8E4M3 ? kStagedFactor : 1.0f; }
+FA_HOST_DEVICE float staged_factor(const Forward& p) { return p.is_fp8() ? kStagedFactor : 1.0f; }
 
 // The scale of fp8 scores, from cube to logit, as fp8 prefill cuts it: its scores travel as half, so that `q`, a power
 // of two, goes into the queries and leaves scores near the logits. Above 2^-15 it loses no bit of a code.

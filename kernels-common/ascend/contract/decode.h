@@ -40,7 +40,7 @@ struct DecodeShape {
         v_cols = round_up(p.head_dim_v, kFractal);
         const int32_t widest = max_of(k_cols, v_cols);
         const int32_t rows = max_of(1, p.max_seqlen_q * p.heads_per_kv_head());
-        const bool staged = p.dtype == DType::kFloat8E4M3;
+        const bool staged = p.is_fp8();
         const int32_t most_heads = staged ? min_of(kTaskHeads, kStagedTaskElements / (rows * widest)) : kTaskHeads;
         const int32_t fitting = min_of(min_of(kTaskColumns / widest, kTaskRows / rows), most_heads);
         // Where sequences are not cut for the cores, more groups keep the cores busy.
@@ -85,14 +85,14 @@ struct DecodeWorkspace {
 
 // Bytes of core_workspace for one AI core.
 FA_HOST_DEVICE int64_t decode_core_workspace_bytes(const Forward& p, const Plan&) {
-    return p.dtype == DType::kFloat8E4M3 ? DecodeWorkspace::kStagedBytes : DecodeWorkspace::kBytes;
+    return p.is_fp8() ? DecodeWorkspace::kStagedBytes : DecodeWorkspace::kBytes;
 }
 
 // Whether flash_attn_decode_* can serve the call. It cuts sequences for the cores by itself (all AI cores should be
 // launched): plan.num_splits is 1, or what the caller asked for, whose partial results flash_attn_combine merges.
 FA_HOST_DEVICE bool decode_can_implement(const Forward& p, const Plan& plan) {
     // fp8 scores are scaled before their maxima are taken: any scale of any head will do.
-    const bool scale = is_fp8(p) || (p.score.scale > 0 && !has_descale(p));
+    const bool scale = p.is_fp8() || (p.score.scale > 0 && !has_descale(p));
     return fast_path_can_implement(p) && scale && p.head_dim <= 256 && p.head_dim_v <= 256 &&
            int64_t{p.max_seqlen_q} * p.heads_per_kv_head() <= DecodeShape::kRows &&
            plan.num_splits == max_of(1, p.num_splits);

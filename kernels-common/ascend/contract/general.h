@@ -30,7 +30,7 @@ struct AttentionWorkspace {
     FA_HOST_DEVICE AttentionWorkspace(const Forward& p, const Plan& plan) {
         const int64_t rows =
             round_up(min_of<int64_t>(plan.tile.rows, int64_t{p.max_seqlen_q} * plan.group), int64_t{16});
-        const bool staged = p.dtype == DType::kFloat8E4M3;
+        const bool staged = p.is_fp8();
         keys = plan.tile.keys;
         o_stride = v_stride = round_up(p.head_dim_v, 16);
         k_stride = round_up(p.head_dim, 16);

@@ -53,7 +53,7 @@ FA_HOST_DEVICE bool prefill_can_implement(const Forward& p, const Plan& plan) {
     // Strides of instructions' 16-bit fields.
     constexpr int64_t kStrideLimit = 65536;
 
-    const bool fp8 = is_fp8(p);
+    const bool fp8 = p.is_fp8();
     // With fp8, every core checks the scale of each head: FoldedScale.
     const bool scale = fp8 || (p.score.scale >= kSmallestScale && p.score.scale <= kLargestScale && !has_descale(p));
     const int64_t k_row = fp8 ? int64_t{p.num_heads_kv} * p.head_dim : p.k_cache.stride_row;

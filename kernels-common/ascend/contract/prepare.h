@@ -15,7 +15,7 @@ struct PrepareArguments {
 };
 
 // fp8 queries are converted to half (exactly), since the cube has no fp8; rotated ones are rotated.
-FA_HOST_DEVICE bool prepares_q(const Forward& p) { return p.rotary.enabled() || p.dtype == DType::kFloat8E4M3; }
+FA_HOST_DEVICE bool prepares_q(const Forward& p) { return p.rotary.enabled() || p.is_fp8(); }
 
 // Whether a call launches `prepare` before attention.
 FA_HOST_DEVICE bool needs_prepare(const Forward& p) { return p.k_new.data != nullptr || prepares_q(p); }

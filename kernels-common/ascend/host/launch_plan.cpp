@@ -21,19 +21,15 @@ constexpr SplitPolicy kSplitPolicy{/*wanted_tiles=*/2 * arch::Chip::kCores, /*mi
 // Only the splits the caller asked for.
 constexpr SplitPolicy kNeverSplit{/*wanted_tiles=*/1, /*min_keys=*/1, /*max_splits=*/1};
 
-// The kernel of `room` that serves these, or null.
-AttentionLauncher find_kernel(Room room, DType dtype, int32_t head_dim, int32_t head_dim_v) {
-#define KERNEL(ROOM, SYMBOL, DTYPE, HEAD_DIM, HEAD_DIM_V)                                         \
-    if (room == Room::ROOM && dtype == DType::DTYPE && (HEAD_DIM == 0 || HEAD_DIM == head_dim) && \
-        (HEAD_DIM_V == 0 || HEAD_DIM_V == head_dim_v))                                            \
+// The kernel of `room` that serves the request's dtype and head dims, or null.
+AttentionLauncher find_kernel(Room room, const Forward& request) {
+#define KERNEL(ROOM, SYMBOL, DTYPE, HEAD_DIM, HEAD_DIM_V)                                                     \
+    if (room == Room::ROOM && request.dtype == DType::DTYPE && serves_head_dim(HEAD_DIM, request.head_dim) && \
+        serves_head_dim(HEAD_DIM_V, request.head_dim_v))                                                      \
         return launch_##SYMBOL;
 #include "contract/instances.def"
 #undef KERNEL
     return nullptr;
-}
-
-AttentionLauncher find_kernel(Room room, const Forward& request) {
-    return find_kernel(room, request.dtype, request.head_dim, request.head_dim_v);
 }
 
 // Fast paths are taken where they pay, unless FLASH_ATTN_NPU_DEVICE_KERNELS says otherwise: "general" for nowhere, to
@@ -56,9 +52,7 @@ T* at(void* workspace, Region region) {
 }  // namespace
 
 LaunchPlan::LaunchPlan(const Forward& request, uint32_t cores) : request_(request), cores_(cores) {
-    const FastPaths allowed = fast_paths();
-    const bool fast = allowed != FastPaths::kNone;
-    if (!(fast && choose_decode()) && !(fast && choose_prefill(allowed == FastPaths::kAll))) {
+    if (!choose_fast_path()) {
         plan_ = make_plan(request_, attention_tile(request_), kSplitPolicy);
         choose_general();
     }
@@ -72,8 +66,14 @@ LaunchPlan::LaunchPlan(const Forward& request, uint32_t cores) : request_(reques
     core_workspace_ = take(core_workspace_bytes_ * blocks_);
 }
 
-bool LaunchPlan::choose_decode() {
+bool LaunchPlan::choose_fast_path() {
+    const FastPaths allowed = fast_paths();
+    if (allowed == FastPaths::kNone) return false;
     plan_ = make_plan(request_, attention_tile(request_), kNeverSplit);
+    return choose_decode() || choose_prefill(allowed == FastPaths::kAll);
+}
+
+bool LaunchPlan::choose_decode() {
     fast_ = decode_can_implement(request_, plan_) ? find_kernel(Room::decode, request_) : nullptr;
     if (fast_ == nullptr) return false;
     blocks_ = cores_;
@@ -82,13 +82,12 @@ bool LaunchPlan::choose_decode() {
 }
 
 bool LaunchPlan::choose_prefill(bool even_if_slower) {
-    plan_ = make_plan(request_, attention_tile(request_), kNeverSplit);
     const bool serves = prefill_can_implement(request_, plan_) && (even_if_slower || prefill_pays(request_, plan_));
     fast_ = serves ? find_kernel(Room::prefill, request_) : nullptr;
     if (fast_ == nullptr) return false;
     const uint64_t tasks = choose_general();
     redo_ = take(tasks * sizeof(int32_t));
-    if (request_.dtype == DType::kFloat8E4M3) converted_kv_ = take(converted_kv_bytes(request_));
+    if (request_.is_fp8()) converted_kv_ = take(converted_kv_bytes(request_));
     core_workspace_bytes_ = std::max<uint64_t>(core_workspace_bytes_, prefill_core_workspace_bytes(request_, plan_));
     return true;
 }

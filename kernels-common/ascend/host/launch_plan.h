@@ -30,6 +30,8 @@ private:
     // Regions start at lines of the L2, which is also more than any instruction's alignment.
     static constexpr uint64_t kAlignment = 512;
 
+    // Both fast paths, by a plan_ without splits of ours, then each by plan_.
+    bool choose_fast_path();
     bool choose_decode();
     bool choose_prefill(bool even_if_slower);
     uint64_t choose_general();

@@ -11,12 +11,12 @@ extern "C" __global__ __aicore__ void flash_attn_combine(AttentionArguments argu
     KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
     if ASCEND_IS_AIV {
         AscendC::SetCtrlSpr<48, 48>(1);  // infinities stay
-        arch::Resource<arch::AtlasA2> resource;
+        arch::Resource<arch::Chip> resource;
         if (arguments.request.out_dtype == DType::kBFloat16) {
-            passes::Combine<arch::AtlasA2, bfloat16_t> combine(resource, arguments);
+            passes::Combine<arch::Chip, bfloat16_t> combine(resource, arguments);
             combine();
         } else {
-            passes::Combine<arch::AtlasA2, half> combine(resource, arguments);
+            passes::Combine<arch::Chip, half> combine(resource, arguments);
             combine();
         }
     }

@@ -11,8 +11,8 @@ extern "C" __global__ __aicore__ void flash_attn_convert_kv(ConvertKvArguments a
     KERNEL_TASK_TYPE_DEFAULT(KERNEL_TYPE_AIV_ONLY);
     if ASCEND_IS_AIV {
         AscendC::SetCtrlSpr<48, 48>(1);  // infinities and NaN stay
-        arch::Resource<arch::AtlasA2> resource;
-        passes::ConvertKv<arch::AtlasA2> convert(resource, arguments);
+        arch::Resource<arch::Chip> resource;
+        passes::ConvertKv<arch::Chip> convert(resource, arguments);
         convert();
     }
 }

@@ -13,8 +13,8 @@ namespace {
 template <DType kDType>
 __aicore__ inline void prepare(const PrepareArguments& arguments) {
     AscendC::SetCtrlSpr<48, 48>(1);  // infinities and NaN stay
-    arch::Resource<arch::AtlasA2> resource;
-    passes::Prepare<arch::AtlasA2, kDType> prepare(resource, arguments);
+    arch::Resource<arch::Chip> resource;
+    passes::Prepare<arch::Chip, kDType> prepare(resource, arguments);
     prepare();
 }
 

@@ -87,7 +87,7 @@ private:
         const Forward& p = a_.request;
         scale_ = p.score.scale;
         v_scale_ = 1.0f;
-        if (p.dtype != DType::kFloat8E4M3) return true;
+        if (!p.is_fp8()) return true;
         const FoldedScale folded(p, task_.s.n, task_.kv_head);
         scale_ = folded.rest;
         v_scale_ = p.score.v_scale_of(task_.s.n, task_.kv_head) / staged_factor(p);

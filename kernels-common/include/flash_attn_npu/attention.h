@@ -59,6 +59,7 @@ struct Attention {
     FA_GM const int32_t* cu_seqlens_q = nullptr;   // (batch + 1,): q is packed
     FA_GM const int32_t* seqused_q = nullptr;      // (batch,)
 
+    FA_HOST_DEVICE bool is_fp8() const { return dtype == DType::kFloat8E4M3; }
     FA_HOST_DEVICE int32_t heads_per_kv_head() const { return num_heads_q / num_heads_kv; }
 
     // cu_seqlens_q counts rows of q. Some callers slice both q and cu_seqlens_q and leave the offsets as they were:
