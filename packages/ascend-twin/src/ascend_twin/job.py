@@ -47,7 +47,7 @@ class Job:
         self.options = self._with_defaults(chosen, options, self.name)
         self.blocks = self.options.blocks or self.cores
         self.printed = ""
-        self.arguments: list[Argument] = self._parsed()
+        self.arguments: list[Argument] = []  # of the last launch
 
     def _with_defaults(
         self, chosen: argparse.Namespace, options: argparse.ArgumentParser, name: str
@@ -62,13 +62,10 @@ class Job:
             setattr(merged, key, value + given if key in ("I", "D") else given or value)
         return merged
 
-    def _parsed(self) -> list[Argument]:
-        rng = np.random.default_rng(0)
-        return [parse(text, rng) for text in self.options.arg]
-
     def launch(self, mode: str, seed: int) -> list[Finding]:
         """Run the kernel once, on fresh arguments; what it found. `printed` is what the kernel printed."""
-        self.arguments = self._parsed()
+        rng = np.random.default_rng(0)
+        self.arguments = [parse(text, rng) for text in self.options.arg]
         found = self.kernel(
             self.blocks,
             *(argument.value for argument in self.arguments),
